@@ -102,7 +102,7 @@ $(O)/gen/version.h: FORCE
 	    cmp -s $@.new $@ || mv $@.new $@; rm -f $@.new
 
 # An archive, so that a program gets only the parts of common/ it calls.
-$(O)/libcommon.a: $(call cobj,common)
+$(O)/libcommon.a: $(call cobj,common) $(call cobj,kbsd)
 	rm -f $@; ar rcs $@ $^
 
 # --- programs ----------------------------------------------------------
@@ -115,7 +115,7 @@ $(call bin,$(1)): $(call cobj,$(DIR_$(1))) $(O)/libcommon.a
 -include $(patsubst %.o,%.d,$(call cobj,$(DIR_$(1))))
 endef
 $(foreach p,$(PROCESSES) $(TOOLS),$(eval $(call program,$(p))))
--include $(patsubst %.o,%.d,$(call cobj,common))
+-include $(patsubst %.o,%.d,$(call cobj,common) $(call cobj,kbsd))
 
 clean:
 	rm -rf $(O)

@@ -1,0 +1,38 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The sandbox of each process, one file per system.  Entered once, after
+ * secrets are loaded and before the first byte from outside is read.
+ */
+#ifndef SANDBOX_H
+#define SANDBOX_H
+
+#include "process.h"
+
+/*
+ * Close the sandbox of a process.  files: it may work on files in the current
+ * directory (store and kms).  chrooted: it stands in a chroot; where Landlock
+ * is missing that is the least.  What is in force is written into text, e.g.
+ * "seccomp landlock:4".  Dies when what is indispensable fails.
+ */
+void	sandbox_enter(enum process_kind, int files, int chrooted, char *text,
+	    size_t textsize);
+
+/* Not dumpable, no core, no new privileges: right after exec. */
+void	sandbox_early(void);
+
+#endif

@@ -1,0 +1,388 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The messages between the processes.  The first word of a type is its
+ * receiver.  For each type the comment gives the body in the terms of
+ * common/msg.h: N is a u64 number (the front is known by the edge), NAME is
+ * u32 front, u64 number.  Digests are SHA-256.  Deadlines and expiries are
+ * milliseconds of CLOCK_MONOTONIC unless said otherwise.
+ */
+#ifndef KBSD_H
+#define KBSD_H
+
+#include <stdint.h>
+
+#include "process.h"
+#include "record.h"
+
+enum imsg_type {
+	/*
+	 * frontend, gate, control -> broker.
+	 * TRANSFER: N, str client address, uuid key, u8 step (TRANSFER_*),
+	 *   u32 key version (0: newest), bytes evidence (wb_evidence; empty
+	 *   in the first step).
+	 * ASK: N, str client address, bytes ask (wb_ask).
+	 */
+	IMSG_BROKER_TRANSFER = IMSG_KBSD_FIRST,
+	IMSG_BROKER_ASK,
+	/*
+	 * broker -> frontend, gate, control.
+	 * ANSWER: N, u16 HTTP status, u16 Retry-After (0: none), str error
+	 *   ("" if none), u8 tees (Attestation-Type; 0: none), u8 kind
+	 *   (ANSWER_*), u32 count, then count records (wb_key_record,
+	 *   wb_policy_record, wb_user_record) or, for ANSWER_NONCE, bytes
+	 *   val, bytes iat, bytes signature.
+	 */
+	IMSG_FRONTEND_ANSWER,
+	/*
+	 * engine -> frontend, gate, control.
+	 * WRAPPED: N, u8 tees (0 when a grant released it), bytes wrapped key,
+	 *   bytes wrapped SWK (empty: none).
+	 */
+	IMSG_FRONTEND_WRAPPED,
+	/* frontend, control -> maker.  MATERIAL: N, bytes. */
+	IMSG_MAKER_MATERIAL,
+	/*
+	 * frontend -> auth.
+	 * LOGIN: N, str client address, str user name, bytes password.
+	 * CLAIM: N, str token, digest of the ask's bytes, bytes password
+	 *   (the new one of OP_USER_CREATE and OP_USER_UPDATE; else empty).
+	 * control -> auth.
+	 * LOCAL: N, u32 uid, digest of the ask's bytes, bytes password.
+	 */
+	IMSG_AUTH_LOGIN,
+	IMSG_AUTH_CLAIM,
+	IMSG_AUTH_LOCAL,
+	/*
+	 * auth -> frontend.  TOKEN: N, u16 status, u16 Retry-After, str error,
+	 *   bytes token (empty unless 200).
+	 */
+	IMSG_FRONTEND_TOKEN,
+	/*
+	 * frontend -> signer, on a blocking socket of its own (the edge that
+	 * arrives as PROC_SIGNER), and back.
+	 * SIGN: u32 id, u8 kind (SIGN_*), digest of the SubjectPublicKeyInfo,
+	 *   bytes to be signed.
+	 * SIGNED: u32 id, u8 ok, bytes signature.
+	 */
+	IMSG_SIGNER_SIGN,
+	IMSG_FRONTEND_SIGNED,
+	/* parent -> frontend, gate.  REFUSE: str address, u32 ms. */
+	IMSG_FRONTEND_REFUSE,
+
+	/*
+	 * broker -> auth.
+	 * ASKED: NAME, str client address, bytes ask, as it came.
+	 * LEFTOVER: NAME, bytes key record, bytes intent: finish or undo it.
+	 * ROWS: u64 tag, bytes user, bytes lockout, bytes policy, bytes key
+	 *   (records; empty: not there).
+	 * ROW_DONE: u64 tag, u8 result (ROW_*).
+	 */
+	IMSG_AUTH_ASKED,
+	IMSG_AUTH_LEFTOVER,
+	IMSG_AUTH_ROWS,
+	IMSG_AUTH_ROW_DONE,
+	/*
+	 * auth -> broker.
+	 * GRANTED: NAME, uuid user (nil: local), str who (name or "uid N"),
+	 *   u8 operation, digest of the ask's bytes, uuid object, u64 Unix
+	 *   time, digest of the policy, bytes record (the new or changed user
+	 *   or policy with its seal; empty), bytes intent (key writes; else
+	 *   empty).  To LEFTOVER: operation OP_KEY_DELETE is undo.
+	 * REFUSED: NAME, u16 status, u16 Retry-After, str error, str who, str
+	 *   reason (for the audit line).
+	 * ROWS_WANT: u64 tag, uuid user (nil: none), str user name ("": none;
+	 *   brings its lockout too), uuid policy (nil: none), uuid key.
+	 * ROW_PUT: u64 tag, u8 row (ROW_USER: insert; ROW_LOCKOUT: replace
+	 *   or insert), bytes record.
+	 * LOGGED_IN: str client address, str user name, u8 ok, str reason:
+	 *   for an audit line.
+	 */
+	IMSG_BROKER_GRANTED,
+	IMSG_BROKER_REFUSED,
+	IMSG_BROKER_ROWS_WANT,
+	IMSG_BROKER_ROW_PUT,
+	IMSG_BROKER_LOGGED_IN,
+	/*
+	 * auth -> hasher and back.
+	 * HASH: u64 tag, bytes password.  CHECK: u64 tag, bytes password, str
+	 *   hash.  HASHED: u64 tag, u8 ok, str hash (of HASH; else "").
+	 */
+	IMSG_HASHER_HASH,
+	IMSG_HASHER_CHECK,
+	IMSG_AUTH_HASHED,
+
+	/*
+	 * broker -> store; tags are the broker's.
+	 * FIND: u64 tag, u8 row, uuid, str name (users, lockouts,
+	 *   collateral).  ROW_KEY brings its policy as second; ROW_USER by
+	 *   name (uuid nil) its lockout.
+	 * LIST: u64 tag, u8 row, bytes ask (its filters; empty: all).
+	 *   ROW_PENDING lists keys with intents.
+	 * PUT: u64 tag, u8 row, u64 row version expected (0: insert), bytes
+	 *   record, bytes intent (keys; empty clears it).  ROW_NONCE: record
+	 *   is digest, u64 expiry (Unix seconds).  ROW_COLLATERAL: record is
+	 *   str name, u64 expiry (Unix), bytes.
+	 * DELETE: u64 tag, u8 row, uuid, u64 row version expected (0: any).
+	 */
+	IMSG_STORE_FIND,
+	IMSG_STORE_LIST,
+	IMSG_STORE_PUT,
+	IMSG_STORE_DELETE,
+	/*
+	 * store -> broker.
+	 * FOUND: u64 tag, u8 result (ROW_OK, ROW_NONE, ROW_FAILED), bytes
+	 *   record, bytes second (empty: none).
+	 * LISTED: u64 tag, u8 result, u32 count, then count times bytes
+	 *   record, bytes intent (empty but for ROW_PENDING).
+	 * PUT_DONE: u64 tag, u8 result, u64 new row version.
+	 */
+	IMSG_BROKER_FOUND,
+	IMSG_BROKER_LISTED,
+	IMSG_BROKER_PUT_DONE,
+
+	/*
+	 * broker -> verifier.
+	 * APPRAISE: NAME, u64 deadline, uuid key, uuid policy, bytes policy
+	 *   text, u8 step (TRANSFER_EVIDENCE, TRANSFER_TOKEN), bytes evidence.
+	 * NONCE: NAME, u64 deadline, uuid key, uuid policy, bytes policy text.
+	 * COLLATERAL: u64 tag, u8 found, bytes (as PUT had it).
+	 */
+	IMSG_VERIFIER_APPRAISE,
+	IMSG_VERIFIER_NONCE,
+	IMSG_VERIFIER_COLLATERAL,
+	/*
+	 * verifier -> broker.
+	 * APPRAISED: NAME, u8 verdict (VERDICT_*), u16 status for the client,
+	 *   str text for the client, str reason, str claim (the first that
+	 *   failed; ""), str wanted, str got, u8 tees of the policy, digest of
+	 *   the evidence, digest of the wrapping key, digest of the nonce
+	 *   (zero: none was used), u64 nonce expiry (Unix seconds).
+	 * NONCED: NAME, u8 verdict, u16 status, str text, str reason, bytes
+	 *   val, bytes iat, bytes signature.
+	 * COLLATERAL_WANT: u64 tag, str name.
+	 * COLLATERAL_PUT: str name, u64 expiry (Unix seconds), bytes.
+	 */
+	IMSG_BROKER_APPRAISED,
+	IMSG_BROKER_NONCED,
+	IMSG_BROKER_COLLATERAL_WANT,
+	IMSG_BROKER_COLLATERAL_PUT,
+	/*
+	 * verifier -> fetcher.
+	 * GET: u64 tag, u8 what (FETCH_*), u64 deadline, u8 refresh (do not
+	 *   answer from memory; the rate limit holds all the same), str URL
+	 *   (FETCH_CRL only), u8 tees, u32 count and count strs: policy ids,
+	 *   bytes evidence (FETCH_ATTEST; else empty).
+	 * fetcher -> verifier.
+	 * GOT: u64 tag, u8 result (GOT_*), u16 HTTP status (0: none), str why,
+	 *   bytes body: raw bytes of JWKS or CRL; the token; for FETCH_NONCE
+	 *   bytes val, bytes iat, bytes signature inside.  u64 fetched (Unix
+	 *   seconds, may be older when it comes from memory).
+	 */
+	IMSG_FETCHER_GET,
+	IMSG_VERIFIER_GOT,
+
+	/*
+	 * The halves.
+	 * ORDER, broker -> engine, maker: NAME, u8 operation, bytes key record
+	 *   with its seal (KEY_CREATE, KEY_REGISTER: without), digest of the
+	 *   policy, u64 deadline, bytes SPKI (KEY_RELEASE; else empty).
+	 * VERDICT, verifier -> engine: NAME, uuid key, digest of the policy,
+	 *   u8 tees, bytes e, bytes n (wrapping key, big-endian), digest of
+	 *   the evidence, u64 expiry.
+	 * GRANT, auth -> engine, maker: NAME, u8 operation, uuid key, uuid
+	 *   user, u8 algorithm, u16 length, u8 curve, str keystore, u8 flags,
+	 *   digest of the policy, digest of the material, backend id or
+	 *   public key (zero: none), u64 expiry.
+	 */
+	IMSG_ENGINE_ORDER,
+	IMSG_ENGINE_VERDICT,
+	IMSG_ENGINE_GRANT,
+	/*
+	 * engine, maker -> broker.
+	 * DONE: NAME, u8 operation, u8 result (DONE_*), str reason, bytes key
+	 *   record (newly sealed; empty: unchanged).
+	 */
+	IMSG_BROKER_DONE,
+	/*
+	 * engine, maker -> kms.
+	 * FETCH: NAME, u8 operation, u8 half (HALF_*), bytes key record, digest
+	 *   of the policy, digest of the wrapping key, u64 deadline.
+	 * STORE (maker only): NAME, u8 operation, u8 half, bytes key record
+	 *   without seal, digest of the policy, digest of the material, u64
+	 *   deadline, bytes material.
+	 * RESEAL: NAME, u8 operation, u8 half, bytes key record, digest of the
+	 *   new policy, uuid new policy, u64 deadline.
+	 * DELETE: NAME, u8 operation, u8 half, bytes key record, u64 deadline.
+	 */
+	IMSG_KMS_FETCH,
+	IMSG_KMS_STORE,
+	IMSG_KMS_RESEAL,
+	IMSG_KMS_DELETE,
+	/*
+	 * kms -> engine, maker.
+	 * FETCHED: NAME, u8 result (DONE_*), str reason, bytes material.
+	 * STORED (STORE, RESEAL, DELETE): NAME, u8 result, str reason, bytes
+	 *   key record (sealed; empty on failure and after DELETE).
+	 */
+	IMSG_ENGINE_FETCHED,
+	IMSG_ENGINE_STORED,
+	/*
+	 * broker -> audit.
+	 * RECORD: NAME, u8 operation, str keystore ("": no kms waits for it),
+	 *   uuid key, digest of the policy, digest of the wrapping key, u8
+	 *   reply (send BROKER_RECORDED), then what the line says: u8 event
+	 *   (AUDIT_*), str request id, str client address, str who, uuid
+	 *   object, uuid policy, u8 tees, digest of the evidence, str verdict,
+	 *   str reason, str claim, str wanted, str got.
+	 * audit -> broker, kms.
+	 * RECORDED: NAME, u8 operation, uuid key, digest of the policy,
+	 *   digest of the wrapping key, u64 line (0: not written, and `audit
+	 *   optional').
+	 * NOT_RECORDED (broker only): NAME, str reason.
+	 */
+	IMSG_AUDIT_RECORD,
+	IMSG_KMS_RECORDED,
+	IMSG_BROKER_RECORDED,
+	IMSG_BROKER_NOT_RECORDED,
+
+	/*
+	 * control -> parent, and back.
+	 * COMMAND: u64 tag, u8 command (COMMAND_*), u8 argument.
+	 * REPLY: u64 tag, u8 ok, str text: JSON for the shows.
+	 */
+	IMSG_PARENT_COMMAND,
+	IMSG_CONTROL_REPLY,
+	/* broker, frontend -> parent.  BLAME: u32 count, count strs. */
+	IMSG_PARENT_BLAME,
+	IMSG_MAX
+};
+
+const char	*imsg_name(uint32_t);	/* for traces; kbsd's own in common */
+
+enum transfer_step { TRANSFER_FIRST, TRANSFER_EVIDENCE, TRANSFER_TOKEN,
+	TRANSFER_STEP_MAX };
+
+enum answer_kind { ANSWER_NONE, ANSWER_NONCE, ANSWER_KEY, ANSWER_KEYS,
+	ANSWER_POLICY, ANSWER_POLICIES, ANSWER_USER, ANSWER_USERS,
+	ANSWER_KIND_MAX };
+
+enum sign_kind { SIGN_RSA, SIGN_ECDSA, SIGN_KIND_MAX };
+
+enum row_kind { ROW_USER, ROW_POLICY, ROW_KEY, ROW_LOCKOUT, ROW_NONCE,
+	ROW_COLLATERAL, ROW_PENDING, ROW_KIND_MAX };
+
+enum row_result {
+	ROW_OK,
+	ROW_NONE,		/* no such row */
+	ROW_EXISTS,		/* name taken, nonce used */
+	ROW_CONFLICT,		/* another version is there */
+	ROW_IN_USE,		/* a key uses this policy; unknown policy */
+	ROW_FAILED,		/* full disk, ...: 503 */
+	ROW_RESULT_MAX
+};
+
+enum verdict { VERDICT_OK, VERDICT_DENIED, VERDICT_UNAVAILABLE, VERDICT_BUSY,
+	VERDICT_MAX };
+
+enum fetch_what { FETCH_NONCE, FETCH_ATTEST, FETCH_JWKS, FETCH_CRL,
+	FETCH_MAX };
+
+enum got_result { GOT_OK, GOT_REFUSED, GOT_UNAVAILABLE, GOT_BUSY, GOT_MAX };
+
+enum half { HALF_VERDICT, HALF_GRANT, HALF_MAX };
+
+enum done_result {
+	DONE_OK,
+	DONE_REFUSED,		/* halves, seal, policy or mark: 401/500 */
+	DONE_INVALID,		/* material not of its kind: 400 */
+	DONE_NONE,		/* the backend does not have it */
+	DONE_STALE,		/* older serial: a newer record comes with it */
+	DONE_UNAVAILABLE,	/* backend down: 502 */
+	DONE_TIMEOUT,
+	DONE_BUSY,		/* 503, Retry-After */
+	DONE_RESULT_MAX
+};
+
+enum audit_event { AUDIT_DECISION, AUDIT_OUTCOME, AUDIT_EVENT_MAX };
+
+enum parent_command { COMMAND_STATUS, COMMAND_PROCESSES, COMMAND_EDGES,
+	COMMAND_RELOAD, COMMAND_VERBOSE, COMMAND_MAX };
+
+/* Roles of descriptors (IMSG_PROCESS_DESCRIPTOR). */
+enum descriptor_role {
+	FD_LISTEN,		/* frontend, gate, control: a bound socket */
+	FD_TLS_KEY,		/* signer; may be empty: it makes one */
+	FD_TLS_CERT,		/* signer (made with the key), frontend, gate */
+	FD_TOKEN_KEY,		/* auth: ES256 key, PEM; may be empty */
+	FD_SEAL_KEY,		/* auth, kms: 32 bytes; may be empty */
+	FD_ADMIN_PASSWORD,	/* auth */
+	FD_AUDIT_LOG,		/* audit: read, append */
+	FD_NONCE_KEY,		/* verifier: 32 bytes; may be empty */
+	FD_ROOT,		/* verifier: PEM, one per attestation block */
+	FD_API_KEY,		/* fetcher */
+	FD_CA,			/* fetcher: PEM bundle */
+	FD_MASTER_KEY,		/* kms local: 32 bytes; may be empty */
+	FD_ROLE_MAX
+};
+
+/*
+ * CONFIG bodies.
+ * frontend, gate: u8 role (ROLE_*), u32 instances of engine, u32 most
+ *   connections, u16 token lifetime (s, for nothing but headers).
+ * control: u32 instances of engine.
+ * signer: u8 count of listeners' certificates is the number of FD pairs that
+ *   come: FD_TLS_KEY, FD_TLS_CERT in turn; u32 count, strs: names for a
+ *   self-made certificate (DNS names or IP addresses).
+ * auth: u32 lifetime (s), u32 attempts, u32 interval (s), u32 lockout (s),
+ *   str administrator ("": none), u32 engines, u32 count, strs: keystores
+ *   (the first is the default).
+ * hasher: u32 bcrypt cost.
+ * broker: u32 engines, u8 rows may be cached, u8 require nonce, u8 audit
+ *   optional, u32 count, strs: keystores.
+ * store: empty.  audit: u8 optional, u32 count, strs: keystores (instance
+ *   order of kms).
+ * verifier: u32 engines, u8 require nonce, u32 count, then per attestation
+ *   block (instance order of fetcher): str name, str issuer ("": any), u8
+ *   api version, u32 least seconds between two JWKS fetches.
+ * fetcher: str name, str api URL, str base URL, u8 api version, u32 retry
+ *   least (ms), u32 retry most (ms), str proxy (""), u32 least seconds
+ *   between two JWKS fetches, u32 count, strs: further hosts for CRLs.
+ * engine, maker: u32 count, strs: keystores (instance order of kms).
+ * kms: str name, u8 type (KEYSTORE_LOCAL), then the type's own.
+ */
+enum role { ROLE_ALL, ROLE_ADMIN, ROLE_TRANSFER, ROLE_MAX };
+enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_TYPE_MAX };
+
+/* Limits, in one place. */
+#define DEADLINE_REQUEST_MS	30000
+#define DEADLINE_SERVICE_MS	20000
+#define DEADLINE_KEYSTORE_MS	5000
+#define DEADLINE_MAKE_MS	180000
+#define FRONT_REQUESTS_MAX	256		/* of one frontend, with broker */
+#define FRONT_BYTES_MAX		(16u * 1024 * 1024)
+#define MAKER_QUEUE_MAX		4
+#define ERROR_TEXT_MAX		256
+#define ADDRESS_TEXT_MAX	64
+#define REASON_TEXT_MAX		512
+#define CLAIM_TEXT_MAX		1024
+#define TOKEN_TEXT_MAX		(64 * 1024)	/* attestation tokens */
+#define BEARER_TEXT_MAX		4096
+#define MATERIAL_MAX		(16 * 1024)	/* one key, PKCS#8 DER */
+#define NONCE_PART_MAX		1024
+
+#endif

@@ -67,7 +67,7 @@ pkg_libs =	$(if $(filter-out libcrypt,$(1)),\
 		$(shell $(PKG_CONFIG) --libs $(filter-out libcrypt,$(1)) 2>/dev/null)) \
 		$(if $(filter libcrypt,$(1)),-lcrypt)
 
-ALL_CFLAGS :=	-std=c11 -D_GNU_SOURCE $(WARN) $(HARDEN) \
+ALL_CFLAGS :=	-std=c11 -D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS $(WARN) $(HARDEN) \
 		$(call pkg_cflags,libbsd-overlay) -Icommon -I$(O)/gen
 
 include regress/build.mk

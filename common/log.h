@@ -42,6 +42,8 @@ void	log_setverbose(int);
 int	log_getverbose(void);
 /* The parent puts its own writer here: called with level and text. */
 void	log_setsink(void (*)(int level, const char *name, const char *text));
+/* Lines that this process could not get rid of so far. */
+unsigned long log_dropped(void);
 
 void	log_debug(const char *, ...) __attribute__((format(printf, 1, 2)));
 void	log_trace(const char *, ...) __attribute__((format(printf, 1, 2)));

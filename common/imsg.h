@@ -57,7 +57,6 @@ struct imsgbuf {
 	uint8_t		*rbuf;		/* received, not yet taken */
 	size_t		 rpos;
 	size_t		 rlen;
-	size_t		 rsize;
 	int		 fds[16];	/* received with it, in order */
 	unsigned int	 nfds;
 	struct imsg_out	*head;		/* queue of what is to be written */
@@ -82,7 +81,8 @@ size_t	imsgbuf_queuelen(const struct imsgbuf *);
 
 /*
  * The next whole message: its length, 0 if there is none yet, -1 (errno
- * ERANGE) if the stream makes no sense.  imsg_free() wipes it.
+ * ERANGE) if the stream makes no sense.  Its data lies in the buffer until
+ * the next imsgbuf_read(); imsg_free() wipes it there and closes its fd.
  */
 ssize_t	imsg_get(struct imsgbuf *, struct imsg *);
 void	imsg_free(struct imsg *);
@@ -92,8 +92,8 @@ int	imsg_compose(struct imsgbuf *, uint32_t type, uint32_t peerid,
 	    uint32_t pid, int fd, const void *, size_t);
 int	imsg_composev(struct imsgbuf *, uint32_t type, uint32_t peerid,
 	    uint32_t pid, int fd, const struct iovec *, int n);
-/* With flags (IMSGF_MORE). */
-int	imsg_compose_flags(struct imsgbuf *, uint32_t type, uint16_t flags,
-	    uint32_t peerid, int fd, const void *, size_t);
+/* With flags (IMSGF_MORE), and a malloc'd body that is taken over, or NULL. */
+int	imsg_compose_take(struct imsgbuf *, uint32_t type, uint16_t flags,
+	    uint32_t peerid, int fd, void *, size_t);
 
 #endif

@@ -75,8 +75,9 @@ struct edge {
 	enum process_kind	 peer;
 	uint32_t		 instance;	/* of the peer */
 	uint32_t		 front;		/* the peer's; 0 if it has none */
+	int			 fd;		/* of a raw edge; else -1 */
 	void			*data;		/* of the process */
-	struct edge_io		*io;		/* process.c's */
+	struct edge_io		*io;		/* edge.c's */
 };
 
 /*
@@ -95,6 +96,11 @@ struct edge_table {
 	enum process_kind	 peer;
 	const struct edge_rule	*rules;
 	size_t			 nrules;
+	/*
+	 * The process itself reads and writes edge->fd, which is blocking;
+	 * down() comes only when the parent replaces the peer.
+	 */
+	int			 raw;
 	void			(*up)(struct edge *);	/* may be NULL */
 	/* What was outstanding on it has ended: drop halves, answer 503. */
 	void			(*down)(struct edge *);	/* may be NULL */
@@ -157,12 +163,29 @@ uint64_t	 now_ms(void);
 /* --- the parent's side ------------------------------------------------- */
 
 /*
- * Wrap a descriptor as an edge with a table; the parent uses it for its
- * children.  closed(): the peer is gone or has violated.
+ * Wrap a descriptor as an edge with a table; the runtime uses it for the
+ * edges that the parent sends, the parent for its children.  table->up() is
+ * called at once.  When the peer closes, or violates, table->down() is called
+ * and the edge is gone.  NULL with errno.
  */
 struct edge	*edge_new(int fd, enum process_kind peer, uint32_t instance,
-		    const struct edge_table *);
+		    uint32_t front, const struct edge_table *);
+/* Close and forget it, without down(). */
 void		 edge_free(struct edge *);
+/* Only the parent's edges take descriptors; NULL to the others. */
+void		 edge_allow_fd(struct edge *);
+/* What edge_rule functions of the runtime take: -1 if there was none. */
+int		 edge_take_fd(struct edge *);
+/* Write all that is queued, waiting if need be. */
+int		 edge_flush(struct edge *);
+/* Called on a violation with the type and what was wrong; NULL: nobody. */
+extern void	(*edge_violated)(struct edge *, uint32_t type,
+		    const char *why);
+/* Messages and bytes in and out, for `show edges'. */
+struct edge_count {
+	uint64_t	 in, out, bytes_in, bytes_out;
+};
+void		 edge_counts(const struct edge *, struct edge_count *);
 
 /* Messages of the runtime; those of kbsd.h begin at IMSG_KBSD_FIRST. */
 enum process_imsg {

@@ -1,0 +1,65 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/* OpenBSD: pledge(2) and unveil(2) for each process. */
+
+#ifdef __OpenBSD__
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "sandbox.h"
+
+static const char *const promises[PROC_MAX] = {
+	[PROC_FRONTEND] = "stdio inet recvfd",
+	[PROC_GATE] = "stdio inet recvfd",
+	[PROC_CONTROL] = "stdio unix recvfd",
+	[PROC_SIGNER] = "stdio recvfd",
+	[PROC_AUTH] = "stdio recvfd",
+	[PROC_HASHER] = "stdio recvfd",
+	[PROC_BROKER] = "stdio recvfd",
+	[PROC_STORE] = "stdio rpath wpath cpath flock recvfd",
+	[PROC_AUDIT] = "stdio flock recvfd",
+	[PROC_VERIFIER] = "stdio recvfd",
+	[PROC_FETCHER] = "stdio inet recvfd",
+	[PROC_ENGINE] = "stdio recvfd",
+	[PROC_MAKER] = "stdio recvfd",
+	[PROC_KMS] = "stdio rpath wpath cpath flock recvfd",
+};
+
+/* Processes are not dumpable once their ids have changed. */
+void
+sandbox_early(void)
+{
+}
+
+void
+sandbox_enter(enum process_kind kind, int files, int chrooted, char *text,
+    size_t textsize)
+{
+	if (files && unveil(".", "rwc") == -1)
+		fatal("unveil");
+	if (files && unveil(NULL, NULL) == -1)
+		fatal("unveil");
+	if (pledge(promises[kind], NULL) == -1)
+		fatal("pledge");
+	snprintf(text, textsize, "pledge%s%s", files ? " unveil" : "",
+	    chrooted ? " chroot" : "");
+}
+
+#endif /* __OpenBSD__ */

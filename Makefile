@@ -81,7 +81,7 @@ cobj =		$(patsubst %.c,$(O)/obj/%.o,$(call csrc,$(1)))
 
 $(O)/obj/%.o: %.c | $(O)/gen/version.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(ALL_CFLAGS) -I$(dir $<) -Ikbsd \
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(ALL_CFLAGS) -I$(dir $<) -Ikbsd $(call test_flags,$<) \
 	    -DLIBEXECDIR='"$(LIBEXECDIR)/kbsd"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
 	    -MMD -MP -c -o $@ $<
 

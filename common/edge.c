@@ -82,6 +82,7 @@ static TAILQ_HEAD(, edge_io)	 dirty = TAILQ_HEAD_INITIALIZER(dirty);
 static struct event		*flusher;
 
 void	(*edge_violated)(struct edge *, uint32_t, const char *);
+void	(*edge_worked)(void);
 
 static void	edge_pump(struct edge_io *);
 
@@ -336,7 +337,13 @@ edge_deliver(struct edge_io *io, const struct edge_rule *rule,
 	log_trace("from %s %u: %s, %zu bytes", process_name(io->edge.peer),
 	    io->edge.instance, imsg_name(rule->type), len);
 	rb_init(&r, data, len);
-	return (rule->fn(&io->edge, &r) == -1 ? "body" : NULL);
+	if (rule->fn(&io->edge, &r) == -1)
+		return ("body");
+	if (edge_worked != NULL && io->edge.peer != PROC_PARENT) {
+		edge_worked();
+		edge_worked = NULL;
+	}
+	return (NULL);
 }
 
 static struct assembly *

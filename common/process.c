@@ -305,6 +305,14 @@ process_tell_violation(struct edge *edge, uint32_t type, const char *why)
 	edge_send(edge_parent, IMSG_PARENT_VIOLATION, &w);
 }
 
+static void
+process_tell_worked(void)
+{
+	struct wbuf	 w = { 0 };
+
+	edge_send(edge_parent, IMSG_PARENT_WORKED, &w);
+}
+
 void
 process_main(const struct process *table, size_t n, int argc, char *argv[])
 {
@@ -323,6 +331,7 @@ process_main(const struct process *table, size_t n, int argc, char *argv[])
 		fatalx("no event loop");
 	memcpy(parent_rules, runtime_rules, sizeof(runtime_rules));
 	edge_violated = process_tell_violation;
+	edge_worked = process_tell_worked;
 	edge_parent = edge_new(PARENT_FD, PROC_PARENT, 0, 0, &parent_table);
 	edge_allow_fd(edge_parent);
 	event_base_dispatch(base);

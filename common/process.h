@@ -181,6 +181,8 @@ int		 edge_flush(struct edge *);
 /* Called on a violation with the type and what was wrong; NULL: nobody. */
 extern void	(*edge_violated)(struct edge *, uint32_t type,
 		    const char *why);
+/* Called once, when the first message from a peer has been worked on. */
+extern void	(*edge_worked)(void);
 /* Messages and bytes in and out, for `show edges'. */
 struct edge_count {
 	uint64_t	 in, out, bytes_in, bytes_out;
@@ -206,6 +208,7 @@ enum process_imsg {
 	IMSG_PARENT_READY,	/* str what is in force ("chroot seccomp ...") */
 	IMSG_PARENT_COUNTERS,		/* (str, u64) pairs */
 	IMSG_PARENT_VIOLATION,	/* u32 kind, u32 instance, u32 type, str */
+	IMSG_PARENT_WORKED,	/* has done its first piece of work */
 	IMSG_KBSD_FIRST = 64
 };
 

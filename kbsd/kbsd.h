@@ -263,12 +263,22 @@ enum imsg_type {
 	/*
 	 * control -> parent, and back.
 	 * COMMAND: u64 tag, u8 command (COMMAND_*), u8 argument.
-	 * REPLY: u64 tag, u8 ok, str text: JSON for the shows.
+	 * REPLY: u64 tag, u8 ok, str error, u32 columns, that many strs: their
+	 *   names, u32 rows, rows * columns strs.
 	 */
 	IMSG_PARENT_COMMAND,
 	IMSG_CONTROL_REPLY,
-	/* broker, frontend -> parent.  BLAME: u32 count, count strs. */
+	/*
+	 * broker, frontend -> parent.  BLAME: u32 kind of the process whose
+	 * edge closed, u32 instance, u32 count, count strs: the client
+	 * addresses of the requests that it had.
+	 */
 	IMSG_PARENT_BLAME,
+	/*
+	 * parent -> broker.  ALONE: u8; 1: no other set lives, so rows may be
+	 * cached and what is left over may be finished.
+	 */
+	IMSG_BROKER_ALONE,
 	IMSG_MAX
 };
 

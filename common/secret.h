@@ -43,7 +43,9 @@ void	 secret_openssl(size_t size);
 /*
  * Read a whole small secret from a descriptor (a file the parent opened)
  * into secret memory: at most max bytes, one trailing newline cut.  *len is
- * set.  NULL with errno: EFBIG when longer, ENODATA when empty.
+ * set.  NULL with errno: EFBIG when longer, ENODATA when empty.  It is read
+ * from its start, wherever the offset is, and a NUL that *len does not count
+ * lies behind it.
  */
 void	*secret_read(int fd, size_t max, size_t *len);
 

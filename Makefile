@@ -70,14 +70,15 @@ pkg_libs =	$(if $(filter-out libcrypt,$(1)),\
 ALL_CFLAGS :=	-std=c11 -D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS $(WARN) $(HARDEN) \
 		$(call pkg_cflags,libbsd-overlay) -Icommon -I$(O)/gen
 
-include regress/build.mk
-
 all: $(foreach p,$(PROCESSES) $(TOOLS),$(call bin,$(p)))
 
 # --- objects -----------------------------------------------------------
 
 csrc =		$(sort $(wildcard $(1)/*.c) $(patsubst %.y,%.c,$(wildcard $(1)/*.y)))
 cobj =		$(patsubst %.c,$(O)/obj/%.o,$(call csrc,$(1)))
+
+# After cobj, which it calls, and after all, which is the default.
+include regress/build.mk
 
 $(O)/obj/%.o: %.c | $(O)/gen/version.h
 	@mkdir -p $(@D)

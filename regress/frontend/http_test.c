@@ -691,7 +691,7 @@ ATF_TC_BODY(head_limits, tc)
 	const size_t	 fixed = strlen(GET H "X: \r\n");
 	struct outcome	 o;
 	char		*s;
-	size_t		 len, n;
+	size_t		 i, len, n;
 
 	/* The target: 8 KiB and one more, with and without its end. */
 	check_blown("GET /", HTTP_MAX_TARGET, " HTTP/1.1\r\n" H "\r\n",
@@ -713,7 +713,7 @@ ATF_TC_BODY(head_limits, tc)
 		len = strlen(GET H) + n * 6 + 2;
 		ATF_REQUIRE((s = malloc(len + 1)) != NULL);
 		strcpy(s, GET H);
-		for (size_t i = 0; i < n; i++)
+		for (i = 0; i < n; i++)
 			strcat(s, "X: y\r\n");
 		strcat(s, "\r\n");
 		run(&o, s, len, len);
@@ -975,6 +975,7 @@ ATF_TC_BODY(accept, tc)
 		{ "Accept: application/json;q=0.001\r\n", 1 },
 		{ "Accept: application/json;q=1.000\r\n", 1 },
 		{ "Accept: application/json;q=0, application/json\r\n", 1 },
+		{ "Accept: application/json, application/json;q=0\r\n", 1 },
 		{ "Accept: text/plain;x=\"a,b\", application/json\r\n", 1 },
 		{ "", 0 },
 		{ "Accept:\r\n", 0 },

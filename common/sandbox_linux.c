@@ -239,30 +239,37 @@ seccomp_must(int error)
 		fatalx("seccomp: %s", strerror(-error));
 }
 
-/* Calls that depend on their arguments. */
+/* Allow a call when one of its arguments, masked, has a value. */
+static void
+seccomp_allow_if(scmp_filter_ctx ctx, int call, unsigned int argument,
+    scmp_datum_t mask, scmp_datum_t value)
+{
+	struct scmp_arg_cmp	 cmp = {
+		.arg = argument,
+		.op = SCMP_CMP_MASKED_EQ,
+		.datum_a = mask,
+		.datum_b = value,
+	};
+
+	seccomp_must(seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, call, 1,
+	    &cmp));
+}
+
 static void
 seccomp_arguments(scmp_filter_ctx ctx, enum process_kind kind)
 {
-	static const int	 families[] = { AF_INET, AF_INET6 };
-	size_t			 i;
+	const scmp_datum_t	 all32 = 0xffffffff;
 
 	/* No memory ever becomes executable. */
-	seccomp_must(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-	    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)));
-	seccomp_must(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect),
-	    1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)));
-	/* abort(3). */
-	seccomp_must(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
-	    1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())));
-	if (kind == PROC_HASHER)
-		seccomp_must(seccomp_rule_add(ctx, SCMP_ACT_ALLOW,
-		    SCMP_SYS(setpriority), 0));
+	seccomp_allow_if(ctx, SCMP_SYS(mmap), 2, PROT_EXEC, 0);
+	seccomp_allow_if(ctx, SCMP_SYS(mprotect), 2, PROT_EXEC, 0);
+	/* abort(3) */
+	seccomp_allow_if(ctx, SCMP_SYS(tgkill), 0, all32,
+	    (scmp_datum_t)getpid());
 	if (kind != PROC_FETCHER)
 		return;
-	for (i = 0; i < sizeof(families) / sizeof(families[0]); i++)
-		seccomp_must(seccomp_rule_add(ctx, SCMP_ACT_ALLOW,
-		    SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ,
-		    (scmp_datum_t)families[i])));
+	seccomp_allow_if(ctx, SCMP_SYS(socket), 0, all32, AF_INET);
+	seccomp_allow_if(ctx, SCMP_SYS(socket), 0, all32, AF_INET6);
 	/* Its libraries look for files now and then: there are none. */
 	seccomp_must(seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES),
 	    SCMP_SYS(openat), 0));

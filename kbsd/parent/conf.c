@@ -1,0 +1,364 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/* The configuration as a whole: defaults, checks, printing. */
+
+#include <sys/queue.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "parent.h"
+
+#define DEFAULT_DIRECTORY	"/var/lib/kbsd"
+#define DEFAULT_CONTROL		"/run/kbsd/kbsd.sock"
+
+struct config *
+config_new(void)
+{
+	struct config	*conf;
+
+	if ((conf = calloc(1, sizeof(*conf))) == NULL)
+		fatal("calloc");
+	TAILQ_INIT(&conf->listeners);
+	TAILQ_INIT(&conf->tls_names);
+	TAILQ_INIT(&conf->attestations);
+	TAILQ_INIT(&conf->keystores);
+	conf->prefork = 2;
+	conf->attempts = 5;
+	conf->interval = 300;
+	conf->lockout = 900;
+	conf->lifetime = 300;
+	conf->connections = 4096;
+	return (conf);
+}
+
+int
+words_add(struct words *words, const char *text)
+{
+	struct word	*w;
+
+	if ((w = calloc(1, sizeof(*w))) == NULL)
+		return (-1);
+	if ((w->text = strdup(text)) == NULL) {
+		free(w);
+		return (-1);
+	}
+	TAILQ_INSERT_TAIL(words, w, entry);
+	return (0);
+}
+
+static void
+words_free(struct words *words)
+{
+	struct word	*w;
+
+	while ((w = TAILQ_FIRST(words)) != NULL) {
+		TAILQ_REMOVE(words, w, entry);
+		free(w->text);
+		free(w);
+	}
+}
+
+static void
+attestation_free(struct attestation *a)
+{
+	free(a->name);
+	free(a->api);
+	free(a->base);
+	free(a->api_key);
+	free(a->root);
+	free(a->ca);
+	free(a->issuer);
+	free(a->proxy);
+	words_free(&a->crl_hosts);
+	free(a);
+}
+
+void
+config_free(struct config *conf)
+{
+	struct listener		*l;
+	struct attestation	*a;
+	struct keystore		*k;
+
+	if (conf == NULL)
+		return;
+	while ((l = TAILQ_FIRST(&conf->listeners)) != NULL) {
+		TAILQ_REMOVE(&conf->listeners, l, entry);
+		if (l->fd != -1)
+			close(l->fd);
+		free(l->address);
+		free(l);
+	}
+	while ((a = TAILQ_FIRST(&conf->attestations)) != NULL) {
+		TAILQ_REMOVE(&conf->attestations, a, entry);
+		attestation_free(a);
+	}
+	while ((k = TAILQ_FIRST(&conf->keystores)) != NULL) {
+		TAILQ_REMOVE(&conf->keystores, k, entry);
+		free(k->name);
+		free(k->master_key);
+		free(k);
+	}
+	words_free(&conf->tls_names);
+	free(conf->directory);
+	free(conf->control_path);
+	free(conf->control_group);
+	free(conf->tls_cert);
+	free(conf->tls_key);
+	free(conf->administrator);
+	free(conf->admin_password);
+	free(conf->audit_path);
+	free(conf->user);
+	free(conf->keyuser);
+	free(conf);
+}
+
+static char *
+join(const char *a, const char *b)
+{
+	char	*text;
+
+	if (asprintf(&text, "%s%s", a, b) == -1)
+		fatal("asprintf");
+	return (text);
+}
+
+/* A plain user's state, by the XDG base directory conventions. */
+static char *
+default_directory(void)
+{
+	const char	*dir;
+
+	if (geteuid() == 0)
+		return (join(DEFAULT_DIRECTORY, ""));
+	if ((dir = getenv("XDG_STATE_HOME")) != NULL && dir[0] == '/')
+		return (join(dir, "/kbsd"));
+	if ((dir = getenv("HOME")) == NULL || dir[0] != '/')
+		dir = "/tmp";
+	return (join(dir, "/.local/state/kbsd"));
+}
+
+static void
+set_default(char **where, const char *value)
+{
+	if (*where == NULL && (*where = strdup(value)) == NULL)
+		fatal("strdup");
+}
+
+static void
+default_listener(struct config *conf)
+{
+	struct listener	*l;
+
+	if (!TAILQ_EMPTY(&conf->listeners))
+		return;
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		fatal("calloc");
+	set_default(&l->address, "127.0.0.1");
+	strlcpy(l->port, "9443", sizeof(l->port));
+	l->role = ROLE_ALL;
+	l->fd = -1;
+	TAILQ_INSERT_TAIL(&conf->listeners, l, entry);
+}
+
+static void
+default_keystore(struct config *conf)
+{
+	struct keystore	*k;
+
+	if (!TAILQ_EMPTY(&conf->keystores))
+		return;
+	if ((k = calloc(1, sizeof(*k))) == NULL)
+		fatal("calloc");
+	set_default(&k->name, "local");
+	k->type = KEYSTORE_LOCAL;
+	TAILQ_INSERT_TAIL(&conf->keystores, k, entry);
+}
+
+static void
+default_tls_names(struct config *conf)
+{
+	char	 host[256];
+
+	if (!TAILQ_EMPTY(&conf->tls_names))
+		return;
+	if (gethostname(host, sizeof(host)) == 0) {
+		host[sizeof(host) - 1] = '\0';
+		words_add(&conf->tls_names, host);
+	}
+	words_add(&conf->tls_names, "localhost");
+	words_add(&conf->tls_names, "127.0.0.1");
+	words_add(&conf->tls_names, "::1");
+}
+
+static int
+check_url(const char *block, const char *what, const char *url)
+{
+	if (url == NULL) {
+		log_warnx("attestation \"%s\": %s is missing", block, what);
+		return (-1);
+	}
+	if (strncmp(url, "https://", 8) != 0 || url[8] == '\0' ||
+	    strpbrk(url, " \t\"#@?") != NULL) {
+		log_warnx("attestation \"%s\": %s \"%s\" is no plain https "
+		    "URL", block, what, url);
+		return (-1);
+	}
+	return (0);
+}
+
+static int
+check_attestation(const struct attestation *a)
+{
+	int	 bad = 0;
+
+	bad |= check_url(a->name, "trust authority api", a->api);
+	bad |= check_url(a->name, "base", a->base);
+	if (a->api_key == NULL) {
+		log_warnx("attestation \"%s\": api key file is missing",
+		    a->name);
+		bad = -1;
+	}
+	if (a->root == NULL) {
+		log_warnx("attestation \"%s\": root is missing: the "
+		    "certificate that may sign token certificates", a->name);
+		bad = -1;
+	}
+	if (a->retry_least > a->retry_most) {
+		log_warnx("attestation \"%s\": retry wait: the least is more "
+		    "than the most", a->name);
+		bad = -1;
+	}
+	return (bad);
+}
+
+int
+config_finish(struct config *conf)
+{
+	struct attestation	*a;
+	int			 bad = 0;
+
+	if (conf->directory == NULL)
+		conf->directory = default_directory();
+	if (conf->directory[0] != '/') {
+		log_warnx("directory \"%s\" must begin with /",
+		    conf->directory);
+		bad = -1;
+	}
+	if (conf->control_path == NULL)
+		conf->control_path = geteuid() == 0 ?
+		    join(DEFAULT_CONTROL, "") :
+		    join(conf->directory, "/kbsd.sock");
+	if (conf->audit_path == NULL)
+		conf->audit_path = join(conf->directory,
+		    "/audit.log");
+	set_default(&conf->user, "_kbsd");
+	set_default(&conf->keyuser, "_kbsdkey");
+	default_listener(conf);
+	default_keystore(conf);
+	default_tls_names(conf);
+	TAILQ_FOREACH(a, &conf->attestations, entry) {
+		set_default(&a->ca, "/etc/ssl/certs/ca-certificates.crt");
+		bad |= check_attestation(a);
+	}
+	return (bad);
+}
+
+/* --- printing ------------------------------------------------------------ */
+
+static void
+print_word(const char *before, const char *value)
+{
+	if (value != NULL)
+		printf("%s\"%s\"\n", before, value);
+}
+
+static void
+print_attestation(const struct attestation *a)
+{
+	const struct word	*w;
+
+	printf("attestation \"%s\" {\n", a->name);
+	print_word("\ttrust authority api ", a->api);
+	print_word("\tbase ", a->base);
+	print_word("\tapi key file ", a->api_key);
+	printf("\tapi version %u\n", a->version);
+	print_word("\troot ", a->root);
+	print_word("\tca ", a->ca);
+	print_word("\tissuer ", a->issuer);
+	print_word("\tproxy ", a->proxy);
+	TAILQ_FOREACH(w, &a->crl_hosts, entry)
+		print_word("\tcrl host ", w->text);
+	printf("\tretry wait %us to %us\n", a->retry_least / 1000,
+	    a->retry_most / 1000);
+	printf("\trefetch %us\n}\n", a->refetch);
+}
+
+void
+config_print(const struct config *conf)
+{
+	static const char *const	 roles[] = { "all", "admin",
+					    "transfer" };
+	const struct listener		*l;
+	const struct attestation	*a;
+	const struct keystore		*k;
+	const struct word		*w;
+
+	print_word("directory ", conf->directory);
+	printf("control socket \"%s\"", conf->control_path);
+	if (conf->control_group != NULL)
+		printf(" group \"%s\"", conf->control_group);
+	printf("\nuser \"%s\"\nkeyuser \"%s\"\n", conf->user, conf->keyuser);
+	TAILQ_FOREACH(l, &conf->listeners, entry)
+		printf("listen on \"%s\" port %s role %s\n", l->address,
+		    l->port, roles[l->role]);
+	if (conf->tls_cert != NULL)
+		printf("tls certificate \"%s\" key \"%s\"\n", conf->tls_cert,
+		    conf->tls_key);
+	printf("tls names");
+	TAILQ_FOREACH(w, &conf->tls_names, entry)
+		printf(" \"%s\"", w->text);
+	printf("\n");
+	if (conf->administrator != NULL)
+		printf("administrator \"%s\" password file \"%s\"\n",
+		    conf->administrator, conf->admin_password);
+	printf("prefork %u\nconnections %u\n", conf->prefork,
+	    conf->connections);
+	printf("login {\n\tattempts %u within %us\n\tlockout %us\n"
+	    "\ttoken lifetime %us\n}\n", conf->attempts, conf->interval,
+	    conf->lockout, conf->lifetime);
+	print_word("audit log ", conf->audit_path);
+	if (conf->audit_optional)
+		printf("audit optional\n");
+	if (conf->require_nonce)
+		printf("require nonce\n");
+	printf("verbose %d\n", conf->verbose);
+	TAILQ_FOREACH(a, &conf->attestations, entry)
+		print_attestation(a);
+	TAILQ_FOREACH(k, &conf->keystores, entry) {
+		printf("keystore \"%s\" local", k->name);
+		if (k->master_key != NULL)
+			printf(" {\n\tmaster key file \"%s\"\n}",
+			    k->master_key);
+		printf("\n");
+	}
+}

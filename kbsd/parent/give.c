@@ -1,0 +1,344 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * What each kind of process is told and given at its start: the bodies of
+ * CONFIG and the roles of descriptors as kbsd.h lists them.
+ */
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "parent.h"
+
+#define BCRYPT_COST	10
+
+/* Who runs as the user that may touch keys (DESIGN, "Sandbox"). */
+static const uint8_t keyuser[PROC_MAX] = {
+	[PROC_SIGNER] = 1, [PROC_AUTH] = 1, [PROC_HASHER] = 1,
+	[PROC_STORE] = 1, [PROC_AUDIT] = 1, [PROC_ENGINE] = 1,
+	[PROC_MAKER] = 1, [PROC_KMS] = 1,
+};
+
+uid_t
+give_uid(const struct child *c)
+{
+	return (keyuser[c->kind] ? c->set->users.keyuid : c->set->users.uid);
+}
+
+static int
+give_start(struct child *c)
+{
+	const struct config	*conf = c->set->conf;
+	const struct users	*users = &c->set->users;
+	const struct keystore	*k = c->object;
+	struct wbuf		 w = { 0 };
+	char			 title[128];
+	uint8_t			 flags = 0;
+
+	if (users->drop)
+		flags |= START_CHROOT | START_DROP;
+	if (c->kind == PROC_STORE || c->kind == PROC_KMS)
+		flags |= START_FILES;
+	wb_u32(&w, c->kind);
+	wb_u32(&w, c->instance);
+	wb_u32(&w, c->front);
+	wb_u32(&w, c->set->number);
+	wb_u32(&w, give_uid(c));
+	wb_u32(&w, keyuser[c->kind] ? users->keygid : users->gid);
+	wb_u8(&w, flags);
+	wb_u8(&w, (uint8_t)log_getverbose());
+	if (c->kind == PROC_STORE)
+		wb_str(&w, files_path(conf, "store"));
+	else if (c->kind == PROC_KMS)
+		wb_str(&w, files_path(conf, "kms-%s", k->name));
+	else
+		wb_str(&w, files_path(conf, "empty"));
+	snprintf(title, sizeof(title), "%s %u", process_name(c->kind),
+	    c->instance);
+	wb_str(&w, title);
+	return (child_send(c, IMSG_PROCESS_START, &w));
+}
+
+/* fd is taken over; -1 (already logged) is passed on. */
+static int
+give_fd(struct child *c, enum descriptor_role role, int fd)
+{
+	struct wbuf	 w = { 0 };
+
+	if (fd == -1)
+		return (-1);
+	wb_u32(&w, role);
+	return (edge_send_fd(c->edge, IMSG_PROCESS_DESCRIPTOR, &w, fd));
+}
+
+static void
+give_words(struct wbuf *w, const struct words *words)
+{
+	const struct word	*word;
+	uint32_t		 n = 0;
+
+	TAILQ_FOREACH(word, words, entry)
+		n++;
+	wb_u32(w, n);
+	TAILQ_FOREACH(word, words, entry)
+		wb_str(w, word->text);
+}
+
+static void
+give_keystores(struct wbuf *w, const struct config *conf)
+{
+	const struct keystore	*k;
+	uint32_t		 n = 0;
+
+	TAILQ_FOREACH(k, &conf->keystores, entry)
+		n++;
+	wb_u32(w, n);
+	TAILQ_FOREACH(k, &conf->keystores, entry)
+		wb_str(w, k->name);
+}
+
+/* The certificate, ours or the operator's; the signer gets the key too. */
+static int
+give_certificate(struct child *c)
+{
+	const struct config	*conf = c->set->conf;
+	int			 fd;
+
+	if (conf->tls_cert != NULL)
+		return (give_fd(c, FD_TLS_CERT,
+		    files_public(conf->tls_cert)));
+	fd = open(files_path(conf, "tls.crt"), O_RDWR | O_CREAT | O_CLOEXEC |
+	    O_NOFOLLOW, 0644);
+	if (fd == -1)
+		log_warn("%s", files_path(conf, "tls.crt"));
+	return (give_fd(c, FD_TLS_CERT, fd));
+}
+
+static int
+give_frontend(struct child *c, struct wbuf *w)
+{
+	const struct config	*conf = c->set->conf;
+	const struct listener	*l;
+
+	wb_u8(w, c->role);
+	wb_u32(w, conf->prefork);
+	wb_u32(w, conf->connections);
+	wb_u16(w, (uint16_t)conf->lifetime);
+	TAILQ_FOREACH(l, &conf->listeners, entry)
+		if (l->role == c->role && give_fd(c, FD_LISTEN,
+		    fcntl(l->fd, F_DUPFD_CLOEXEC, 0)) == -1)
+			return (-1);
+	return (give_certificate(c));
+}
+
+static int
+give_control(struct child *c, struct wbuf *w)
+{
+	wb_u32(w, c->set->conf->prefork);
+	return (give_fd(c, FD_LISTEN, fcntl(c->set->control_fd,
+	    F_DUPFD_CLOEXEC, 0)));
+}
+
+static int
+give_signer(struct child *c, struct wbuf *w)
+{
+	const struct config	*conf = c->set->conf;
+
+	give_words(w, &conf->tls_names);
+	if (conf->tls_key != NULL) {
+		if (give_fd(c, FD_TLS_KEY, files_secret(conf->tls_key,
+		    0)) == -1)
+			return (-1);
+	} else if (give_fd(c, FD_TLS_KEY, files_secret(files_path(conf,
+	    "keys/tls.key"), 1)) == -1)
+		return (-1);
+	return (give_certificate(c));
+}
+
+static int
+give_auth(struct child *c, struct wbuf *w)
+{
+	const struct config	*conf = c->set->conf;
+
+	wb_u32(w, conf->lifetime);
+	wb_u32(w, conf->attempts);
+	wb_u32(w, conf->interval);
+	wb_u32(w, conf->lockout);
+	wb_str(w, conf->administrator);
+	wb_u32(w, conf->prefork);
+	give_keystores(w, conf);
+	if (conf->admin_password != NULL && give_fd(c, FD_ADMIN_PASSWORD,
+	    files_secret(conf->admin_password, 0)) == -1)
+		return (-1);
+	if (give_fd(c, FD_TOKEN_KEY, files_secret(files_path(conf,
+	    "keys/token.key"), 1)) == -1)
+		return (-1);
+	return (give_fd(c, FD_SEAL_KEY, files_secret(files_path(conf,
+	    "keys/seal.key"), 1)));
+}
+
+static int
+give_hasher(struct child *c, struct wbuf *w)
+{
+	(void)c;
+	wb_u32(w, BCRYPT_COST);
+	return (0);
+}
+
+static int
+give_broker(struct child *c, struct wbuf *w)
+{
+	const struct config	*conf = c->set->conf;
+
+	wb_u32(w, conf->prefork);
+	wb_u8(w, 1);
+	wb_u8(w, (uint8_t)conf->require_nonce);
+	wb_u8(w, (uint8_t)conf->audit_optional);
+	give_keystores(w, conf);
+	return (0);
+}
+
+static int
+give_store(struct child *c, struct wbuf *w)
+{
+	(void)c;
+	(void)w;
+	return (0);
+}
+
+static int
+give_audit(struct child *c, struct wbuf *w)
+{
+	const struct config	*conf = c->set->conf;
+
+	wb_u8(w, (uint8_t)conf->audit_optional);
+	give_keystores(w, conf);
+	return (give_fd(c, FD_AUDIT_LOG, files_append(conf->audit_path)));
+}
+
+static int
+give_verifier(struct child *c, struct wbuf *w)
+{
+	const struct config		*conf = c->set->conf;
+	const struct attestation	*a;
+	uint32_t			 n = 0;
+
+	TAILQ_FOREACH(a, &conf->attestations, entry)
+		n++;
+	wb_u32(w, conf->prefork);
+	wb_u8(w, (uint8_t)conf->require_nonce);
+	wb_u32(w, n);
+	TAILQ_FOREACH(a, &conf->attestations, entry) {
+		wb_str(w, a->name);
+		wb_str(w, a->issuer);
+		wb_u8(w, (uint8_t)a->version);
+		wb_u32(w, a->refetch);
+		if (give_fd(c, FD_ROOT, files_public(a->root)) == -1)
+			return (-1);
+	}
+	return (give_fd(c, FD_NONCE_KEY, files_secret(files_path(conf,
+	    "keys/nonce.key"), 1)));
+}
+
+static int
+give_fetcher(struct child *c, struct wbuf *w)
+{
+	const struct attestation	*a = c->object;
+
+	wb_str(w, a->name);
+	wb_str(w, a->api);
+	wb_str(w, a->base);
+	wb_u8(w, (uint8_t)a->version);
+	wb_u32(w, a->retry_least);
+	wb_u32(w, a->retry_most);
+	wb_str(w, a->proxy);
+	wb_u32(w, a->refetch);
+	give_words(w, &a->crl_hosts);
+	if (give_fd(c, FD_API_KEY, files_secret(a->api_key, 0)) == -1)
+		return (-1);
+	return (give_fd(c, FD_CA, files_public(a->ca)));
+}
+
+static int
+give_engine(struct child *c, struct wbuf *w)
+{
+	give_keystores(w, c->set->conf);
+	return (0);
+}
+
+static int
+give_kms(struct child *c, struct wbuf *w)
+{
+	const struct config	*conf = c->set->conf;
+	const struct keystore	*k = c->object;
+	int			 fd;
+
+	wb_str(w, k->name);
+	wb_u8(w, (uint8_t)k->type);
+	if (k->master_key != NULL)
+		fd = files_secret(k->master_key, 0);
+	else
+		fd = files_secret(files_path(conf, "keys/kms-%s.master.key",
+		    k->name), 1);
+	if (give_fd(c, FD_MASTER_KEY, fd) == -1)
+		return (-1);
+	return (give_fd(c, FD_SEAL_KEY, files_secret(files_path(conf,
+	    "keys/kms-%s.seal.key", k->name), 1)));
+}
+
+static int	(*const give[PROC_MAX])(struct child *, struct wbuf *) = {
+	[PROC_FRONTEND] = give_frontend,
+	[PROC_GATE] = give_frontend,
+	[PROC_CONTROL] = give_control,
+	[PROC_SIGNER] = give_signer,
+	[PROC_AUTH] = give_auth,
+	[PROC_HASHER] = give_hasher,
+	[PROC_BROKER] = give_broker,
+	[PROC_STORE] = give_store,
+	[PROC_AUDIT] = give_audit,
+	[PROC_VERIFIER] = give_verifier,
+	[PROC_FETCHER] = give_fetcher,
+	[PROC_ENGINE] = give_engine,
+	[PROC_MAKER] = give_engine,
+	[PROC_KMS] = give_kms,
+};
+
+/*
+ * Descriptors may arrive before or after CONFIG: a child uses them only at
+ * GO.
+ */
+int
+give_child(struct child *c)
+{
+	struct wbuf	 w = { 0 };
+
+	if (give_start(c) == -1)
+		return (-1);
+	if (give[c->kind](c, &w) == -1) {
+		wb_free(&w);
+		return (-1);
+	}
+	if (child_send(c, IMSG_PROCESS_CONFIG, &w) == -1)
+		return (-1);
+	return (child_send(c, IMSG_PROCESS_GO, &w));
+}

@@ -1,0 +1,351 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * kbsd: the parent.  It reads the configuration, opens files and sockets,
+ * starts the other processes, passes them descriptors and replaces those
+ * that die.  It reads no secret and nothing that a client sent.
+ */
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <err.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "parent.h"
+#include "version.h"
+
+#define STOP_SECONDS	4
+
+time_t		 parent_since;
+
+static const char	*conf_path = SYSCONFDIR "/kbsd/kbsd.conf";
+static int		 conf_named;	/* by -f */
+static int		 stopping, exit_status;
+static int		 reloading;	/* by whom: COMMAND waits for no one */
+
+static void
+usage(void)
+{
+	fprintf(stderr, "usage: kbsd [-dnVv] [-D macro=value] [-f file]\n"
+	    "  -d        stay in the foreground, log to standard error\n"
+	    "  -D m=v    define a macro for the configuration\n"
+	    "  -f file   configuration (default %s)\n"
+	    "  -n        check the configuration and exit; -nv prints it\n"
+	    "  -V        print the version and exit\n"
+	    "  -v        log more; -vv logs every message\n", conf_path);
+	exit(2);
+}
+
+/* Tell the service manager; nothing happens where there is none. */
+static void
+notify(const char *state)
+{
+	struct sockaddr_un	 sun;
+	const char		*path;
+	socklen_t		 len;
+	int			 fd;
+
+	if ((path = getenv("NOTIFY_SOCKET")) == NULL)
+		return;
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
+	    sizeof(sun.sun_path))
+		return;
+	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+	    strlen(path));
+	if (sun.sun_path[0] == '@')
+		sun.sun_path[0] = '\0';
+	if ((fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) == -1)
+		return;
+	(void)sendto(fd, state, strlen(state), MSG_NOSIGNAL,
+	    (struct sockaddr *)&sun, len);
+	close(fd);
+}
+
+static struct config *
+parent_read(void)
+{
+	struct config	*conf;
+
+	/* Without a file at the usual place the defaults do. */
+	if (!conf_named && access(conf_path, F_OK) == -1 && errno == ENOENT) {
+		conf = config_new();
+		if (config_finish(conf) == 0)
+			return (conf);
+		config_free(conf);
+		return (NULL);
+	}
+	return (config_parse(conf_path));
+}
+
+int
+parent_reload(char *why, size_t whysize)
+{
+	struct config	*conf;
+	struct set	*set;
+	unsigned int	 n = 0;
+
+	TAILQ_FOREACH(set, &sets, entry)
+		n++;
+	if (stopping || reloading || n > 1) {
+		strlcpy(why, "an earlier reload is not finished yet",
+		    whysize);
+		goto refused;
+	}
+	if ((conf = parent_read()) == NULL) {
+		strlcpy(why, "the configuration has errors: see the log; the "
+		    "old one goes on", whysize);
+		goto refused;
+	}
+	reloading = 1;
+	notify("RELOADING=1");
+	if (set_start(conf) == -1) {
+		reloading = 0;
+		strlcpy(why, "the new configuration can't be started: see "
+		    "the log; the old one goes on", whysize);
+		notify("READY=1");
+		goto refused;
+	}
+	return (0);
+refused:
+	log_warnx("reload refused: %s", why);
+	return (-1);
+}
+
+void
+parent_serving(const struct set *set)
+{
+	const struct child	*c;
+	unsigned int		 n = 0;
+
+	TAILQ_FOREACH(c, &set->children, entry)
+		n++;
+	reloading = 0;
+	c = TAILQ_FIRST(&set->children);
+	log_info("configuration %u is serving with %u processes, each in: %s%s",
+	    set->number, n, c->force, set->users.drop ? ", users " : "");
+	if (!set->users.drop)
+		log_warnx("not started as root: all processes share uid %u "
+		    "and none stands in a chroot", (unsigned int)getuid());
+	notify("READY=1");
+}
+
+void
+parent_set_failed(void)
+{
+	if (reloading) {
+		reloading = 0;
+		log_warnx("reload refused: the new processes did not come "
+		    "up; the old ones go on");
+		notify("READY=1");
+		return;
+	}
+	exit_status = 1;
+}
+
+void
+parent_gone(void)
+{
+	event_base_loopbreak(base);
+}
+
+static void
+parent_kill(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	event_base_loopbreak(base);
+}
+
+void
+parent_stop(int status)
+{
+	static struct event	*timer;
+	struct set		*set, *next;
+	struct timeval		 tv = { .tv_sec = STOP_SECONDS };
+
+	if (stopping)
+		return;
+	stopping = 1;
+	exit_status = status;
+	notify("STOPPING=1");
+	if ((timer = evtimer_new(base, parent_kill, NULL)) != NULL)
+		evtimer_add(timer, &tv);
+	TAILQ_FOREACH_SAFE(set, &sets, entry, next)
+		set_end(set);
+}
+
+void
+parent_verbose(int level)
+{
+	struct set	*set;
+	struct child	*c;
+	struct wbuf	 w = { 0 };
+
+	log_setverbose(level);
+	TAILQ_FOREACH(set, &sets, entry)
+		TAILQ_FOREACH(c, &set->children, entry) {
+			if (c->state != CHILD_READY)
+				continue;
+			wb_u8(&w, (uint8_t)level);
+			child_send(c, IMSG_PROCESS_VERBOSE, &w);
+		}
+}
+
+static void
+parent_signal(int sig, short what, void *arg)
+{
+	char	 why[ERROR_TEXT_MAX];
+	int	 status;
+	pid_t	 pid;
+
+	(void)what;
+	(void)arg;
+	switch (sig) {
+	case SIGCHLD:
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+			child_reap(pid, status);
+		break;
+	case SIGHUP:
+		log_info("SIGHUP: reading the configuration again");
+		(void)parent_reload(why, sizeof(why));
+		break;
+	default:
+		log_info("signal %d: kbsd stops", sig);
+		parent_stop(0);
+		break;
+	}
+}
+
+static void
+parent_signals(void)
+{
+	static const int	 sigs[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT };
+	struct event		*ev;
+	size_t			 i;
+
+	signal(SIGPIPE, SIG_IGN);
+	for (i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
+		if ((ev = evsignal_new(base, sigs[i], parent_signal,
+		    NULL)) == NULL || event_add(ev, NULL) == -1)
+			fatalx("signals");
+}
+
+static void
+parent_limits(void)
+{
+	struct rlimit	 rl;
+
+	/* Frontends hold many connections; children inherit the limit. */
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
+		rl.rlim_cur = rl.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &rl);
+	}
+	rl.rlim_cur = rl.rlim_max = 0;
+	(void)setrlimit(RLIMIT_CORE, &rl);
+}
+
+struct options {
+	int	 foreground;
+	int	 check;
+	int	 verbose;
+};
+
+static void
+parent_options(int argc, char *argv[], struct options *o)
+{
+	int	 ch;
+
+	while ((ch = getopt(argc, argv, "dD:f:nVv")) != -1)
+		switch (ch) {
+		case 'd':
+			o->foreground = 1;
+			break;
+		case 'D':
+			if (config_macro(optarg) == -1)
+				errx(2, "-D %s: write macro=value", optarg);
+			break;
+		case 'f':
+			conf_path = optarg;
+			conf_named = 1;
+			break;
+		case 'n':
+			o->check = 1;
+			break;
+		case 'V':
+			printf("kbsd %s (%s)\n", KBSD_VERSION, KBSD_GITHASH);
+			exit(0);
+		case 'v':
+			o->verbose++;
+			break;
+		default:
+			usage();
+		}
+	if (optind != argc)
+		usage();
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct options	 o = { 0 };
+	struct config	*conf;
+
+	log_init(LOG_TO_STDERR, "kbsd");
+	parent_options(argc, argv, &o);
+	if ((conf = parent_read()) == NULL)
+		exit(1);
+	if (o.check) {
+		if (o.verbose > 0)
+			config_print(conf);
+		fprintf(stderr, "configuration OK\n");
+		exit(0);
+	}
+	/* A relative -f must still be found at a reload. */
+	if (conf_named && (conf_path = realpath(conf_path, NULL)) == NULL)
+		fatal("realpath");
+	child_program_dir(argv[0]);
+	log_setverbose(o.verbose > conf->verbose ? o.verbose : conf->verbose);
+	if (!o.foreground && daemon(0, 0) == -1)
+		fatal("daemon");
+	output_init(o.foreground);
+	setproctitle("parent");
+	umask(0077);
+	parent_limits();
+	parent_since = time(NULL);
+	if ((base = event_base_new()) == NULL)
+		fatalx("no event loop");
+	parent_signals();
+	log_info("kbsd %s starts", KBSD_VERSION);
+	if (set_start(conf) == -1)
+		exit(1);
+	event_base_dispatch(base);
+	log_info("kbsd has stopped");
+	exit(exit_status);
+}

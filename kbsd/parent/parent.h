@@ -1,0 +1,251 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef PARENT_H
+#define PARENT_H
+
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include <limits.h>
+#include <netdb.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "kbsd.h"
+
+#define PREFORK_MAX		32
+#define SECRET_FILES_MAX	64
+
+/* --- conf.c, parse.y: what kbsd.conf(5) says ---------------------------- */
+
+struct listener {
+	TAILQ_ENTRY(listener)	 entry;
+	char			*address;	/* numeric or a name */
+	char			 port[6];
+	enum role		 role;
+	int			 fd;		/* bound; -1 before */
+};
+
+/* A word that may stand several times. */
+struct word {
+	TAILQ_ENTRY(word)	 entry;
+	char			*text;
+};
+TAILQ_HEAD(words, word);
+
+struct attestation {
+	TAILQ_ENTRY(attestation) entry;
+	char			*name;
+	char			*api;
+	char			*base;
+	char			*api_key;	/* file */
+	char			*root;		/* file */
+	char			*ca;		/* file */
+	char			*issuer;
+	char			*proxy;
+	unsigned int		 version;	/* of the API: 1 or 2 */
+	unsigned int		 retry_least;	/* ms */
+	unsigned int		 retry_most;
+	unsigned int		 refetch;	/* s */
+	struct words		 crl_hosts;
+};
+
+struct keystore {
+	TAILQ_ENTRY(keystore)	 entry;
+	char			*name;
+	enum keystore_type	 type;
+	char			*master_key;	/* file; NULL: our own */
+};
+
+struct config {
+	char			*directory;
+	char			*control_path;
+	char			*control_group;	/* NULL: only the owner */
+	TAILQ_HEAD(, listener)	 listeners;
+	char			*tls_cert;	/* NULL: our own */
+	char			*tls_key;
+	struct words		 tls_names;	/* of a self-made certificate */
+	char			*administrator;
+	char			*admin_password;	/* file */
+	unsigned int		 prefork;
+	TAILQ_HEAD(, attestation) attestations;
+	TAILQ_HEAD(, keystore)	 keystores;
+	unsigned int		 attempts;
+	unsigned int		 interval;	/* s */
+	unsigned int		 lockout;	/* s */
+	unsigned int		 lifetime;	/* s */
+	unsigned int		 connections;	/* of one frontend */
+	char			*audit_path;
+	int			 audit_optional;
+	int			 require_nonce;
+	char			*user;		/* _kbsd */
+	char			*keyuser;	/* _kbsdkey */
+	int			 verbose;
+};
+
+/* Defaults, before the file is read. */
+struct config	*config_new(void);
+void		 config_free(struct config *);
+/*
+ * Fill in what the file left out and check what only makes sense as a whole;
+ * -1 with a line in the log for each thing that is wrong.
+ */
+int		 config_finish(struct config *);
+/* `kbsd -nv': print it back in the language of the file. */
+void		 config_print(const struct config *);
+int		 words_add(struct words *, const char *);
+
+/* parse.y.  NULL after one line in the log for every error in it. */
+struct config	*config_parse(const char *path);
+/* `-D macro=value'. */
+int		 config_macro(const char *);
+
+/* --- files.c: directories, secret files, sockets ------------------------ */
+
+/* The uids that processes run as. */
+struct users {
+	int		 drop;		/* started as root */
+	uid_t		 uid, keyuid;
+	gid_t		 gid, keygid;
+};
+
+int	 users_find(const struct config *, struct users *);
+/* Make what is missing below `directory'; -1 with log. */
+int	 files_prepare(const struct config *, const struct users *);
+/*
+ * Open a secret file: made when it is missing (make), refused when others
+ * may read or write it.  -1 with log.
+ */
+int	 files_secret(const char *path, int make);
+/* Open a file that anyone may read. */
+int	 files_public(const char *path);
+int	 files_append(const char *path);
+/* A path below `directory'.  Static buffer. */
+const char *files_path(const struct config *, const char *, ...)
+	    __attribute__((format(printf, 2, 3)));
+/* Bind, without listening yet.  old: a set whose sockets are taken over. */
+int	 files_listen(struct config *, const struct config *old);
+int	 files_control(const struct config *, const struct users *);
+
+/* --- set.c: all processes of one configuration ------------------------- */
+
+enum child_state { CHILD_DEAD, CHILD_STARTING, CHILD_READY, CHILD_ENDING };
+
+struct set;
+
+struct child {
+	TAILQ_ENTRY(child)	 entry;
+	struct set		*set;
+	enum process_kind	 kind;
+	uint32_t		 instance;
+	uint32_t		 front;
+	enum role		 role;		/* frontend, gate */
+	const void		*object;	/* attestation, keystore */
+	enum child_state	 state;
+	pid_t			 pid;
+	struct edge		*edge;
+	int			 log[2];	/* datagram socketpair */
+	struct event		*logev;
+	struct event		*restart;
+	time_t			 since;
+	unsigned int		 deaths;	/* running, without work */
+	unsigned int		 restarts;
+	int			 accused;	/* killed for a violation */
+	unsigned int		 loglines;	/* in this second */
+	unsigned int		 logdropped;
+	time_t			 logsecond;
+	char			 force[128];	/* what is in force */
+};
+
+struct set {
+	TAILQ_ENTRY(set)	 entry;
+	uint32_t		 number;
+	struct config		*conf;
+	struct users		 users;
+	TAILQ_HEAD(, child)	 children;
+	int			 control_fd;
+	int			 stage;		/* of the start */
+	int			 serving;	/* all were ready once */
+	int			 draining;
+	struct event		*timer;
+};
+TAILQ_HEAD(sets, set);
+extern struct sets	 sets;
+
+/*
+ * A set from a configuration, which it owns from then on; begins to start.
+ * -1 with log: it is gone again; later failures go to parent_set_failed().
+ */
+int		 set_start(struct config *);
+struct set	*set_serving(void);
+void		 set_drain(struct set *);
+void		 set_end(struct set *);
+/* Called by child.c. */
+void		 set_child_ready(struct child *);
+void		 set_child_died(struct child *);
+
+/* Who has an edge to whom: DESIGN, "Edges". */
+struct edge_pair {
+	enum process_kind	 a, b;
+};
+extern const struct edge_pair	 edge_pairs[];
+extern const size_t		 nedge_pairs;
+
+/* --- child.c: one process ---------------------------------------------- */
+
+/* THE function that starts one process.  -1 with log. */
+int		 child_start(struct child *);
+/* End it; it is not replaced. */
+void		 child_end(struct child *);
+/* Connect it with those of its set that are ready. */
+void		 child_connect(struct child *);
+/* A child of a pid has ended; 0 if it is one of ours. */
+int		 child_reap(pid_t, int status);
+int		 child_send(struct child *, uint32_t type, struct wbuf *);
+const char	*child_program_dir(const char *argv0);
+
+/* --- give.c: configuration and descriptors of each kind ----------------- */
+
+/* What START, CONFIG and DESCRIPTORs say to this child.  -1 with log. */
+int		 give_child(struct child *);
+/* The uid that it runs as. */
+uid_t		 give_uid(const struct child *);
+
+/* --- output.c: log lines ------------------------------------------------ */
+
+void		 output_init(int foreground);
+/* A readable event on a child's log socket. */
+void		 output_child(int, short, void *);
+
+/* --- command.c: what kbsctl asks ---------------------------------------- */
+
+int		 command_dispatch(struct edge *, struct rbuf *);
+
+/* --- parent.c ------------------------------------------------------------ */
+
+/* Read the configuration again and start a new set; 0 or -1 (why is set). */
+int		 parent_reload(char *why, size_t whysize);
+void		 parent_verbose(int);
+/* The whole service ends. */
+void		 parent_stop(int status);
+/* set.c: this set is serving; one did not come up; the last one is gone. */
+void		 parent_serving(const struct set *);
+void		 parent_set_failed(void);
+void		 parent_gone(void);
+extern time_t	 parent_since;
+
+#endif

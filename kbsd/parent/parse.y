@@ -1,0 +1,796 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/* kbsd.conf(5). */
+
+%{
+#include <sys/queue.h>
+#include <sys/stat.h>
+
+#include <ctype.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "parent.h"
+
+#define INCLUDE_DEPTH	8
+#define LINE_LONGEST	4096
+
+/* A file that is being read, or one that includes it. */
+static struct file {
+	TAILQ_ENTRY(file)	 entry;
+	FILE			*stream;
+	char			*name;
+	int			 line;
+	int			 depth;
+	int			 ended;		/* its last line has been */
+} *file;
+static TAILQ_HEAD(files, file)	 files = TAILQ_HEAD_INITIALIZER(files);
+
+struct macro {
+	TAILQ_ENTRY(macro)	 entry;
+	char			*name;
+	char			*value;
+	int			 fixed;		/* of the command line */
+};
+static TAILQ_HEAD(, macro)	 macros = TAILQ_HEAD_INITIALIZER(macros);
+
+static struct config		*conf;
+static struct attestation	*attestation;
+static struct keystore		*keystore;
+static int			 errors;
+static int			 token_line;	/* where the last one began */
+static char			 last_word[64];	/* for syntax errors */
+
+static int		 yylex(void);
+static void		 yyerror(const char *, ...)
+			    __attribute__((format(printf, 1, 2)));
+static int		 file_push(const char *);
+static void		 file_pop(void);
+static const char	*macro_get(const char *);
+static int		 macro_set(const char *, const char *, int);
+static void		 listener_add(char *, int64_t, enum role);
+static void		 attestation_begin(char *);
+static void		 keystore_begin(char *);
+static void		 set_once(char **, char *, const char *);
+static unsigned int	 range(int64_t, int64_t, int64_t, const char *);
+
+typedef union {
+	int64_t		 number;
+	char		*string;
+} YYSTYPE;
+#define YYSTYPE_IS_DECLARED 1
+%}
+
+%token	ADMINISTRATOR API ATTEMPTS ATTESTATION AUDIT AUTHORITY BASE CA
+%token	CERTIFICATE CONNECTIONS CONTROL CRL DIRECTORY ERROR FILETOKEN GROUP
+%token	HOST INCLUDE ISSUER KEY KEYSTORE KEYUSER LIFETIME LISTEN LOCAL LOCKOUT
+%token	LOGIN LOGTOKEN MASTER NAMES NONCE ON OPTIONAL PASSWORD PORT PREFORK
+%token	PROXY REFETCH REQUIRE RETRY ROLE ROLEADMIN ROLEALL ROLETRANSFER ROOT
+%token	SOCKET TLS TO TOKEN TRUST USER VERBOSE VERSIONTOKEN WAIT WITHIN
+%token	<string> STRING
+%token	<number> NUMBER
+%type	<number> seconds role port
+%type	<string> name
+
+%%
+
+grammar		: /* empty */
+		| grammar '\n'
+		| grammar include '\n'
+		| grammar macro '\n'
+		| grammar main '\n'
+		| grammar error '\n'	{ yyerrok; }
+		;
+
+include		: INCLUDE STRING {
+			if (file_push($2) == -1)
+				yyerror("include \"%s\": %s", $2,
+				    strerror(errno));
+			free($2);
+		}
+		;
+
+macro		: STRING '=' STRING {
+			if (macro_set($1, $3, 0) == -1)
+				yyerror("macro \"%s\"", $1);
+			free($1);
+			free($3);
+		}
+		;
+
+main		: DIRECTORY STRING {
+			set_once(&conf->directory, $2, "directory");
+		}
+		| CONTROL SOCKET STRING control_opt {
+			set_once(&conf->control_path, $3, "control socket");
+		}
+		| LISTEN ON name port role {
+			listener_add($3, $4, $5);
+		}
+		| TLS CERTIFICATE STRING KEY STRING {
+			set_once(&conf->tls_cert, $3, "tls certificate");
+			set_once(&conf->tls_key, $5, "tls key");
+		}
+		| TLS NAMES namelist
+		| ADMINISTRATOR STRING PASSWORD FILETOKEN STRING {
+			set_once(&conf->administrator, $2, "administrator");
+			set_once(&conf->admin_password, $5,
+			    "administrator password");
+		}
+		| PREFORK NUMBER {
+			conf->prefork = range($2, 1, PREFORK_MAX, "prefork");
+		}
+		| CONNECTIONS NUMBER {
+			conf->connections = range($2, 1, 1000000,
+			    "connections");
+		}
+		| LOGIN '{' optnl login_opts '}'
+		| AUDIT LOGTOKEN STRING	{
+			set_once(&conf->audit_path, $3, "audit log");
+		}
+		| AUDIT OPTIONAL	{ conf->audit_optional = 1; }
+		| REQUIRE NONCE		{ conf->require_nonce = 1; }
+		| USER STRING		{ set_once(&conf->user, $2, "user"); }
+		| KEYUSER STRING {
+			set_once(&conf->keyuser, $2, "keyuser");
+		}
+		| VERBOSE NUMBER {
+			conf->verbose = range($2, 0, 2, "verbose");
+		}
+		| ATTESTATION STRING { attestation_begin($2); }
+		    '{' optnl attestation_opts '}'
+		| KEYSTORE STRING LOCAL { keystore_begin($2); } keystore_block
+		;
+
+control_opt	: /* empty */
+		| GROUP STRING {
+			set_once(&conf->control_group, $2, "control group");
+		}
+		;
+
+name		: STRING		{ $$ = $1; }
+		| '*' {
+			if (($$ = strdup("*")) == NULL)
+				fatal("strdup");
+		}
+		;
+
+port		: /* empty */		{ $$ = 9443; }
+		| PORT NUMBER {
+			if ($2 < 0 || $2 > 65535) {
+				yyerror("port %lld is not between 0 and 65535",
+				    (long long)$2);
+				$2 = 9443;
+			}
+			$$ = $2;
+		}
+		;
+
+role		: /* empty */		{ $$ = ROLE_ALL; }
+		| ROLE ROLEALL		{ $$ = ROLE_ALL; }
+		| ROLE ROLEADMIN	{ $$ = ROLE_ADMIN; }
+		| ROLE ROLETRANSFER	{ $$ = ROLE_TRANSFER; }
+		;
+
+namelist	: STRING {
+			if (words_add(&conf->tls_names, $1) == -1)
+				fatal("words_add");
+			free($1);
+		}
+		| namelist comma STRING {
+			if (words_add(&conf->tls_names, $3) == -1)
+				fatal("words_add");
+			free($3);
+		}
+		;
+
+comma		: /* empty */
+		| ','
+		;
+
+optnl		: /* empty */
+		| optnl '\n'
+		;
+
+/* Options in braces stand on one line or on several. */
+sep		: optnl
+		| ';' optnl
+		;
+
+seconds		: NUMBER		{ $$ = $1; }
+		| STRING {
+			char	*end;
+
+			errno = 0;
+			$$ = strtoll($1, &end, 10);
+			if (errno != 0 || end == $1 || end[0] == '\0' ||
+			    end[1] != '\0' || strchr("smhd", *end) == NULL) {
+				yyerror("\"%s\" is no time: write 30s, 5m, 2h "
+				    "or 1d", $1);
+				$$ = 1;
+			} else
+				$$ *= *end == 's' ? 1 : *end == 'm' ? 60 :
+				    *end == 'h' ? 3600 : 86400;
+			free($1);
+		}
+		;
+
+login_opts	: /* empty */
+		| login_opts login_opt sep
+		;
+
+login_opt	: ATTEMPTS NUMBER WITHIN seconds {
+			conf->attempts = range($2, 1, 1000, "attempts");
+			conf->interval = range($4, 1, 86400, "within");
+		}
+		| LOCKOUT seconds {
+			conf->lockout = range($2, 1, 7 * 86400, "lockout");
+		}
+		| TOKEN LIFETIME seconds {
+			conf->lifetime = range($3, 60, 1800, "token lifetime");
+		}
+		;
+
+attestation_opts : /* empty */
+		| attestation_opts attestation_opt sep
+		;
+
+attestation_opt	: TRUST AUTHORITY API STRING {
+			set_once(&attestation->api, $4, "api");
+		}
+		| BASE STRING {
+			set_once(&attestation->base, $2, "base");
+		}
+		| API KEY FILETOKEN STRING {
+			set_once(&attestation->api_key, $4, "api key file");
+		}
+		| API VERSIONTOKEN NUMBER {
+			attestation->version = range($3, 1, 2, "api version");
+		}
+		| ROOT STRING {
+			set_once(&attestation->root, $2, "root");
+		}
+		| CA STRING {
+			set_once(&attestation->ca, $2, "ca");
+		}
+		| ISSUER STRING {
+			set_once(&attestation->issuer, $2, "issuer");
+		}
+		| PROXY STRING {
+			set_once(&attestation->proxy, $2, "proxy");
+		}
+		| CRL HOST STRING {
+			if (words_add(&attestation->crl_hosts, $3) == -1)
+				fatal("words_add");
+			free($3);
+		}
+		| RETRY WAIT seconds TO seconds {
+			attestation->retry_least = 1000 *
+			    range($3, 0, 60, "retry wait");
+			attestation->retry_most = 1000 *
+			    range($5, 0, 60, "retry wait");
+		}
+		| REFETCH seconds {
+			attestation->refetch = range($2, 1, 86400, "refetch");
+		}
+		;
+
+keystore_block	: /* empty */
+		| '{' optnl keystore_opts '}'
+		;
+
+keystore_opts	: /* empty */
+		| keystore_opts keystore_opt sep
+		;
+
+keystore_opt	: MASTER KEY FILETOKEN STRING {
+			set_once(&keystore->master_key, $4, "master key file");
+		}
+		;
+
+%%
+
+static void
+yyerror(const char *fmt, ...)
+{
+	char	 text[512];
+	va_list	 ap;
+
+	errors++;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	/* bison itself says no more than this. */
+	if (strcmp(text, "syntax error") == 0)
+		snprintf(text, sizeof(text), "syntax error near \"%s\"",
+		    last_word);
+	log_warnx("%s:%d: %s", file->name, token_line, text);
+}
+
+static void
+set_once(char **where, char *value, const char *what)
+{
+	if (*where != NULL)
+		yyerror("%s is set twice", what);
+	free(*where);
+	*where = value;
+}
+
+static unsigned int
+range(int64_t value, int64_t least, int64_t most, const char *what)
+{
+	if (value >= least && value <= most)
+		return ((unsigned int)value);
+	yyerror("%s %lld is not between %lld and %lld", what,
+	    (long long)value, (long long)least, (long long)most);
+	return ((unsigned int)least);
+}
+
+static void
+listener_add(char *address, int64_t port, enum role role)
+{
+	struct listener	*l;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		fatal("calloc");
+	l->address = address;
+	snprintf(l->port, sizeof(l->port), "%u", (unsigned int)port & 0xffff);
+	l->role = role;
+	l->fd = -1;
+	TAILQ_INSERT_TAIL(&conf->listeners, l, entry);
+}
+
+/* A name becomes part of file names. */
+static void
+check_name(const char *name, const char *what)
+{
+	size_t	 i;
+
+	if (name[0] == '\0' || name[0] == '.' ||
+	    strlen(name) >= NAME_MAX_STORE)
+		yyerror("%s name \"%s\" must have 1 to %d characters and not "
+		    "begin with a dot", what, name, NAME_MAX_STORE - 1);
+	for (i = 0; name[i] != '\0'; i++)
+		if (!isalnum((unsigned char)name[i]) &&
+		    strchr("-_.", name[i]) == NULL) {
+			yyerror("%s name \"%s\": only letters, digits, '-', "
+			    "'_' and '.'", what, name);
+			return;
+		}
+}
+
+static void
+attestation_begin(char *name)
+{
+	struct attestation	*a;
+
+	check_name(name, "attestation");
+	TAILQ_FOREACH(a, &conf->attestations, entry)
+		if (strcmp(a->name, name) == 0)
+			yyerror("attestation \"%s\" is set twice", name);
+	if ((a = calloc(1, sizeof(*a))) == NULL)
+		fatal("calloc");
+	a->name = name;
+	a->version = 2;
+	a->retry_least = 2000;
+	a->retry_most = 10000;
+	a->refetch = 60;
+	TAILQ_INIT(&a->crl_hosts);
+	TAILQ_INSERT_TAIL(&conf->attestations, a, entry);
+	attestation = a;
+}
+
+static void
+keystore_begin(char *name)
+{
+	struct keystore	*k;
+
+	check_name(name, "keystore");
+	TAILQ_FOREACH(k, &conf->keystores, entry)
+		if (strcmp(k->name, name) == 0)
+			yyerror("keystore \"%s\" is set twice", name);
+	if ((k = calloc(1, sizeof(*k))) == NULL)
+		fatal("calloc");
+	k->name = name;
+	k->type = KEYSTORE_LOCAL;
+	TAILQ_INSERT_TAIL(&conf->keystores, k, entry);
+	keystore = k;
+}
+
+static const struct keyword {
+	const char	*name;
+	int		 token;
+} keywords[] = {	/* sorted */
+	{ "admin",		ROLEADMIN },
+	{ "administrator",	ADMINISTRATOR },
+	{ "all",		ROLEALL },
+	{ "api",		API },
+	{ "attempts",		ATTEMPTS },
+	{ "attestation",	ATTESTATION },
+	{ "audit",		AUDIT },
+	{ "authority",		AUTHORITY },
+	{ "base",		BASE },
+	{ "ca",			CA },
+	{ "certificate",	CERTIFICATE },
+	{ "connections",	CONNECTIONS },
+	{ "control",		CONTROL },
+	{ "crl",		CRL },
+	{ "directory",		DIRECTORY },
+	{ "file",		FILETOKEN },
+	{ "group",		GROUP },
+	{ "host",		HOST },
+	{ "include",		INCLUDE },
+	{ "issuer",		ISSUER },
+	{ "key",		KEY },
+	{ "keystore",		KEYSTORE },
+	{ "keyuser",		KEYUSER },
+	{ "lifetime",		LIFETIME },
+	{ "listen",		LISTEN },
+	{ "local",		LOCAL },
+	{ "lockout",		LOCKOUT },
+	{ "log",		LOGTOKEN },
+	{ "login",		LOGIN },
+	{ "master",		MASTER },
+	{ "names",		NAMES },
+	{ "nonce",		NONCE },
+	{ "on",			ON },
+	{ "optional",		OPTIONAL },
+	{ "password",		PASSWORD },
+	{ "port",		PORT },
+	{ "prefork",		PREFORK },
+	{ "proxy",		PROXY },
+	{ "refetch",		REFETCH },
+	{ "require",		REQUIRE },
+	{ "retry",		RETRY },
+	{ "role",		ROLE },
+	{ "root",		ROOT },
+	{ "socket",		SOCKET },
+	{ "tls",		TLS },
+	{ "to",			TO },
+	{ "token",		TOKEN },
+	{ "transfer",		ROLETRANSFER },
+	{ "trust",		TRUST },
+	{ "user",		USER },
+	{ "verbose",		VERBOSE },
+	{ "version",		VERSIONTOKEN },
+	{ "wait",		WAIT },
+	{ "within",		WITHIN },
+};
+
+static int
+keyword_cmp(const void *key, const void *row)
+{
+	return (strcmp(key, ((const struct keyword *)row)->name));
+}
+
+static int
+keyword_find(const char *word)
+{
+	const struct keyword	*k;
+
+	k = bsearch(word, keywords, sizeof(keywords) / sizeof(keywords[0]),
+	    sizeof(keywords[0]), keyword_cmp);
+	return (k == NULL ? STRING : k->token);
+}
+
+/* --- the lexer ----------------------------------------------------------- */
+
+static int
+lex_get(void)
+{
+	int	 c, next;
+
+	for (;;) {
+		if ((c = getc(file->stream)) == '\\') {
+			if ((next = getc(file->stream)) == '\n') {
+				file->line++;
+				continue;
+			}
+			if (next != EOF)
+				ungetc(next, file->stream);
+		}
+		return (c);
+	}
+}
+
+static void
+lex_unget(int c)
+{
+	if (c != EOF)
+		ungetc(c, file->stream);
+}
+
+static int
+lex_string(const char *text)
+{
+	strlcpy(last_word, text, sizeof(last_word));
+	if ((yylval.string = strdup(text)) == NULL)
+		fatal("strdup");
+	return (STRING);
+}
+
+static int
+lex_quoted(int quote)
+{
+	char	 text[LINE_LONGEST];
+	size_t	 n = 0;
+	int	 c;
+
+	while ((c = getc(file->stream)) != quote) {
+		if (c == EOF || c == '\n') {
+			yyerror("a string is not ended");
+			lex_unget(c);
+			return (ERROR);
+		}
+		if (c == '\\') {
+			c = getc(file->stream);
+			if (c != quote && c != '\\') {
+				lex_unget(c);
+				c = '\\';
+			}
+		}
+		if (n == sizeof(text) - 1) {
+			yyerror("a string is too long");
+			return (ERROR);
+		}
+		text[n++] = (char)c;
+	}
+	text[n] = '\0';
+	return (lex_string(text));
+}
+
+static int
+lex_isword(int c)
+{
+	return (c != EOF && (isalnum(c) || strchr("-_./:@[]", c) != NULL));
+}
+
+static int
+lex_word(int c, char *text, size_t size)
+{
+	size_t	 n = 0;
+
+	for (; lex_isword(c); c = lex_get()) {
+		if (n == size - 1) {
+			yyerror("a word is too long");
+			return (-1);
+		}
+		text[n++] = (char)c;
+	}
+	text[n] = '\0';
+	lex_unget(c);
+	return (0);
+}
+
+static int
+lex_macro(void)
+{
+	char		 name[LINE_LONGEST];
+	const char	*value;
+
+	if (lex_word(lex_get(), name, sizeof(name)) == -1)
+		return (ERROR);
+	if ((value = macro_get(name)) == NULL) {
+		yyerror("macro \"%s\" is not defined", name);
+		return (ERROR);
+	}
+	return (lex_string(value));
+}
+
+static int
+lex_plain(int c)
+{
+	char		 text[LINE_LONGEST];
+	const char	*why;
+	int		 token;
+
+	if (lex_word(c, text, sizeof(text)) == -1)
+		return (ERROR);
+	if (strspn(text, "0123456789") == strlen(text)) {
+		strlcpy(last_word, text, sizeof(last_word));
+		yylval.number = strtonum(text, 0, INT64_MAX, &why);
+		if (why != NULL) {
+			yyerror("number %s is %s", text, why);
+			return (ERROR);
+		}
+		return (NUMBER);
+	}
+	lex_string(text);
+	if ((token = keyword_find(text)) != STRING)
+		free(yylval.string);
+	return (token);
+}
+
+static int
+yylex(void)
+{
+	int	 c;
+
+	for (;;) {
+		while ((c = lex_get()) == ' ' || c == '\t' || c == '\r')
+			continue;
+		if (c == '#')
+			while ((c = getc(file->stream)) != '\n' && c != EOF)
+				continue;
+		if (c != EOF)
+			break;
+		if (!file->ended) {	/* the newline that may be missing */
+			file->ended = 1;
+			token_line = file->line;
+			return ('\n');
+		}
+		if (TAILQ_NEXT(file, entry) == NULL)
+			return (0);
+		file_pop();
+	}
+	token_line = file->line;
+	if (c == '\n') {
+		file->line++;
+		return ('\n');
+	}
+	if (c == '"' || c == '\'')
+		return (lex_quoted(c));
+	if (c == '$')
+		return (lex_macro());
+	if (lex_isword(c))
+		return (lex_plain(c));
+	return (c);
+}
+
+/* --- files and macros ---------------------------------------------------- */
+
+static int
+file_push(const char *name)
+{
+	struct file	*f;
+	struct stat	 st;
+
+	if (file != NULL && file->depth == INCLUDE_DEPTH) {
+		errno = ELOOP;
+		return (-1);
+	}
+	if ((f = calloc(1, sizeof(*f))) == NULL ||
+	    (f->name = strdup(name)) == NULL)
+		fatal("calloc");
+	f->depth = file == NULL ? 1 : file->depth + 1;
+	if ((f->stream = fopen(name, "re")) == NULL)
+		goto fail;
+	if (fstat(fileno(f->stream), &st) == -1)
+		goto fail;
+	if (S_ISREG(st.st_mode) && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+		log_warnx("%s: others may write it", name);
+		errno = EPERM;
+		goto fail;
+	}
+	/* The newline behind an include is read from what is included. */
+	f->line = file == NULL ? 1 : 0;
+	if (file != NULL)
+		ungetc('\n', f->stream);
+	TAILQ_INSERT_HEAD(&files, f, entry);
+	file = f;
+	return (0);
+fail:
+	if (f->stream != NULL)
+		fclose(f->stream);
+	free(f->name);
+	free(f);
+	return (-1);
+}
+
+static void
+file_pop(void)
+{
+	struct file	*f = file;
+
+	TAILQ_REMOVE(&files, f, entry);
+	file = TAILQ_FIRST(&files);
+	fclose(f->stream);
+	free(f->name);
+	free(f);
+}
+
+static const char *
+macro_get(const char *name)
+{
+	struct macro	*m;
+
+	TAILQ_FOREACH(m, &macros, entry)
+		if (strcmp(m->name, name) == 0)
+			return (m->value);
+	return (NULL);
+}
+
+static int
+macro_set(const char *name, const char *value, int fixed)
+{
+	struct macro	*m;
+
+	TAILQ_FOREACH(m, &macros, entry)
+		if (strcmp(m->name, name) == 0)
+			break;
+	if (m != NULL && m->fixed && !fixed)
+		return (0);
+	if (m == NULL) {
+		if ((m = calloc(1, sizeof(*m))) == NULL ||
+		    (m->name = strdup(name)) == NULL)
+			return (-1);
+		TAILQ_INSERT_TAIL(&macros, m, entry);
+	}
+	free(m->value);
+	m->fixed = fixed;
+	return ((m->value = strdup(value)) == NULL ? -1 : 0);
+}
+
+int
+config_macro(const char *text)
+{
+	const char	*value;
+	char		 name[256];
+
+	if ((value = strchr(text, '=')) == NULL || value == text ||
+	    (size_t)(value - text) >= sizeof(name))
+		return (-1);
+	strlcpy(name, text, (size_t)(value - text) + 1);
+	return (macro_set(name, value + 1, 1));
+}
+
+/* Macros of the file itself do not outlive it: a reload begins afresh. */
+static void
+macros_forget(void)
+{
+	struct macro	*m, *next;
+
+	TAILQ_FOREACH_SAFE(m, &macros, entry, next) {
+		if (m->fixed)
+			continue;
+		TAILQ_REMOVE(&macros, m, entry);
+		free(m->name);
+		free(m->value);
+		free(m);
+	}
+}
+
+struct config *
+config_parse(const char *path)
+{
+	errors = 0;
+	file = NULL;
+	token_line = 1;
+	if (file_push(path) == -1) {
+		log_warn("%s", path);
+		return (NULL);
+	}
+	conf = config_new();
+	yyparse();
+	while (file != NULL)
+		file_pop();
+	macros_forget();
+	if (config_finish(conf) == -1)
+		errors++;
+	if (errors > 0) {
+		config_free(conf);
+		return (NULL);
+	}
+	return (conf);
+}

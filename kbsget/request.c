@@ -58,6 +58,7 @@ static const struct {
 	{ "protocol version", "the server must speak TLS 1.3" },
 	{ "unsupported protocol", "the server must speak TLS 1.3" },
 	{ "wrong version number", "is that port one of HTTPS?" },
+	{ "unexpected eof", "the server closed the connection: try again" },
 };
 
 static int64_t
@@ -156,14 +157,12 @@ request_tlsfail(const struct request *req, const char *what, struct tls *tls)
 	for (i = 0; i < nitems(request_hints); i++)
 		if (strstr(text, request_hints[i].text) != NULL)
 			break;
-	if (i == nitems(request_hints))
-		log_warnx("%s:%s: %s: %s", req->url->host, req->url->port,
-		    what, text);
-	else
-		log_warnx("%s:%s: %s: %s (trusted: %s): %s", req->url->host,
-		    req->url->port, what, text,
-		    req->ca != NULL ? req->ca_name : "the system's CAs",
-		    request_hints[i].hint);
+	if (strstr(text, "certificate") != NULL)
+		log_warnx("trusted are the CAs of %s", req->ca != NULL ?
+		    req->ca_name : "this system");
+	log_warnx("%s:%s: %s: %s%s%s", req->url->host, req->url->port, what,
+	    text, i < nitems(request_hints) ? ": " : "",
+	    i < nitems(request_hints) ? request_hints[i].hint : "");
 }
 
 static struct tls *
@@ -268,8 +267,8 @@ request_receive(const struct request *req, struct tls *tls, int fd,
 		if (n > 0)
 			rv = response_feed(resp, buf, (size_t)n);
 		else if (n == 0) {
-			log_warnx("%s:%s: the connection was closed before "
-			    "the answer was whole: try again",
+			log_warnx("%s:%s: the server closed the connection "
+			    "before the answer was whole: try again",
 			    req->url->host, req->url->port);
 			rv = -1;
 		} else if (request_again(fd, n, deadline) == -1) {

@@ -80,6 +80,9 @@ TOKEN = {
     "gpu-hwmodel": "hwmodel of the GPUs",
     "set": "JSON object of claims to set (null: take out); a.b is inside a,\n"
     + " " * 20 + "claims of the TEE find their place, /NAME stays on top"}
+# What a number is made of, and the number where none is named.
+NUMBERS = {"slow": (float, 1.0), "drip": (float, 1.0), "status": (int, 500),
+           "huge": (int, 64), "rotate": (int, 1)}
 ALL = {**TRANSPORT, **KEYSET, **TOKEN}
 
 
@@ -103,6 +106,21 @@ def parse(text):
                                                                   value)
 
 
+def convert(plain, value):
+    """The value that a fault works with, and how often it happens."""
+    count = None
+    if plain in TRANSPORT and isinstance(value, str):
+        m = re.fullmatch(r"(.*?)x([0-9]+)", value)
+        if m:
+            value, count = m.group(1) or True, int(m.group(2))
+    if value is None or value is False:
+        return value, None
+    if plain in NUMBERS and value != "both":
+        kind, default = NUMBERS[plain]
+        value = default if value is True else kind(value)
+    return value, count
+
+
 class Faults:
     """What is wrong now.  Threads ask, POST /fault changes."""
 
@@ -110,29 +128,22 @@ class Faults:
         self.lock = threading.Lock()
         self.on = {}
         self.left = {}
+        # Who hangs waits for this to change: counted faults are gone by then.
+        self.released = 0
 
     def set(self, name, value):
         endpoint, colon, plain = name.rpartition(":")
         if plain not in ALL or (colon and (endpoint not in ENDPOINTS or
                                            plain not in TRANSPORT)):
             raise ValueError("no such fault: %s" % name)
-        count = None
-        if plain in TRANSPORT and isinstance(value, str):
-            m = re.fullmatch(r"(.*?)x([0-9]+)", value)
-            if m:
-                value, count = m.group(1) or True, int(m.group(2))
-        if plain == "status":
-            value = int(value)
-        elif plain in ("slow", "drip"):
-            value = 1.0 if value is True else float(value or 0)
-        elif plain == "huge" and value:
-            value = 64 if value is True else int(value)
+        value, count = convert(plain, value)
         with self.lock:
             self.left.pop(name, None)
             if value is None and plain == "jwk-alg":
                 self.on[name] = ""
             elif value is None or value is False:
                 self.on.pop(name, None)
+                self.released += plain == "hang"
             else:
                 self.on[name] = value
                 if count is not None:
@@ -142,6 +153,7 @@ class Faults:
         with self.lock:
             self.on.clear()
             self.left.clear()
+            self.released += 1
 
     def get(self, name, default=None):
         return self.on.get(name, default)

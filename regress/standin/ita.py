@@ -115,7 +115,7 @@ def sample_quote(tee):
     s.tee = tee
     body = quote.make_body(tee, 3 if tee == "sgx" else 4, {})
     table = quote.SGX_REPORT if tee == "sgx" else quote.TD_REPORT_10
-    s.fields = quote._get(body, table)
+    s.fields = quote.unpack(body, table)
     s.debug = lambda: quote.Quote.debug(s)
     s.seamsvn = lambda: quote.Quote.seamsvn(s)
     return s

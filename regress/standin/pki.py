@@ -23,6 +23,7 @@ import datetime
 import fcntl
 import hashlib
 import hmac
+import ipaddress
 import json
 import os
 import secrets
@@ -454,7 +455,6 @@ class Keys:
 
 def tls_identity(keys, host, address):
     """The HTTPS server's certificate and key, and the CA it hangs under."""
-    import ipaddress
     org = "Stand-in Trust Authority"
     ca = keys.cert("tls-ca", lambda: certificate(
         dn("Stand-in TLS CA", org), keys.ec("tls-ca"), ca=True, pathlen=0))

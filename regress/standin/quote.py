@@ -81,7 +81,8 @@ DEFAULTS = {
             "rtmr1": fill("rtmr1", 48), "rtmr2": fill("rtmr2", 48)}}
 
 
-def _get(data, table):
+def unpack(data, table):
+    """The fields of a report, by a table as above."""
     out = {}
     for name, off, size in table:
         if size == "u16":
@@ -91,7 +92,8 @@ def _get(data, table):
     return out
 
 
-def _put(size, table, fields):
+def pack(size, table, fields):
+    """A report of these fields; the others are zero."""
     data = bytearray(size)
     for name, off, width in table:
         value = fields.get(name)
@@ -145,7 +147,7 @@ class Quote:
             raise QuoteError("QE vendor id is not Intel's")
         self.tee, size, table = self._body_kind(r, teetype)
         self.body = r.take(size, "body")
-        self.fields = _get(self.body, table)
+        self.fields = unpack(self.body, table)
         self.report_data = self.fields["report_data"]
         self.signed = data[:r.at]
         siglen = r.u32("signature data length")
@@ -211,7 +213,7 @@ class Quote:
     def check(self, root=None):
         """The signatures inside, and the chain's where a root is given."""
         leaf, ca, top = self.chain()
-        qe = _get(self.qe_report, SGX_REPORT)
+        qe = unpack(self.qe_report, SGX_REPORT)
         want = hashlib.sha256(self.key + self.qe_auth).digest() + bytes(32)
         if qe["report_data"] != want:
             raise QuoteError("QE report does not name the attestation key")
@@ -244,7 +246,7 @@ class Quote:
             out[name] = value.hex() if isinstance(value, bytes) else value
         if self.tee == "tdx":
             out["seamsvn"] = self.seamsvn()
-        qe = _get(self.qe_report, SGX_REPORT)
+        qe = unpack(self.qe_report, SGX_REPORT)
         out["qe_isvsvn"] = qe["isvsvn"]
         out.update(pki.pck_fields(self.chain()[0]))
         return out
@@ -257,16 +259,16 @@ def make_body(tee, version, fields):
     full = dict(DEFAULTS[tee])
     full.update((k, v) for k, v in fields.items() if v is not None)
     if tee == "sgx":
-        return _put(SGX_SIZE, SGX_REPORT, full)
+        return pack(SGX_SIZE, SGX_REPORT, full)
     if version == 4:
-        return _put(TD10_SIZE, TD_REPORT_10, full)
+        return pack(TD10_SIZE, TD_REPORT_10, full)
     full.setdefault("tee_tcb_svn2", full["tee_tcb_svn"])
-    body = _put(TD15_SIZE, TD_REPORT_15, full)
+    body = pack(TD15_SIZE, TD_REPORT_15, full)
     return struct.pack("<HI", 3, len(body)) + body
 
 
 def make_qe_report(tee, binding):
-    return _put(SGX_SIZE, SGX_REPORT, {
+    return pack(SGX_SIZE, SGX_REPORT, {
         "cpusvn": DEFAULTS["sgx"]["cpusvn"], "attributes": QE_ATTRIBUTES,
         "mrenclave": fill("qe " + tee, 32),
         "mrsigner": bytes.fromhex(QE_MRSIGNER[tee]),

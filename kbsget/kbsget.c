@@ -21,8 +21,6 @@
  */
 #include <sys/resource.h>
 
-#include <err.h>
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -290,6 +288,16 @@ transfer_prepare(struct transfer *t, const struct options *o)
 	return (t->key == NULL ? -1 : 0);
 }
 
+static void
+transfer_free(struct transfer *t)
+{
+	if (t->token != NULL)
+		freezero(t->token, strlen(t->token));
+	free(t->eventlog);
+	free(t->req.ca);
+	EVP_PKEY_free(t->key);
+}
+
 static int
 key_write(struct output *out, const struct options *o, const uint8_t *key,
     size_t len)
@@ -334,7 +342,7 @@ transfer_main(const struct options *o, const struct url *url,
 	else if (key_write(&out, o, key, len) == -1)
 		rv = KBSGET_DENIED;
 	secret_free(key);
-	EVP_PKEY_free(t.key);
+	transfer_free(&t);
 	return (rv);
 }
 
@@ -345,8 +353,8 @@ main(int argc, char *argv[])
 	struct url	 url;
 	struct uuid	 id;
 	const char	*why;
-	char		 text[UUID_TEXT], path[sizeof("/kbs/v1/keys//transfer") +
-			    UUID_TEXT];
+	char		 text[UUID_TEXT];
+	char		 path[sizeof("/kbs/v1/keys//transfer") + UUID_TEXT];
 
 	log_init(LOG_TO_STDERR, "kbsget");
 	options_read(&o, argc, argv);

@@ -119,7 +119,7 @@ void	 response_free(struct response *);
 /* request.c */
 struct request {
 	const struct url	*url;
-	const uint8_t		*ca;		/* NULL: the system's */
+	uint8_t			*ca;		/* NULL: the system's */
 	size_t			 calen;
 	const char		*ca_name;	/* for error texts */
 	const char		*path;
@@ -204,10 +204,10 @@ void	 output_unlink(void);
 struct transfer {
 	struct request	 req;
 	EVP_PKEY	*key;
-	enum tee	 tee;		/* wanted; TEE_NONE: as the server says */
-	const char	*token;		/* passport mode when not NULL */
+	enum tee	 tee;		/* TEE_NONE: what the server says */
+	char		*token;		/* passport mode when not NULL */
 	const char	*command;	/* background mode */
-	const uint8_t	*eventlog;
+	uint8_t		*eventlog;
 	size_t		 eventloglen;
 };
 

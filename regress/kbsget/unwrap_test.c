@@ -236,8 +236,8 @@ ATF_TC_BODY(json_hostile, tc)
 		"{\"wrapped_key\":null,\"wrapped_swk\":\"AAAA\"}",
 		"{\"wrapped_key\":\"AAAA\",\"wrapped_swk\":\"\"}",
 		"{\"wrapped_key\":\"AA=A\",\"wrapped_swk\":\"AAAA\"}",
-		"{\"wrapped_key\":\"AAAA\",\"wrapped_key\":\"AAAA\","
-		    "\"wrapped_swk\":\"AAAA\"}",
+		("{\"wrapped_key\":\"AAAA\",\"wrapped_key\":\"AAAA\","
+		    "\"wrapped_swk\":\"AAAA\"}"),
 		"{\"Wrapped_Key\":\"AAAA\",\"wrapped_swk\":\"AAAA\"}",
 	};
 	EVP_PKEY	*key;

@@ -64,7 +64,7 @@ struct policy_number {			/* absent or a value */
 /* What one attribute of `deny' refuses. */
 struct policy_deny {
 	char			*attribute;	/* a name of section "Policy" */
-	struct policy_strings	 values;	/* text, hex in lower case */
+	struct policy_strings	 values;	/* hex in lower case, numbers */
 };
 
 /* sgx and tdx share what the contract gives both. */
@@ -81,6 +81,7 @@ struct policy_tee {
 	struct policy_bytes	 mrtd;		/* TDX */
 	struct policy_bytes	 rtmr[4];	/* TDX, one value at most each */
 	int			 enforce_tcb_upto_date;
+	int			 enforce_given;	/* false is shown if said */
 	int			 allow_debug;
 	struct policy_strings	 tcb_statuses;
 	int			 has_advisories_allowed;

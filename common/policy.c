@@ -1,0 +1,294 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+
+/*
+ * Key transfer policies: from what a client wrote to the one text that is
+ * stored, sealed, digested and judged by, and back.  Refuses what would
+ * restrict nothing, or what could never be judged as it was meant.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "policy_parts.h"
+
+/* Of a sentence about a part; the part's name comes before it. */
+#define PART_WHY	192
+
+static int
+type_read(struct policy *p, const json_t *j, char *why, size_t whysize)
+{
+	char	 text[TEES_TEXT];
+	uint8_t	 tee;
+
+	/* of one at a time, so the list form of tees_parse is no type */
+	if (!json_is_string(j) || strchr(json_string_value(j), ',') != NULL ||
+	    tees_parse(json_string_value(j), json_string_length(j),
+	    &tee) == -1 || tee == TEE_SNP)
+		return (policy_refuse(why, whysize, "member "
+		    "\"attestation_type\": not SGX, TDX or NVGPU"));
+	if ((p->tees & tee) != 0)
+		return (policy_refuse(why, whysize, "member "
+		    "\"attestation_type\": %s twice", tees_format(tee, text)));
+	p->tees |= tee;
+	return (0);
+}
+
+static int
+types_read(struct policy *p, const json_t *j, char *why, size_t whysize)
+{
+	size_t	 i;
+
+	if (!json_is_array(j)) {
+		if (type_read(p, j, why, whysize) == -1)
+			return (-1);
+	}
+	for (i = 0; i < json_array_size(j); i++) {
+		if (type_read(p, json_array_get(j, i), why, whysize) == -1)
+			return (-1);
+	}
+	if ((p->tees & TEE_SGX) != 0 && p->tees != TEE_SGX)
+		return (policy_refuse(why, whysize, "member "
+		    "\"attestation_type\": SGX stands alone"));
+	/* only these hold a wrapping key */
+	if ((p->tees & (TEE_SGX | TEE_TDX)) == 0)
+		return (policy_refuse(why, whysize, "member "
+		    "\"attestation_type\": neither SGX nor TDX"));
+	return (0);
+}
+
+static int
+nvgpu_attributes(struct policy_nvgpu *g, json_t *object, char *why,
+    size_t whysize)
+{
+	json_t				*enforce, *model, *secure;
+	const struct json_member	 members[] = {
+		{ "enforce_overall_attestation_result", JSON_MEMBER_BOOL, 0,
+		    &enforce },
+		{ "require_secure_boot", JSON_MEMBER_BOOL, 0, &secure },
+		{ "hwmodel", JSON_MEMBER_ARRAY, 0, &model },
+	};
+
+	if (json_take(object, members, 3, why, whysize) == -1)
+		return (-1);
+	g->enforce_overall_result = json_is_true(enforce);
+	g->require_secure_boot = json_is_true(secure);
+	if (model != NULL)
+		return (policy_strings_read(&g->hwmodel, &policy_word_text,
+		    "hwmodel", model, why, whysize));
+	return (0);
+}
+
+/* An empty object is one: it wants an overall result to be there. */
+static int
+nvgpu_read(struct policy_nvgpu *g, json_t *object, char *why, size_t whysize)
+{
+	json_t				*attributes, *ids;
+	const struct json_member	 members[] = {
+		{ "attributes",	JSON_MEMBER_OBJECT,	0, &attributes },
+		{ "policy_ids",	JSON_MEMBER_ARRAY,	0, &ids },
+	};
+
+	g->present = 1;
+	if (json_take(object, members, 2, why, whysize) == -1)
+		return (-1);
+	if (attributes != NULL &&
+	    nvgpu_attributes(g, attributes, why, whysize) == -1)
+		return (-1);
+	if (ids != NULL)
+		return (policy_strings_read(&g->policy_ids, &policy_word_id,
+		    "policy_ids", ids, why, whysize));
+	return (0);
+}
+
+/* Each listed type has its object, and no other has one. */
+static int
+part_due(const struct policy *p, uint8_t tee, const char *name,
+    const json_t *object, char *why, size_t whysize)
+{
+	char	 text[TEES_TEXT];
+
+	if ((p->tees & tee) != 0 && object == NULL)
+		return (policy_refuse(why, whysize,
+		    "member \"%s\" is missing", name));
+	if ((p->tees & tee) == 0 && object != NULL)
+		return (policy_refuse(why, whysize, "member \"%s\" without "
+		    "attestation_type %s", name, tees_format(tee, text)));
+	return (0);
+}
+
+static int
+parts_read(struct policy *p, json_t *sgx, json_t *tdx, json_t *nvgpu,
+    char *why, size_t whysize)
+{
+	char		 inner[PART_WHY] = "";
+	const char	*part;
+
+	if (part_due(p, TEE_SGX, "sgx", sgx, why, whysize) == -1 ||
+	    part_due(p, TEE_TDX, "tdx", tdx, why, whysize) == -1 ||
+	    part_due(p, TEE_NVGPU, "nvgpu", nvgpu, why, whysize) == -1)
+		return (-1);
+	part = "sgx";
+	if (sgx != NULL && policy_tee_read(&p->sgx, TEE_SGX, sgx, inner,
+	    sizeof(inner)) == -1)
+		goto bad;
+	part = "tdx";
+	if (tdx != NULL && policy_tee_read(&p->tdx, TEE_TDX, tdx, inner,
+	    sizeof(inner)) == -1)
+		goto bad;
+	part = "nvgpu";
+	if (nvgpu != NULL && nvgpu_read(&p->nvgpu, nvgpu, inner,
+	    sizeof(inner)) == -1)
+		goto bad;
+	return (0);
+bad:
+	return (policy_refuse(why, whysize, "%s: %s", part, inner));
+}
+
+static int
+policy_read(struct policy *p, json_t *object, char *why, size_t whysize)
+{
+	json_t				*nvgpu, *sgx, *tdx, *type;
+	const struct json_member	 members[] = {
+		{ "attestation_type",	JSON_MEMBER_ANY,	1, &type },
+		{ "sgx",		JSON_MEMBER_OBJECT,	0, &sgx },
+		{ "tdx",		JSON_MEMBER_OBJECT,	0, &tdx },
+		{ "nvgpu",		JSON_MEMBER_OBJECT,	0, &nvgpu },
+	};
+
+	if (json_take(object, members, 4, why, whysize) == -1 ||
+	    types_read(p, type, why, whysize) == -1)
+		return (-1);
+	return (parts_read(p, sgx, tdx, nvgpu, why, whysize));
+}
+
+struct policy *
+policy_parse(const char *text, size_t len, char *why, size_t whysize)
+{
+	struct policy	*p = NULL;
+	json_t		*object;
+	int		 rc = -1;
+
+	if (len > POLICY_TEXT_MAX) {
+		(void)policy_refuse(why, whysize, "more than %d bytes",
+		    POLICY_TEXT_MAX);
+		return (NULL);
+	}
+	if ((object = json_read(text, len, &json_small, why, whysize)) == NULL)
+		return (NULL);
+	if ((p = calloc(1, sizeof(*p))) == NULL)
+		(void)policy_refuse(why, whysize, "out of memory");
+	else
+		rc = policy_read(p, object, why, whysize);
+	json_decref(object);
+	if (rc == -1) {
+		policy_free(p);
+		return (NULL);
+	}
+	return (p);
+}
+
+void
+policy_free(struct policy *p)
+{
+	if (p == NULL)
+		return;
+	policy_tee_free(&p->sgx);
+	policy_tee_free(&p->tdx);
+	policy_strings_free(&p->nvgpu.policy_ids);
+	policy_strings_free(&p->nvgpu.hwmodel);
+	free(p);
+}
+
+/* One type is a plain string, several are an array. */
+static json_t *
+types_json(uint8_t tees)
+{
+	json_t	*array;
+	char	 text[TEES_TEXT];
+	uint8_t	 tee;
+
+	if ((tees & (tees - 1)) == 0)
+		return (json_string(tees_format(tees, text)));
+	if ((array = json_array()) == NULL)
+		return (NULL);
+	for (tee = 1; tee <= TEE_NVGPU; tee <<= 1) {
+		if ((tees & tee) != 0 && json_array_append_new(array,
+		    json_string(tees_format(tee, text))) == -1) {
+			json_decref(array);
+			return (NULL);
+		}
+	}
+	return (array);
+}
+
+static json_t *
+nvgpu_json(const struct policy_nvgpu *g)
+{
+	json_t	*attributes, *object;
+	int	 bad = 0;
+
+	object = json_object();
+	attributes = json_object();
+	if (g->enforce_overall_result)
+		bad |= policy_set(attributes,
+		    "enforce_overall_attestation_result", json_true());
+	if (g->require_secure_boot)
+		bad |= policy_set(attributes, "require_secure_boot",
+		    json_true());
+	if (g->hwmodel.n > 0)
+		bad |= policy_set(attributes, "hwmodel",
+		    policy_strings_json(&g->hwmodel));
+	if (json_object_size(attributes) > 0)
+		bad |= policy_set(object, "attributes",
+		    json_incref(attributes));
+	if (g->policy_ids.n > 0)
+		bad |= policy_set(object, "policy_ids",
+		    policy_strings_json(&g->policy_ids));
+	if (attributes == NULL || bad) {
+		json_decref(object);
+		object = NULL;
+	}
+	json_decref(attributes);
+	return (object);
+}
+
+char *
+policy_text(const struct policy *p, size_t *len)
+{
+	json_t	*object;
+	char	*text = NULL;
+	int	 bad;
+
+	*len = 0;
+	object = json_object();
+	bad = policy_set(object, "attestation_type", types_json(p->tees));
+	if (p->sgx.present)
+		bad |= policy_set(object, "sgx",
+		    policy_tee_json(&p->sgx, TEE_SGX));
+	if (p->tdx.present)
+		bad |= policy_set(object, "tdx",
+		    policy_tee_json(&p->tdx, TEE_TDX));
+	if (p->nvgpu.present)
+		bad |= policy_set(object, "nvgpu", nvgpu_json(&p->nvgpu));
+	if (!bad)
+		text = json_write(object, len);
+	json_decref(object);
+	return (text);
+}

@@ -1,0 +1,427 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The audit process: appends to the audit log, and tells kms and broker that
+ * a line is written and synced.  It works on one descriptor, which it may
+ * read and append to; it never sees a secret, a body or a header.
+ *
+ * All lines that wait are written with one write(2) and one fdatasync(2).
+ * During a reload two of these processes append to one log: each holds the
+ * fcntl(2) lock while it reads the end and writes.
+ */
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "audit.h"
+#include "log.h"
+
+#define WAITING_MAX	4096	/* more: NOT_RECORDED */
+#define BATCH_MAX	512	/* lines of one write */
+#define LOCK_RETRY_MS	3
+#define LOCK_PATIENCE_MS 5000	/* the other one syncs with the lock held */
+
+TAILQ_HEAD(entries, entry);
+
+struct keystore {
+	char	 name[NAME_MAX_STORE];
+};
+
+static int		 logfd = -1;
+static int		 optional;
+static struct keystore	*keystores;	/* by instance of kms */
+static uint32_t		 nkeystores;
+static struct entries	 waiting = TAILQ_HEAD_INITIALIZER(waiting);
+static unsigned int	 nwaiting;
+static struct event	*writer;
+static int		 writer_due;
+static uint64_t		 count_lines, count_writes, count_failed;
+
+static int	audit_record(struct edge *, struct rbuf *);
+
+static const struct edge_rule broker_rules[] = {
+	{ IMSG_AUDIT_RECORD, RECORD_LEAST, RECORD_MOST, audit_record },
+};
+
+static const struct edge_table edges[] = {
+	{ .peer = PROC_BROKER, .rules = broker_rules, .nrules = 1 },
+	{ .peer = PROC_KMS },
+};
+
+static void
+put_recorded(struct wbuf *w, const struct entry *e)
+{
+	wb_name(w, &e->name);
+	wb_u8(w, e->operation);
+	wb_uuid(w, &e->key);
+	wb_digest(w, e->policy_digest);
+	wb_digest(w, e->wrapping_key);
+	wb_u64(w, e->line);
+}
+
+/* The kms of the line's keystore; NULL when none waits for it. */
+static struct edge *
+kms_of(const struct entry *e)
+{
+	char		 id[REQUEST_ID_TEXT];
+	uint32_t	 i;
+
+	if (e->keystore[0] == '\0')
+		return (NULL);
+	for (i = 0; i < nkeystores; i++)
+		if (strcmp(keystores[i].name, e->keystore) == 0)
+			return (edge_find(PROC_KMS, i));
+	log_warnx("request %s: no keystore %s", name_format(&e->name, id),
+	    e->keystore);
+	return (NULL);
+}
+
+static void
+tell_recorded(const struct entry *e)
+{
+	struct wbuf	 w = { 0 };
+	struct edge	*kms;
+	char		 id[REQUEST_ID_TEXT];
+
+	if ((kms = kms_of(e)) != NULL) {
+		put_recorded(&w, e);
+		if (edge_send(kms, IMSG_KMS_RECORDED, &w) == -1)
+			log_warn("request %s: can't tell kms",
+			    name_format(&e->name, id));
+	}
+	if (!e->reply)
+		return;
+	put_recorded(&w, e);
+	if (edge_send(edge_find(PROC_BROKER, 0), IMSG_BROKER_RECORDED,
+	    &w) == -1)
+		log_warn("request %s: can't tell the broker",
+		    name_format(&e->name, id));
+}
+
+static void
+tell_not_recorded(const struct entry *e, const char *why)
+{
+	struct wbuf	 w = { 0 };
+	char		 id[REQUEST_ID_TEXT];
+
+	wb_name(&w, &e->name);
+	wb_str(&w, why);
+	if (edge_send(edge_find(PROC_BROKER, 0), IMSG_BROKER_NOT_RECORDED,
+	    &w) == -1)
+		log_warn("request %s: can't tell the broker",
+		    name_format(&e->name, id));
+}
+
+/* The configuration says what a line is worth that could not be written. */
+static void
+entry_failed(struct entry *e, const char *why)
+{
+	char	 id[REQUEST_ID_TEXT];
+
+	count_failed++;
+	name_format(&e->name, id);
+	e->line = 0;
+	if (optional) {
+		log_alert("request %s: no audit line (%s), but audit is "
+		    "optional", id, why);
+		tell_recorded(e);
+	} else {
+		log_alert("request %s: no audit line: %s", id, why);
+		tell_not_recorded(e, why);
+	}
+}
+
+static void
+entries_failed(struct entries *list, const char *why)
+{
+	struct entry	*e;
+
+	while ((e = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, e, entry);
+		entry_failed(e, why);
+		free(e);
+	}
+}
+
+static void
+entries_written(struct entries *list)
+{
+	struct entry	*e;
+
+	while ((e = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, e, entry);
+		count_lines++;
+		tell_recorded(e);
+		free(e);
+	}
+}
+
+/* 0; -1 with errno EAGAIN when another process has it. */
+static int
+log_lock(short type)
+{
+	struct flock	 fl;
+
+	memset(&fl, 0, sizeof(fl));
+	fl.l_type = type;
+	fl.l_whence = SEEK_SET;
+	if (fcntl(logfd, F_SETLK, &fl) == 0)
+		return (0);
+	if (errno == EACCES)
+		errno = EAGAIN;
+	return (-1);
+}
+
+static int
+log_append(const struct wbuf *text)
+{
+	ssize_t	 n;
+
+	while ((n = write(logfd, text->data, text->len)) == -1 &&
+	    errno == EINTR)
+		continue;
+	if (n == -1)
+		return (-1);
+	if ((size_t)n != text->len) {
+		errno = ENOSPC;		/* torn: the next write ends it */
+		return (-1);
+	}
+	count_writes++;
+	return (fdatasync(logfd));
+}
+
+/* Lines for all of the batch in one text; who gets none fails here. */
+static int
+batch_text(struct entries *batch, struct wbuf *text)
+{
+	struct chain	 chain;
+	struct entry	*e, *next;
+	char		*line;
+	size_t		 len;
+	int		 torn;
+
+	if (chain_tail(logfd, &chain, &torn) == -1)
+		return (-1);
+	if (torn) {
+		log_warnx("ending a torn line of the audit log");
+		wb_raw(text, "\n", 1);
+	}
+	TAILQ_FOREACH_SAFE(e, batch, entry, next) {
+		if ((line = line_text(e, &chain, &len)) == NULL) {
+			TAILQ_REMOVE(batch, e, entry);
+			entry_failed(e, "no memory for the line");
+			free(e);
+			continue;
+		}
+		e->line = chain.n;
+		wb_raw(text, line, len);
+		free(line);
+	}
+	if (text->failed) {
+		errno = ENOMEM;
+		return (-1);
+	}
+	return (0);
+}
+
+/* With the lock held. */
+static void
+batch_write(struct entries *batch)
+{
+	struct wbuf	 text = { 0 };
+	const char	*why;
+
+	if (batch_text(batch, &text) == 0 &&
+	    (TAILQ_EMPTY(batch) || log_append(&text) == 0)) {
+		entries_written(batch);
+	} else {
+		why = errno == EBADMSG ?
+		    "the log ends with something else" : strerror(errno);
+		entries_failed(batch, why);
+	}
+	wb_free(&text);
+}
+
+static void
+batch_take(struct entries *batch)
+{
+	struct entry	*e;
+	unsigned int	 n;
+
+	for (n = 0; n < BATCH_MAX; n++) {
+		if ((e = TAILQ_FIRST(&waiting)) == NULL)
+			break;
+		TAILQ_REMOVE(&waiting, e, entry);
+		nwaiting--;
+		TAILQ_INSERT_TAIL(batch, e, entry);
+	}
+}
+
+/* All but the lock's being held elsewhere is a failure of those that wait. */
+static void
+writer_locked_out(void)
+{
+	struct timeval	 tv = { 0, LOCK_RETRY_MS * 1000 };
+	struct entry	*first = TAILQ_FIRST(&waiting);
+	struct entries	 batch = TAILQ_HEAD_INITIALIZER(batch);
+	const char	*why = "the log is locked";
+
+	if (errno == EAGAIN && now_ms() - first->since < LOCK_PATIENCE_MS) {
+		event_add(writer, &tv);
+		writer_due = 1;
+		return;
+	}
+	if (errno != EAGAIN)
+		why = strerror(errno);
+	while (!TAILQ_EMPTY(&waiting)) {
+		batch_take(&batch);
+		entries_failed(&batch, why);
+	}
+}
+
+static void
+writer_run(int fd, short what, void *arg)
+{
+	struct entries	 batch = TAILQ_HEAD_INITIALIZER(batch);
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	writer_due = 0;
+	while (!TAILQ_EMPTY(&waiting)) {
+		if (log_lock(F_WRLCK) == -1) {
+			writer_locked_out();
+			return;
+		}
+		batch_take(&batch);
+		batch_write(&batch);
+		if (log_lock(F_UNLCK) == -1)
+			fatal("unlock the audit log");
+	}
+}
+
+static int
+audit_record(struct edge *edge, struct rbuf *r)
+{
+	struct entry	*e;
+
+	(void)edge;
+	if ((e = calloc(1, sizeof(*e))) == NULL)
+		fatal("calloc");
+	if (line_read(r, e) == -1) {
+		free(e);
+		return (-1);
+	}
+	if (nwaiting >= WAITING_MAX) {
+		entry_failed(e, "too many lines wait");
+		free(e);
+		return (0);
+	}
+	e->since = now_ms();
+	TAILQ_INSERT_TAIL(&waiting, e, entry);
+	nwaiting++;
+	/* After the other messages of this turn of the loop. */
+	if (!writer_due)
+		event_active(writer, EV_TIMEOUT, 0);
+	writer_due = 1;
+	return (0);
+}
+
+static int
+audit_config(struct rbuf *r)
+{
+	uint32_t	 i;
+
+	optional = rb_bool(r);
+	nkeystores = rb_u32(r);
+	if (r->failed || nkeystores > r->left / 4)
+		return (-1);
+	keystores = calloc(nkeystores + 1, sizeof(*keystores));
+	if (keystores == NULL)
+		return (-1);
+	for (i = 0; i < nkeystores; i++)
+		rb_str(r, keystores[i].name, sizeof(keystores[i].name));
+	return (rb_end(r));
+}
+
+static int
+audit_descriptor(uint32_t role, int fd)
+{
+	int	 flags;
+
+	if (role != FD_AUDIT_LOG || logfd != -1)
+		return (-1);
+	if ((flags = fcntl(fd, F_GETFL)) == -1 || (flags & O_APPEND) == 0 ||
+	    (flags & O_ACCMODE) != O_RDWR)
+		return (-1);
+	logfd = fd;
+	return (0);
+}
+
+static void
+audit_run(void)
+{
+	struct chain	 chain;
+	int		 torn;
+
+	if (logfd == -1)
+		fatalx("no audit log");
+	/* A file of another kind shows at start, not at the first key. */
+	if (chain_tail(logfd, &chain, &torn) == -1) {
+		if (errno == EBADMSG)
+			fatalx("the audit log does not end with a line of "
+			    "kbsd: move the file away");
+		fatal("audit log");
+	}
+	if ((writer = event_new(base, -1, 0, writer_run, NULL)) == NULL)
+		fatalx("no memory for events");
+}
+
+static void
+audit_counters(struct wbuf *w)
+{
+	wb_str(w, "lines");
+	wb_u64(w, count_lines);
+	wb_str(w, "writes");
+	wb_u64(w, count_writes);
+	wb_str(w, "failed");
+	wb_u64(w, count_failed);
+	wb_str(w, "waiting");
+	wb_u64(w, nwaiting);
+}
+
+static const struct process processes[] = {
+	{
+		.kind = PROC_AUDIT,
+		.edges = edges,
+		.nedges = sizeof(edges) / sizeof(edges[0]),
+		.config = audit_config,
+		.descriptor = audit_descriptor,
+		.run = audit_run,
+		.counters = audit_counters,
+	},
+};
+
+int
+main(int argc, char *argv[])
+{
+	process_main(processes, 1, argc, argv);
+}

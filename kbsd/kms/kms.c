@@ -1,0 +1,172 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The kms process, one per keystore: fetches, stores and deletes key material
+ * at its backend, and refuses last.  It owns the backend's credential or
+ * master key and the seal key of its records; plaintext material is here
+ * while it goes through.  It believes a record by its seal, a release by the
+ * half that its engine names and the line that audit has written.
+ */
+
+#include <sys/stat.h>
+
+#include <string.h>
+#include <unistd.h>
+
+#include "digest.h"
+#include "kms.h"
+#include "log.h"
+#include "secret.h"
+
+#define HEAP_SIZE	(1024 * 1024)
+
+static char			 name[NAME_MAX_STORE];
+static const struct backend	*backend;
+static int			 sealfd = -1;
+
+static const struct backend *const backends[KEYSTORE_TYPE_MAX] = {
+	[KEYSTORE_LOCAL] = &backend_local,
+};
+
+static const struct edge_rule engine_rules[] = {
+	{ IMSG_KMS_FETCH, FETCH_LEAST, FETCH_LEAST + KEY_RECORD_MAX,
+	    jobs_fetch },
+	{ IMSG_KMS_RESEAL, RESEAL_LEAST, RESEAL_LEAST + KEY_RECORD_MAX,
+	    jobs_reseal },
+	{ IMSG_KMS_DELETE, DELETE_LEAST, DELETE_LEAST + KEY_RECORD_MAX,
+	    jobs_remove },
+};
+
+/* Who makes keys can't have any. */
+static const struct edge_rule maker_rules[] = {
+	{ IMSG_KMS_STORE, STORE_LEAST, STORE_LEAST + KEY_RECORD_MAX +
+	    MATERIAL_MAX, jobs_store },
+};
+
+static const struct edge_rule audit_rules[] = {
+	{ IMSG_KMS_RECORDED, RECORDED_LEN, RECORDED_LEN, jobs_recorded },
+};
+
+static const struct edge_table edges[] = {
+	{
+		.peer = PROC_ENGINE,
+		.rules = engine_rules,
+		.nrules = sizeof(engine_rules) / sizeof(engine_rules[0]),
+		.down = jobs_drop,
+	},
+	{
+		.peer = PROC_MAKER,
+		.rules = maker_rules,
+		.nrules = sizeof(maker_rules) / sizeof(maker_rules[0]),
+		.down = jobs_drop,
+	},
+	{
+		.peer = PROC_AUDIT,
+		.rules = audit_rules,
+		.nrules = sizeof(audit_rules) / sizeof(audit_rules[0]),
+		.down = jobs_unrecorded,
+	},
+};
+
+static int
+kms_config(struct rbuf *r)
+{
+	rb_str(r, name, sizeof(name));
+	backend = backends[rb_enum(r, KEYSTORE_TYPE_MAX - 1)];
+	if (r->failed || name[0] == '\0')
+		return (-1);
+	return (backend->config(r));
+}
+
+static int
+kms_descriptor(uint32_t role, int fd)
+{
+	if (backend == NULL)
+		return (-1);
+	if (role != FD_SEAL_KEY)
+		return (backend->descriptor(role, fd));
+	if (sealfd != -1)
+		return (-1);
+	sealfd = fd;
+	return (0);
+}
+
+/*
+ * A new seal key where records are sealed already would refuse them all, and
+ * tell nobody why.
+ */
+static void
+kms_seal_key(int sealed)
+{
+	struct stat	 st;
+	uint8_t		*key;
+	int		 made;
+
+	if (sealfd == -1)
+		fatalx("no seal key file");
+	if (fstat(sealfd, &st) == -1)
+		fatal("seal key file");
+	if (sealed && st.st_size == 0)
+		fatalx("the seal key file is missing or empty, but keystore "
+		    "%s holds keys: bring back the file, none is made", name);
+	if ((key = secret_read_or_make(sealfd, SEAL_KEY_LEN, &made)) == NULL)
+		fatal("seal key file (it must hold %d bytes)", SEAL_KEY_LEN);
+	if (made)
+		log_info("made a seal key");
+	close(sealfd);
+	sealfd = -1;
+	seal_init(key);
+}
+
+static void
+kms_secrets(void)
+{
+	int	 sealed;
+
+	if (backend == NULL)
+		fatalx("no keystore");
+	secret_openssl(HEAP_SIZE);
+	sealed = backend->open();
+	kms_seal_key(sealed);
+	backend->ready();
+	jobs_init(name, backend);
+}
+
+static void
+kms_counters(struct wbuf *w)
+{
+	jobs_counters(w);
+	backend->counters(w);
+}
+
+static const struct process processes[] = {
+	{
+		.kind = PROC_KMS,
+		.edges = edges,
+		.nedges = sizeof(edges) / sizeof(edges[0]),
+		.config = kms_config,
+		.descriptor = kms_descriptor,
+		.secrets = kms_secrets,
+		.counters = kms_counters,
+	},
+};
+
+int
+main(int argc, char *argv[])
+{
+	process_main(processes, 1, argc, argv);
+}

@@ -107,3 +107,32 @@ derive_key(uint8_t out[DIGEST_LEN], const void *key, size_t keylen,
 	p[1].len = 1;
 	hmac_pieces(out, key, keylen, p, 2);
 }
+
+static void
+number_pieces(struct piece p[2], uint8_t len[4], const uint8_t *v, size_t n)
+{
+	while (n > 0 && *v == 0) {
+		v++;
+		n--;
+	}
+	len[0] = n >> 24 & 0xff;
+	len[1] = n >> 16 & 0xff;
+	len[2] = n >> 8 & 0xff;
+	len[3] = n & 0xff;
+	p[0].data = len;
+	p[0].len = 4;
+	p[1].data = v;
+	p[1].len = n;
+}
+
+void
+wrapping_key_digest(uint8_t out[DIGEST_LEN], const uint8_t *e, size_t elen,
+    const uint8_t *n, size_t nlen)
+{
+	struct piece	 p[4];
+	uint8_t		 lengths[2][4];
+
+	number_pieces(p, lengths[0], e, elen);
+	number_pieces(p + 2, lengths[1], n, nlen);
+	digest_pieces(out, p, 4);
+}

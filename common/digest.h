@@ -36,5 +36,12 @@ void	hmac_pieces(uint8_t out[DIGEST_LEN], const void *key, size_t keylen,
 /* HKDF-Expand like derivation of a 32 byte key: HMAC(key, label). */
 void	derive_key(uint8_t out[DIGEST_LEN], const void *key, size_t keylen,
 	    const char *label);
+/*
+ * By which a wrapping key (RSA, big-endian numbers) goes into audit lines and
+ * to kms: SHA-256 over u32 length and bytes of e, then of n.  Zeros in front
+ * are left out, so that a key has one digest.
+ */
+void	wrapping_key_digest(uint8_t out[DIGEST_LEN], const uint8_t *e,
+	    size_t elen, const uint8_t *n, size_t nlen);
 
 #endif

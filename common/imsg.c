@@ -135,12 +135,15 @@ imsgbuf_recv(struct imsgbuf *ibuf, void *p, size_t len)
 int
 imsgbuf_read(struct imsgbuf *ibuf)
 {
+	size_t	 left = ibuf->rlen - ibuf->rpos, from;
 	ssize_t	 n;
 
 	if (ibuf->rpos > 0) {
-		memmove(ibuf->rbuf, ibuf->rbuf + ibuf->rpos,
-		    ibuf->rlen - ibuf->rpos);
-		ibuf->rlen -= ibuf->rpos;
+		memmove(ibuf->rbuf, ibuf->rbuf + ibuf->rpos, left);
+		/* imsg_free() wipes what was taken, but not where this was */
+		from = left > ibuf->rpos ? left : ibuf->rpos;
+		explicit_bzero(ibuf->rbuf + from, ibuf->rlen - from);
+		ibuf->rlen = left;
 		ibuf->rpos = 0;
 	}
 	do {

@@ -201,6 +201,14 @@ void	rb_lockout_record(struct rbuf *, struct lockout_record *);
 #define FILTER_CURVE		0x04
 #define FILTER_POLICY		0x08
 #define FILTER_NAME		0x10
+/*
+ * The front refuses the request itself, but a bad token comes first: only
+ * token and permission are judged, nothing is done, and the answer is 200
+ * without a record.  The rest of the ask is empty.
+ */
+#define FILTER_CHECK		0x80
+/* Nothing is to be done: is this token good for the operation? */
+#define FILTER_CHECK		0x80
 
 /*
  * An administrator's request, written once by frontend or control.  The bytes

@@ -172,8 +172,8 @@ enum imsg_type {
 	 *   failed; ""), str wanted, str got, u8 tees of the policy, digest of
 	 *   the evidence, digest of the wrapping key, digest of the nonce
 	 *   (zero: none was used), u64 nonce expiry (Unix seconds).
-	 * NONCED: NAME, u8 verdict, u16 status, str text, str reason, bytes
-	 *   val, bytes iat, bytes signature.
+	 * NONCED: NAME, u8 verdict, u16 status, str text, str reason, u8 tees
+	 *   of the policy, bytes val, bytes iat, bytes signature.
 	 * COLLATERAL_WANT: u64 tag, str name.
 	 * COLLATERAL_PUT: str name, u64 expiry (Unix seconds), bytes.
 	 */
@@ -200,7 +200,8 @@ enum imsg_type {
 	 * The halves.
 	 * ORDER, broker -> engine, maker: NAME, u8 operation, bytes key record
 	 *   with its seal (KEY_CREATE, KEY_REGISTER: without), digest of the
-	 *   policy, u64 deadline, bytes SPKI (KEY_RELEASE; else empty).
+	 *   policy, u64 deadline, bytes argument: SPKI (KEY_RELEASE), the 16
+	 *   bytes of the new policy's id (KEY_MOVE), else empty.
 	 * VERDICT, verifier -> engine: NAME, uuid key, digest of the policy,
 	 *   u8 tees, bytes e, bytes n (wrapping key, big-endian), digest of
 	 *   the evidence, u64 expiry.

@@ -207,8 +207,6 @@ void	rb_lockout_record(struct rbuf *, struct lockout_record *);
  * without a record.  The rest of the ask is empty.
  */
 #define FILTER_CHECK		0x80
-/* Nothing is to be done: is this token good for the operation? */
-#define FILTER_CHECK		0x80
 
 /*
  * An administrator's request, written once by frontend or control.  The bytes

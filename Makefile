@@ -1,5 +1,13 @@
-# kbsd.  `make' builds into build/; `make demo' and `make check' install the
-# Debian packages they miss and run.  GNU make.
+# kbsd.  GNU make.
+#
+#	make			build into build/
+#	make demo		the main job, shown (installs packages it misses)
+#	make check		the tests (installs packages they miss)
+#	make install		to PREFIX, under DESTDIR
+#	make fuzz		every fuzz target for FUZZ_SECONDS
+#
+# V=1 shows the commands.  SANITIZE=address,undefined, CC=clang and
+# WITHOUT_SANDBOX=1 want an O=DIR of their own.
 
 O ?=		build
 CC ?=		cc
@@ -72,6 +80,12 @@ ALL_CFLAGS :=	-std=c11 -D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS $(WARN) $(HARDEN) \
 
 all: $(foreach p,$(PROCESSES) $(TOOLS),$(call bin,$(p)))
 
+ifeq ($(V),)
+quiet =		@echo "  $(1)	$(patsubst $(O)/%,%,$@)";
+else
+quiet =
+endif
+
 # --- objects -----------------------------------------------------------
 
 csrc =		$(sort $(wildcard $(1)/*.c) $(patsubst %.y,%.c,$(wildcard $(1)/*.y)))
@@ -82,19 +96,19 @@ include regress/build.mk
 
 $(O)/obj/%.o: %.c | $(O)/gen/version.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(ALL_CFLAGS) -I$(dir $<) -Ikbsd $(call test_flags,$<) \
+	$(call quiet,CC)$(CC) $(CPPFLAGS) $(CFLAGS) $(ALL_CFLAGS) -I$(dir $<) -Ikbsd $(call test_flags,$<) \
 	    -DLIBEXECDIR='"$(LIBEXECDIR)/kbsd"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
 	    -MMD -MP -c -o $@ $<
 
 $(O)/obj/%.o: $(O)/gen/%.c | $(O)/gen/version.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(ALL_CFLAGS) -I$(dir $*) -Ikbsd \
+	$(call quiet,CC)$(CC) $(CPPFLAGS) $(CFLAGS) $(ALL_CFLAGS) -I$(dir $*) -Ikbsd \
 	    -DLIBEXECDIR='"$(LIBEXECDIR)/kbsd"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
 	    -MMD -MP -c -o $@ $<
 
 $(O)/gen/%.c: %.y
 	@mkdir -p $(@D)
-	bison -Wno-yacc -o $@ $<
+	$(call quiet,YACC)bison -Wno-yacc -o $@ $<
 
 $(O)/gen/version.h: FORCE
 	@mkdir -p $(@D)
@@ -104,24 +118,77 @@ $(O)/gen/version.h: FORCE
 
 # An archive, so that a program gets only the parts of common/ it calls.
 $(O)/libcommon.a: $(call cobj,common) $(call cobj,kbsd)
-	rm -f $@; ar rcs $@ $^
+	$(call quiet,AR)rm -f $@; ar rcs $@ $^
 
 # --- programs ----------------------------------------------------------
 
 define program
 $(call bin,$(1)): $(call cobj,$(DIR_$(1))) $(O)/libcommon.a
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $(HARDEN_LD) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) \
+	$$(call quiet,LD)$$(CC) $$(CFLAGS) $(HARDEN_LD) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) \
 	    $(O)/libcommon.a $$(call pkg_libs,$(LIBS_$(1)) $(LIBS_all))
 -include $(patsubst %.o,%.d,$(call cobj,$(DIR_$(1))))
 endef
 $(foreach p,$(PROCESSES) $(TOOLS),$(eval $(call program,$(p))))
 -include $(patsubst %.o,%.d,$(call cobj,common) $(call cobj,kbsd))
 
+# --- packages ----------------------------------------------------------
+
+# What etc/deps lists and this Debian does not have yet.
+deps:
+	@if ! command -v dpkg-query >/dev/null; then \
+		echo "no Debian: install what etc/deps lists by hand"; exit 0; \
+	fi; \
+	missing=; \
+	for p in $$(sed 's/#.*//' etc/deps); do \
+		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | \
+		    grep -q 'ok installed' || missing="$$missing $$p"; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	sudo=; [ $$(id -u) -eq 0 ] || sudo=sudo; \
+	echo "installing Debian packages:$$missing"; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	$$sudo apt-get -q update >/dev/null && \
+	$$sudo apt-get -q -y install --no-install-recommends $$missing \
+	    >/dev/null
+
+# pkg-config is asked while a makefile is read: hence the second make.
+check: deps
+	@$(MAKE) --no-print-directory check-run
+
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@KBSD_BIN=$(abspath $(O))/bin sh regress/demo/demo
+
+# --- install -----------------------------------------------------------
+
+SBINDIR ?=	$(PREFIX)/sbin
+BINDIR ?=	$(PREFIX)/bin
+UNITDIR ?=	$(PREFIX)/lib/systemd/system
+CHILDREN =	$(filter-out parent,$(PROCESSES))
+
+install: all
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \
+	    $(DESTDIR)$(LIBEXECDIR)/kbsd $(DESTDIR)$(MANDIR)/man1 \
+	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
+	    $(DESTDIR)$(SYSCONFDIR)/kbsd $(DESTDIR)$(UNITDIR)
+	install -m 755 $(call bin,parent) $(call bin,kbsctl) \
+	    $(DESTDIR)$(SBINDIR)
+	install -m 755 $(call bin,kbsget) $(DESTDIR)$(BINDIR)
+	install -m 755 $(foreach p,$(CHILDREN),$(call bin,$(p))) \
+	    $(DESTDIR)$(LIBEXECDIR)/kbsd
+	install -m 644 man/kbsget.1 $(DESTDIR)$(MANDIR)/man1
+	install -m 644 man/kbsd.conf.5 $(DESTDIR)$(MANDIR)/man5
+	install -m 644 man/kbsd.8 man/kbsctl.8 $(DESTDIR)$(MANDIR)/man8
+	[ -e $(DESTDIR)$(SYSCONFDIR)/kbsd/kbsd.conf ] || install -m 600 \
+	    etc/kbsd.conf $(DESTDIR)$(SYSCONFDIR)/kbsd/kbsd.conf
+	sed 's,@SBINDIR@,$(SBINDIR),g' etc/kbsd.service \
+	    >$(DESTDIR)$(UNITDIR)/kbsd.service
+
 clean:
 	rm -rf $(O)
 
 FORCE:
-.PHONY: all clean FORCE
+.PHONY: all deps check demo install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

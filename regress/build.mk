@@ -2,13 +2,12 @@
 # linked with the objects of kbsd/AREA (or common/, kbsget/ ...) but its main,
 # AREA.c; regress/AREA/NAME_test.sh is a shell test (atf-sh).
 
-# lib/ is linked into all of them.
+# lib/ is linked into all of them; what else lies in an AREA is copied beside
+# its programs.
 TEST_AREAS =	$(sort $(notdir $(patsubst %/,%,$(wildcard regress/*/))))
 test_dir =	$(or $(DIR_$(1)),$(wildcard $(1)))
-test_main =	$(O)/obj/$(test_dir)/$(1).o
 test_objs =	$(if $(filter-out common,$(1)),$(filter-out \
-		$(O)/obj/$(call test_dir,$(1))/$(1).o \
-		$(O)/obj/kbsd/parent/kbsd.o,\
+		$(O)/obj/$(call test_dir,$(1))/$(1).o,\
 		$(if $(call test_dir,$(1)),$(call cobj,$(call test_dir,$(1))))))
 test_cbin =	$(patsubst %.c,$(O)/%,$(wildcard regress/$(1)/*_test.c))
 test_shbin =	$(patsubst %.sh,$(O)/%,$(wildcard regress/$(1)/*_test.sh))
@@ -21,19 +20,86 @@ TESTS =		$(foreach a,$(TEST_AREAS),$(call test_cbin,$(a)) $(call test_shbin,$(a)
 
 $(O)/regress/%: regress/%.sh
 	@mkdir -p $(@D)
-	{ echo '#!/usr/bin/env atf-sh'; cat $<; } >$@
-	chmod +x $@
+	@{ echo '#!/usr/bin/env atf-sh'; cat $<; } >$@
+	@chmod +x $@
 
 $(O)/libtest.a: $(call cobj,regress/lib)
-	rm -f $@; ar rcs $@ $^
+	$(call quiet,AR)rm -f $@; ar rcs $@ $^
 
 define area_tests
 $(call test_cbin,$(1)): $(O)/%: $(O)/obj/%.o $(call test_objs,$(1)) $(O)/libtest.a $(O)/libcommon.a
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $$(HARDEN_LD) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) \
+	$$(call quiet,LD)$$(CC) $$(CFLAGS) $$(HARDEN_LD) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) \
 	    $(O)/libtest.a $(O)/libcommon.a $$(call pkg_libs,$(LIBS_$(1)) jansson libseccomp $(LIBS_all)) -latf-c
 endef
 $(foreach a,$(TEST_AREAS),$(eval $(call area_tests,$(a))))
 
 tests: $(TESTS)
-.PHONY: tests
+
+# --- running them ------------------------------------------------------
+
+KYUA =		kyua --loglevel=error
+RESULTS =	$(abspath $(O))/kyua.db
+TEST_DATA =	$(filter-out %.c %.h %_test.sh %/corpus,\
+		$(wildcard regress/Kyuafile regress/*/*))
+
+test-data:
+	@mkdir -p $(O)/regress
+	@tar cf - $(TEST_DATA) | tar xf - -C $(O)
+
+# Tests are run one by one: several start a daemon and look at its timing.
+check-run: all tests test-data
+	@rm -f $(RESULTS)
+	@KBSD_SRC=$(CURDIR) KBSD_SHARED=$${KBSD_SHARED:-$(abspath ..)/shared} \
+	    KBSD_STANDIN_KEYS=$(abspath $(O))/standin-keys \
+	    $(KYUA) -v test_suites.kbsd.unprivileged_user=nobody test \
+	    -k $(O)/regress/Kyuafile -r $(RESULTS); \
+	status=$$?; \
+	$(KYUA) report -r $(RESULTS) | sh regress/summary; \
+	exit $$status
+
+# --- fuzzing -----------------------------------------------------------
+
+FUZZ_SECONDS ?=	20
+FUZZERS =	$(patsubst regress/fuzz/%_fuzz.c,%,\
+		$(wildcard regress/fuzz/*_fuzz.c))
+# Whose objects a target needs besides those of common/.
+FUZZ_AREA_http =	frontend
+FUZZ_AREA_kbsget =	kbsget
+FUZZ_AREA_jws =		verifier
+FUZZ_AREA_jwks =	verifier
+FUZZ_AREA_crl =		verifier
+FUZZ_AREA_claims =	verifier
+FUZZ_AREA_import =	engine
+fuzz_objs =	$(if $(FUZZ_AREA_$(1)),$(call test_objs,$(FUZZ_AREA_$(1))))
+
+fuzz:
+	@$(MAKE) --no-print-directory O=$(O)/fuzz CC=clang \
+	    SANITIZE=fuzzer-no-link,address,undefined fuzz-run
+
+define fuzz_program
+$(O)/fuzz/$(1): $(O)/obj/regress/fuzz/$(1)_fuzz.o $(call fuzz_objs,$(1)) \
+    $(O)/libcommon.a
+	@mkdir -p $$(@D)
+	$$(call quiet,LD)$$(CC) -fsanitize=fuzzer,address,undefined -o $$@ \
+	    $$(filter %.o,$$^) $(O)/libcommon.a $$(call \
+	    pkg_libs,$(LIBS_$(FUZZ_AREA_$(1))) jansson libseccomp $(LIBS_all))
+endef
+$(foreach f,$(FUZZERS),$(eval $(call fuzz_program,$(f))))
+
+fuzz-run: $(FUZZERS:%=$(O)/fuzz/%)
+	@for f in $(FUZZERS); do \
+		mkdir -p $(O)/corpus/$$f; \
+		seeds=; \
+		[ ! -d regress/fuzz/corpus/$$f ] || \
+		    seeds=regress/fuzz/corpus/$$f; \
+		echo "fuzz $$f for $(FUZZ_SECONDS) s"; \
+		$(O)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+		    -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
+		    $(O)/corpus/$$f $$seeds 2>&1 | \
+		    grep -E 'number_of_executed|ERROR|SUMMARY|artifact'; \
+		[ -z "$$(ls crash-* leak-* timeout-* oom-* 2>/dev/null)" ] || \
+		    exit 1; \
+	done
+
+.PHONY: tests test-data check-run fuzz fuzz-run

@@ -9,6 +9,10 @@
 # V=1 shows the commands.  SANITIZE=address,undefined, CC=clang and
 # WITHOUT_SANDBOX=1 want an O=DIR of their own.
 
+# Without the built-in rules: one of them would run yacc on parse.y.
+MAKEFLAGS +=	--no-builtin-rules
+.SUFFIXES:
+
 O ?=		build
 CC ?=		cc
 PREFIX ?=	/usr/local

@@ -1,0 +1,757 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/* The kms program itself; the test is its parent, engine, maker and audit. */
+#include <sys/stat.h>
+
+#include <atf-c.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "digest.h"
+#include "kms.h"
+#include "peer.h"
+
+#define SECRET	"SIXTEEN-SECRET-B"	/* 16 bytes: an AES-128 key */
+
+static struct child	*kms;
+static struct peer	*engine, *maker, *audit;
+static uint8_t		 wrapping[DIGEST_LEN];
+static uint64_t		 number;
+static char		 dir[4096];
+
+static int
+key_file(const char *name)
+{
+	int	 fd;
+
+	ATF_REQUIRE((fd = open(name, O_RDWR | O_CREAT, 0600)) != -1);
+	return (fd);
+}
+
+static void
+kms_begin(void)
+{
+	struct wbuf	 w = { 0 };
+
+	mkdir("d", 0700);
+	ATF_REQUIRE(getcwd(dir, sizeof(dir) - 2) != NULL);
+	strlcat(dir, "/d", sizeof(dir));
+	kms = child_start("kms", PROC_KMS, 0, 0, dir);
+	wb_str(&w, "main");
+	wb_u8(&w, KEYSTORE_LOCAL);
+	child_config(kms, &w);
+	child_descriptor(kms, FD_SEAL_KEY, key_file("seal"));
+	child_descriptor(kms, FD_MASTER_KEY, key_file("master"));
+	memset(wrapping, 'w', sizeof(wrapping));
+}
+
+static void
+kms_start(void)
+{
+	kms_begin();
+	child_go(kms);
+	engine = child_edge(kms, PROC_ENGINE, 0, 0);
+	maker = child_edge(kms, PROC_MAKER, 0, 0);
+	audit = child_edge(kms, PROC_AUDIT, 0, 0);
+}
+
+static void
+kms_end(void)
+{
+	peer_close(engine);
+	peer_close(maker);
+	peer_close(audit);
+	child_end(kms);
+}
+
+static void
+new_record(struct key_record *k, int flags)
+{
+	memset(k, 0, sizeof(*k));
+	uuid_make(&k->id);
+	k->version = 1;
+	strlcpy(k->keystore, "main", sizeof(k->keystore));
+	k->algorithm = ALG_AES;
+	k->length = 128;
+	k->flags = (uint8_t)flags;
+	uuid_make(&k->policy);
+	memset(k->policy_digest, 'p', DIGEST_LEN);
+	k->created = 1700000000;
+}
+
+static void
+put_head(struct wbuf *w, enum operation op, enum half half,
+    const struct key_record *k)
+{
+	struct request_name	 name = { 7, number };
+	struct wbuf		 inner = { 0 };
+
+	wb_name(w, &name);
+	wb_u8(w, (uint8_t)op);
+	wb_u8(w, (uint8_t)half);
+	wb_key_record(&inner, k);
+	wb_bytes(w, inner.data, inner.len);
+	wb_free(&inner);
+}
+
+static void
+tell(enum operation op, const struct key_record *k,
+    const uint8_t policy[DIGEST_LEN], const uint8_t wk[DIGEST_LEN])
+{
+	struct request_name	 name = { 7, number };
+	struct wbuf		 w = { 0 };
+
+	wb_name(&w, &name);
+	wb_u8(&w, (uint8_t)op);
+	wb_uuid(&w, &k->id);
+	wb_digest(&w, policy);
+	wb_digest(&w, wk);
+	wb_u64(&w, 12);
+	peer_send(audit, IMSG_KMS_RECORDED, &w);
+}
+
+static void
+ask_fetch(enum operation op, enum half half, const struct key_record *k,
+    const uint8_t policy[DIGEST_LEN], unsigned int ms)
+{
+	struct wbuf	 w = { 0 };
+
+	put_head(&w, op, half, k);
+	wb_digest(&w, policy);
+	wb_digest(&w, wrapping);
+	wb_u64(&w, now_ms() + ms);
+	peer_send(engine, IMSG_KMS_FETCH, &w);
+}
+
+static void
+ask_store(enum operation op, const struct key_record *k)
+{
+	uint8_t		 d[DIGEST_LEN];
+	struct wbuf	 w = { 0 };
+
+	digest(d, SECRET, 16);
+	put_head(&w, op, HALF_GRANT, k);
+	wb_digest(&w, k->policy_digest);
+	wb_digest(&w, d);
+	wb_u64(&w, now_ms() + 5000);
+	wb_bytes(&w, SECRET, 16);
+	peer_send(maker, IMSG_KMS_STORE, &w);
+}
+
+/* The result, and the record or material that came with it. */
+static int
+answer(struct peer *peer, uint32_t type, struct key_record *k)
+{
+	struct request_name	 name;
+	struct rbuf		 r, inner;
+	const uint8_t		*p;
+	char			 reason[REASON_TEXT_MAX];
+	size_t			 len;
+	int			 result;
+
+	peer_recv(peer, type, &r, 8000);
+	rb_name(&r, &name);
+	ATF_CHECK_EQ(7, name.front);
+	ATF_CHECK_EQ(number, name.number);
+	result = rb_enum(&r, DONE_RESULT_MAX - 1);
+	rb_str(&r, reason, sizeof(reason));
+	p = rb_bytes(&r, &len, 0, MATERIAL_MAX);
+	ATF_REQUIRE_EQ(0, rb_end(&r));
+	ATF_CHECK_EQ(result == DONE_OK, reason[0] == '\0');
+	if (type == IMSG_ENGINE_FETCHED && result == DONE_OK) {
+		ATF_REQUIRE_EQ(16, len);
+		ATF_CHECK_EQ(0, memcmp(p, SECRET, 16));
+		return (result);
+	}
+	ATF_CHECK(memmem(p, len, SECRET, 16) == NULL);
+	if (k != NULL && len > 0) {
+		rb_init(&inner, p, len);
+		rb_key_record(&inner, k);
+		ATF_REQUIRE_EQ(0, rb_end(&inner));
+	} else
+		ATF_CHECK_EQ(0, len);
+	return (result);
+}
+
+static const uint8_t	 zero[DIGEST_LEN];
+
+static int
+do_store(struct key_record *k)
+{
+	number++;
+	ask_store(OP_KEY_CREATE, k);
+	tell(OP_KEY_CREATE, k, k->policy_digest, zero);
+	return (answer(maker, IMSG_ENGINE_STORED, k));
+}
+
+static void
+made(struct key_record *k, int flags)
+{
+	new_record(k, flags);
+	ATF_REQUIRE_EQ(DONE_OK, do_store(k));
+}
+
+static int
+do_fetch(const struct key_record *k, struct key_record *newest)
+{
+	number++;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, k, k->policy_digest, 5000);
+	tell(OP_TRANSFER, k, k->policy_digest, wrapping);
+	return (answer(engine, IMSG_ENGINE_FETCHED, newest));
+}
+
+static int
+do_move(struct key_record *k, const struct uuid *policy, int c)
+{
+	uint8_t		 d[DIGEST_LEN];
+	struct wbuf	 w = { 0 };
+
+	number++;
+	memset(d, c, sizeof(d));
+	put_head(&w, OP_KEY_MOVE, HALF_GRANT, k);
+	wb_digest(&w, d);
+	wb_uuid(&w, policy);
+	wb_u64(&w, now_ms() + 5000);
+	peer_send(engine, IMSG_KMS_RESEAL, &w);
+	tell(OP_KEY_MOVE, k, d, zero);
+	return (answer(engine, IMSG_ENGINE_STORED, k));
+}
+
+static int
+do_remove(const struct key_record *k, struct key_record *newest)
+{
+	struct wbuf	 w = { 0 };
+
+	number++;
+	put_head(&w, OP_KEY_DELETE, HALF_GRANT, k);
+	wb_u64(&w, now_ms() + 5000);
+	peer_send(engine, IMSG_KMS_DELETE, &w);
+	tell(OP_KEY_DELETE, k, zero, zero);
+	return (answer(engine, IMSG_ENGINE_STORED, newest));
+}
+
+ATF_TC_WITHOUT_HEAD(store_fetch);
+ATF_TC_BODY(store_fetch, tc)
+{
+	struct key_record	 k;
+	char			 id[UUID_TEXT];
+
+	kms_start();
+	new_record(&k, 0);
+	number++;
+	ask_store(OP_KEY_CREATE, &k);
+	ATF_CHECK(peer_silent(maker, 300));
+	tell(OP_KEY_CREATE, &k, k.policy_digest, zero);
+	ATF_REQUIRE_EQ(DONE_OK, answer(maker, IMSG_ENGINE_STORED, &k));
+	ATF_CHECK_EQ(1, k.serial);
+	ATF_CHECK_STREQ(uuid_format(&k.id, id), k.backend);
+	/* Either may come first. */
+	number++;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 5000);
+	ATF_CHECK(peer_silent(engine, 300));
+	tell(OP_TRANSFER, &k, k.policy_digest, wrapping);
+	ATF_CHECK_EQ(DONE_OK, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	number++;
+	tell(OP_TRANSFER, &k, k.policy_digest, wrapping);
+	usleep(50000);
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 5000);
+	ATF_CHECK_EQ(DONE_OK, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	/* On a grant, whatever policy it names. */
+	number++;
+	ask_fetch(OP_KEY_RELEASE, HALF_GRANT, &k, zero, 5000);
+	tell(OP_KEY_RELEASE, &k, zero, wrapping);
+	ATF_CHECK_EQ(DONE_OK, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	/* The same key twice. */
+	new_record(&k, 0);
+	ATF_CHECK_EQ(DONE_OK, do_store(&k));
+	k.serial = 0;
+	memset(k.seal, 0, DIGEST_LEN);
+	ATF_CHECK_EQ(DONE_REFUSED, do_store(&k));
+	kms_end();
+}
+
+ATF_TC_WITHOUT_HEAD(no_line_no_key);
+ATF_TC_BODY(no_line_no_key, tc)
+{
+	struct key_record	 k;
+
+	kms_start();
+	made(&k, 0);
+	number++;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 300);
+	ATF_CHECK(peer_silent(engine, 200));
+	ATF_CHECK_EQ(DONE_TIMEOUT, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	/* It comes too late. */
+	tell(OP_TRANSFER, &k, k.policy_digest, wrapping);
+	ATF_CHECK(peer_silent(engine, 200));
+	/* A line serves once. */
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 300);
+	ATF_CHECK_EQ(DONE_TIMEOUT, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	/* A second request of the same name while the first waits. */
+	number++;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 5000);
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 5000);
+	ATF_CHECK_EQ(DONE_REFUSED, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	/* Audit ends: nobody will tell. */
+	peer_close(audit);
+	ATF_CHECK_EQ(DONE_BUSY, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	audit = child_edge(kms, PROC_AUDIT, 0, 0);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	kms_end();
+}
+
+ATF_TC_WITHOUT_HEAD(other_line);
+ATF_TC_BODY(other_line, tc)
+{
+	struct key_record	 k, other;
+	uint8_t			 d[DIGEST_LEN];
+
+	kms_start();
+	made(&k, 0);
+	made(&other, 0);
+	memset(d, 'x', sizeof(d));
+	number++;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 5000);
+	tell(OP_TRANSFER, &k, k.policy_digest, d);
+	ATF_CHECK_EQ(DONE_REFUSED, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	ATF_CHECK(child_logged(kms, "another wrapping key", 1000));
+	number++;
+	tell(OP_TRANSFER, &k, d, wrapping);
+	usleep(50000);
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 5000);
+	ATF_CHECK_EQ(DONE_REFUSED, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	number++;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 5000);
+	tell(OP_TRANSFER, &other, k.policy_digest, wrapping);
+	ATF_CHECK_EQ(DONE_REFUSED, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	/* Of another operation: it finds nobody. */
+	number++;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 300);
+	tell(OP_KEY_RELEASE, &k, k.policy_digest, wrapping);
+	ATF_CHECK_EQ(DONE_TIMEOUT, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	/* The verdict is by another policy. */
+	number++;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, d, 5000);
+	tell(OP_TRANSFER, &k, d, wrapping);
+	ATF_CHECK_EQ(DONE_REFUSED, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	ATF_CHECK(child_logged(kms, "by another policy", 1000));
+	kms_end();
+}
+
+ATF_TC_WITHOUT_HEAD(changed_record);
+ATF_TC_BODY(changed_record, tc)
+{
+	struct key_record	 k, bad, other;
+	size_t			 i;
+
+	kms_start();
+	made(&k, KEY_ATTESTED_ONLY);
+	made(&other, 0);
+	for (i = 0; i < 11; i++) {
+		bad = k;
+		switch (i) {
+		case 0: bad.version++; break;
+		case 1: strlcpy(bad.keystore, "other", NAME_MAX_STORE); break;
+		case 2: bad.backend[0] ^= 1; break;
+		case 3: bad.length = 256; break;
+		case 4: bad.flags = 0; break;
+		case 5: bad.serial++; break;
+		case 6: bad.policy.b[0] ^= 1; break;
+		case 7: bad.policy_digest[0] ^= 1; break;
+		case 8: bad.seal[0] ^= 1; break;
+		case 9: bad.id = other.id; break;
+		case 10: memcpy(bad.seal, other.seal, DIGEST_LEN); break;
+		}
+		ATF_CHECK_EQ_MSG(DONE_REFUSED, do_fetch(&bad, NULL),
+		    "change %zu", i);
+	}
+	ATF_CHECK(child_logged(kms, "seal of the record does not fit", 1000));
+	/* What the seal does not cover does not matter. */
+	bad = k;
+	bad.created++;
+	bad.row_version = 77;
+	bad.state = KEY_MOVING;
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&bad, NULL));
+	kms_end();
+}
+
+ATF_TC_WITHOUT_HEAD(attested_only);
+ATF_TC_BODY(attested_only, tc)
+{
+	struct key_record	 k, bad;
+	struct uuid		 policy;
+
+	kms_start();
+	made(&k, KEY_ATTESTED_ONLY);
+	uuid_make(&policy);
+	number++;
+	ask_fetch(OP_KEY_RELEASE, HALF_GRANT, &k, k.policy_digest, 5000);
+	tell(OP_KEY_RELEASE, &k, k.policy_digest, wrapping);
+	ATF_CHECK_EQ(DONE_REFUSED, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	bad = k;
+	ATF_CHECK_EQ(DONE_REFUSED, do_move(&bad, &policy, 'n'));
+	/* Moved without the mark: our own record has it. */
+	bad = k;
+	bad.flags = 0;
+	ATF_CHECK_EQ(DONE_STALE, do_move(&bad, &policy, 'n'));
+	ATF_CHECK_EQ(KEY_ATTESTED_ONLY, bad.flags);
+	ATF_CHECK_EQ(1, bad.serial);
+	/* Registered once more without it, alive or deleted. */
+	bad = k;
+	bad.flags = 0;
+	bad.serial = 0;
+	memset(bad.seal, 0, DIGEST_LEN);
+	ATF_CHECK_EQ(DONE_REFUSED, do_store(&bad));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+	ATF_CHECK_EQ(DONE_REFUSED, do_store(&bad));
+	bad.backend[0] = '\0';
+	ATF_CHECK_EQ(DONE_REFUSED, do_store(&bad));
+	ATF_CHECK_EQ(DONE_NONE, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+	kms_end();
+}
+
+ATF_TC_WITHOUT_HEAD(move);
+ATF_TC_BODY(move, tc)
+{
+	struct key_record	 k, old, newest;
+	struct uuid		 policy;
+
+	kms_start();
+	made(&k, 0);
+	old = k;
+	uuid_make(&policy);
+	ATF_REQUIRE_EQ(DONE_OK, do_move(&k, &policy, 'n'));
+	ATF_CHECK_EQ(2, k.serial);
+	ATF_CHECK_EQ(0, uuid_cmp(&policy, &k.policy));
+	ATF_CHECK_EQ('n', k.policy_digest[0]);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	/* The old record is not good any more, and says where the new is. */
+	memset(&newest, 0, sizeof(newest));
+	ATF_CHECK_EQ(DONE_STALE, do_fetch(&old, &newest));
+	ATF_CHECK_EQ(0, memcmp(newest.seal, k.seal, DIGEST_LEN));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&newest, NULL));
+	newest = old;
+	ATF_CHECK_EQ(DONE_STALE, do_move(&newest, &policy, 'n'));
+	ATF_CHECK_EQ(2, newest.serial);
+	memset(&newest, 0, sizeof(newest));
+	ATF_CHECK_EQ(DONE_STALE, do_remove(&old, &newest));
+	ATF_CHECK_EQ(2, newest.serial);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	/* A key there is not. */
+	new_record(&old, 0);
+	ATF_CHECK_EQ(DONE_NONE, do_move(&old, &policy, 'n'));
+	kms_end();
+}
+
+ATF_TC_WITHOUT_HEAD(remove);
+ATF_TC_BODY(remove, tc)
+{
+	struct key_record	 k, bare;
+
+	kms_start();
+	made(&k, 0);
+	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+	ATF_CHECK_EQ(DONE_NONE, do_fetch(&k, NULL));
+	/* One that was never finished has no seal to show. */
+	new_record(&bare, 0);
+	k = bare;
+	ATF_REQUIRE_EQ(DONE_OK, do_store(&k));
+	ATF_CHECK_EQ(DONE_OK, do_remove(&bare, NULL));
+	ATF_CHECK_EQ(DONE_NONE, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_remove(&bare, NULL));
+	/* A seal that does not fit deletes nothing. */
+	made(&k, 0);
+	bare = k;
+	bare.seal[3] ^= 1;
+	ATF_CHECK_EQ(DONE_STALE, do_remove(&bare, &bare));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	kms_end();
+}
+
+/* What was answered is there after kill -9, and not in the clear. */
+ATF_TC_WITHOUT_HEAD(kill);
+ATF_TC_BODY(kill, tc)
+{
+	struct key_record	 k[20];
+	struct dirent		*d;
+	struct uuid		 policy;
+	DIR			*dp;
+	char			 path[512], buf[65536];
+	size_t			 n;
+	FILE			*fp;
+	int			 i;
+
+	kms_start();
+	uuid_make(&policy);
+	for (i = 0; i < 20; i++)
+		made(&k[i], 0);
+	ATF_CHECK_EQ(DONE_OK, do_move(&k[3], &policy, 'n'));
+	ATF_REQUIRE_EQ(0, kill(child_pid(kms), SIGKILL));
+	kms_end();
+	kms_start();
+	for (i = 0; i < 20; i++)
+		ATF_CHECK_EQ(DONE_OK, do_fetch(&k[i], NULL));
+	ATF_REQUIRE((dp = opendir("d")) != NULL);
+	while ((d = readdir(dp)) != NULL) {
+		snprintf(path, sizeof(path), "d/%s", d->d_name);
+		if (d->d_name[0] == '.')
+			continue;
+		ATF_REQUIRE((fp = fopen(path, "r")) != NULL);
+		while ((n = fread(buf, 1, sizeof(buf), fp)) > 0)
+			ATF_CHECK(memmem(buf, n, SECRET, 16) == NULL);
+		fclose(fp);
+	}
+	closedir(dp);
+	ATF_CHECK(!child_logged(kms, SECRET, 0));
+	kms_end();
+}
+
+static void
+refused_start(const char *text)
+{
+	struct wbuf	 w = { 0 };
+
+	kms_begin();
+	peer_send(child_parent(kms), IMSG_PROCESS_GO, &w);
+	ATF_CHECK(peer_closed(child_parent(kms), 5000));
+	ATF_CHECK_MSG(child_logged(kms, text, 1000), "%s", text);
+	child_end(kms);
+}
+
+/* Keys are made once, and another file in their place is noticed. */
+ATF_TC_WITHOUT_HEAD(key_files);
+ATF_TC_BODY(key_files, tc)
+{
+	static const char	 other[] = "another 32 bytes of a secret key";
+	struct key_record	 k;
+	struct stat		 st;
+	int			 fd;
+
+	kms_start();
+	made(&k, 0);
+	kms_end();
+	ATF_REQUIRE_EQ(0, stat("master", &st));
+	ATF_CHECK_EQ(32, st.st_size);
+	ATF_REQUIRE_EQ(0, stat("seal", &st));
+	ATF_CHECK_EQ(32, st.st_size);
+	ATF_REQUIRE_EQ(0, rename("master", "master.old"));
+	refused_start("master key file is missing or empty");
+	ATF_REQUIRE_EQ(0, stat("master", &st));
+	ATF_CHECK_EQ(0, st.st_size);
+	fd = key_file("master");
+	ATF_REQUIRE_EQ(32, write(fd, other, 32));
+	refused_start("master key is not the one");
+	ATF_REQUIRE_EQ(0, ftruncate(fd, 31));
+	close(fd);
+	refused_start("it must hold 32 bytes");
+	ATF_REQUIRE_EQ(0, rename("master.old", "master"));
+	ATF_REQUIRE_EQ(0, rename("seal", "seal.old"));
+	refused_start("seal key file is missing or empty");
+	fd = key_file("seal");
+	ATF_REQUIRE_EQ(32, write(fd, other, 32));
+	close(fd);
+	refused_start("seal key is not the one");
+	ATF_REQUIRE_EQ(0, rename("seal.old", "seal"));
+	kms_start();
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	kms_end();
+}
+
+/* Another process writes for a while. */
+ATF_TC_WITHOUT_HEAD(busy);
+ATF_TC_BODY(busy, tc)
+{
+	struct key_record	 k, k2;
+	sqlite3			*db;
+
+	kms_start();
+	made(&k, 0);
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_open("d/keys.db", &db));
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_exec(db, "BEGIN IMMEDIATE", NULL,
+	    NULL, NULL));
+	new_record(&k2, 0);
+	number++;
+	ask_store(OP_KEY_REGISTER, &k2);
+	tell(OP_KEY_REGISTER, &k2, k2.policy_digest, zero);
+	ATF_CHECK(peer_silent(maker, 300));
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_exec(db, "COMMIT", NULL, NULL,
+	    NULL));
+	ATF_CHECK_EQ(DONE_OK, answer(maker, IMSG_ENGINE_STORED, &k2));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k2, NULL));
+	/* It holds on until the request is over. */
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_exec(db, "BEGIN IMMEDIATE", NULL,
+	    NULL, NULL));
+	new_record(&k2, 0);
+	ATF_CHECK_EQ(DONE_TIMEOUT, do_store(&k2));
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_exec(db, "COMMIT", NULL, NULL,
+	    NULL));
+	sqlite3_close(db);
+	ATF_CHECK_EQ(DONE_OK, do_store(&k2));
+	kms_end();
+}
+
+/* A box put under another key, a record set back, by who has the file. */
+ATF_TC_WITHOUT_HEAD(changed_file);
+ATF_TC_BODY(changed_file, tc)
+{
+	struct key_record	 a, b;
+	sqlite3			*db;
+	sqlite3_stmt		*stmt;
+
+	kms_start();
+	made(&a, KEY_ATTESTED_ONLY);
+	made(&b, 0);
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_open("d/keys.db", &db));
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_prepare_v2(db, "UPDATE keys SET "
+	    "box = (SELECT box FROM keys WHERE id = ?1)", -1, &stmt, NULL));
+	sqlite3_bind_blob(stmt, 1, b.id.b, 16, SQLITE_STATIC);
+	ATF_REQUIRE_EQ(SQLITE_DONE, sqlite3_step(stmt));
+	sqlite3_finalize(stmt);
+	ATF_CHECK_EQ(DONE_REFUSED, do_fetch(&a, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&b, NULL));
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_exec(db, "UPDATE keys SET record ="
+	    " zeroblob(length(record))", NULL, NULL, NULL));
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&b, NULL));
+	sqlite3_close(db);
+	kms_end();
+}
+
+/* A copy of the database is brought back, older than the records are. */
+ATF_TC_WITHOUT_HEAD(restored);
+ATF_TC_BODY(restored, tc)
+{
+	struct key_record	 k, old, newest;
+	struct uuid		 policy;
+	sqlite3			*db;
+
+	kms_start();
+	made(&k, 0);
+	old = k;
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_open("d/keys.db", &db));
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_exec(db, "CREATE TEMP TABLE copy AS"
+	    " SELECT * FROM keys", NULL, NULL, NULL));
+	uuid_make(&policy);
+	ATF_REQUIRE_EQ(DONE_OK, do_move(&k, &policy, 'n'));
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_exec(db, "UPDATE keys SET serial ="
+	    " (SELECT serial FROM copy), record = (SELECT record FROM copy)",
+	    NULL, NULL, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK(child_logged(kms, "was it restored", 1000));
+	/* The next seal is newer than both. */
+	ATF_REQUIRE_EQ(DONE_OK, do_move(&k, &policy, 'm'));
+	ATF_CHECK_EQ(3, k.serial);
+	ATF_CHECK_EQ(DONE_STALE, do_fetch(&old, &newest));
+	sqlite3_close(db);
+	kms_end();
+}
+
+/* Only the maker may store, and only that. */
+ATF_TC_WITHOUT_HEAD(edges);
+ATF_TC_BODY(edges, tc)
+{
+	struct key_record	 k;
+	struct wbuf		 w = { 0 };
+	struct peer		*p;
+
+	kms_start();
+	new_record(&k, 0);
+	number++;
+	p = maker;
+	maker = engine;
+	ask_store(OP_KEY_CREATE, &k);
+	ATF_CHECK(peer_closed(engine, 2000));
+	maker = p;
+	peer_close(engine);
+	engine = maker;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 500);
+	ATF_CHECK(peer_closed(maker, 2000));
+	put_head(&w, OP_KEY_DELETE, HALF_GRANT, &k);
+	peer_send(audit, IMSG_KMS_DELETE, &w);
+	ATF_CHECK(peer_closed(audit, 2000));
+	peer_close(maker);
+	peer_close(audit);
+	child_end(kms);
+}
+
+/* Every length but the right one, and every byte of the head changed. */
+ATF_TC_WITHOUT_HEAD(malformed);
+ATF_TC_BODY(malformed, tc)
+{
+	struct key_record	 k;
+	struct wbuf		 good = { 0 }, w = { 0 };
+	size_t			 i;
+
+	kms_start();
+	made(&k, 0);
+	put_head(&good, OP_TRANSFER, HALF_VERDICT, &k);
+	wb_digest(&good, k.policy_digest);
+	wb_digest(&good, wrapping);
+	wb_u64(&good, now_ms() + 1000);
+	for (i = 0; i <= good.len + 1; i++) {
+		if (i == good.len)
+			continue;
+		wb_raw(&w, good.data, i < good.len ? i : good.len);
+		if (i > good.len)
+			wb_u8(&w, 0);
+		peer_send(engine, IMSG_KMS_FETCH, &w);
+		ATF_CHECK_MSG(peer_closed(engine, 2000), "length %zu", i);
+		peer_close(engine);
+		engine = child_edge(kms, PROC_ENGINE, 0, 0);
+	}
+	/* No operation, no half of this number. */
+	for (i = 12; i < 14; i++) {
+		wb_raw(&w, good.data, good.len);
+		w.data[i] = 0xff;
+		peer_send(engine, IMSG_KMS_FETCH, &w);
+		ATF_CHECK(peer_closed(engine, 2000));
+		peer_close(engine);
+		engine = child_edge(kms, PROC_ENGINE, 0, 0);
+	}
+	wb_free(&good);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	kms_end();
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+	ATF_TP_ADD_TC(tp, store_fetch);
+	ATF_TP_ADD_TC(tp, no_line_no_key);
+	ATF_TP_ADD_TC(tp, other_line);
+	ATF_TP_ADD_TC(tp, changed_record);
+	ATF_TP_ADD_TC(tp, attested_only);
+	ATF_TP_ADD_TC(tp, move);
+	ATF_TP_ADD_TC(tp, remove);
+	ATF_TP_ADD_TC(tp, kill);
+	ATF_TP_ADD_TC(tp, key_files);
+	ATF_TP_ADD_TC(tp, busy);
+	ATF_TP_ADD_TC(tp, changed_file);
+	ATF_TP_ADD_TC(tp, restored);
+	ATF_TP_ADD_TC(tp, edges);
+	ATF_TP_ADD_TC(tp, malformed);
+	return (atf_no_error());
+}

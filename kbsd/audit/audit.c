@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "audit.h"
+#include "json.h"
 #include "log.h"
 
 #define WAITING_MAX	4096	/* more: NOT_RECORDED */
@@ -382,6 +383,7 @@ audit_run(void)
 	struct chain	 chain;
 	int		 torn;
 
+	json_init();
 	if (logfd == -1)
 		fatalx("no audit log");
 	/* A file of another kind shows at start, not at the first key. */

@@ -1,0 +1,444 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/* The audit program itself; the test is its parent, broker and kms. */
+#include <atf-c.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "audit.h"
+#include "digest.h"
+#include "peer.h"
+
+#define LOG	"audit.log"
+
+struct set {
+	struct child	*audit;
+	struct peer	*broker, *kms0, *kms1;
+};
+
+static const struct uuid	 key = { { 9, 8, 7, 6, 5, 4, 0x43, 2, 0x81 } };
+
+static void
+set_begin(struct set *s, const char *path, int optional)
+{
+	struct wbuf	 w = { 0 };
+	int		 fd;
+
+	ATF_REQUIRE((fd = open(path, O_RDWR | O_APPEND | O_CREAT,
+	    0600)) != -1);
+	s->audit = child_start("audit", PROC_AUDIT, 0, 0, NULL);
+	wb_u8(&w, (uint8_t)optional);
+	wb_u32(&w, 2);
+	wb_str(&w, "main");
+	wb_str(&w, "vault");
+	child_config(s->audit, &w);
+	child_descriptor(s->audit, FD_AUDIT_LOG, fd);
+}
+
+static void
+set_start(struct set *s, const char *path, int optional)
+{
+	set_begin(s, path, optional);
+	child_go(s->audit);
+	s->broker = child_edge(s->audit, PROC_BROKER, 0, 9);
+	s->kms0 = child_edge(s->audit, PROC_KMS, 0, 0);
+	s->kms1 = child_edge(s->audit, PROC_KMS, 1, 0);
+}
+
+static void
+set_end(struct set *s)
+{
+	peer_close(s->broker);
+	peer_close(s->kms0);
+	peer_close(s->kms1);
+	child_end(s->audit);
+}
+
+static void
+put_body(struct wbuf *w, uint64_t number, const char *keystore, int reply)
+{
+	struct request_name	 name = { 4, number };
+	uint8_t			 d[DIGEST_LEN];
+
+	wb_name(w, &name);
+	wb_u8(w, OP_TRANSFER);
+	wb_str(w, keystore);
+	wb_uuid(w, &key);
+	memset(d, 'p', sizeof(d));
+	wb_digest(w, d);
+	memset(d, 'w', sizeof(d));
+	wb_digest(w, d);
+	wb_u8(w, (uint8_t)reply);
+	wb_u8(w, AUDIT_DECISION);
+	wb_str(w, "00000004-0000000000000001");
+	wb_str(w, "192.0.2.1");
+	wb_str(w, "");
+	wb_uuid(w, &key);
+	wb_uuid(w, &uuid_nil);
+	wb_u8(w, TEE_SGX);
+	memset(d, 'e', sizeof(d));
+	wb_digest(w, d);
+	wb_str(w, "ok");
+	wb_str(w, "");
+	wb_str(w, "");
+	wb_str(w, "");
+	wb_str(w, "");
+}
+
+static void
+record(struct set *s, uint64_t number, const char *keystore, int reply)
+{
+	struct wbuf	 w = { 0 };
+
+	put_body(&w, number, keystore, reply);
+	peer_send(s->broker, IMSG_AUDIT_RECORD, &w);
+}
+
+/* RECORDED as it must be; its line. */
+static uint64_t
+recorded(struct peer *peer, uint32_t type, uint64_t number)
+{
+	struct request_name	 name;
+	struct rbuf		 r;
+	struct uuid		 u;
+	uint8_t			 d[DIGEST_LEN], want[DIGEST_LEN];
+	uint64_t		 line;
+
+	peer_recv(peer, type, &r, 8000);
+	rb_name(&r, &name);
+	ATF_CHECK_EQ(4, name.front);
+	ATF_CHECK_EQ(number, name.number);
+	ATF_CHECK_EQ(OP_TRANSFER, rb_u8(&r));
+	rb_uuid(&r, &u);
+	ATF_CHECK_EQ(0, uuid_cmp(&u, &key));
+	rb_digest(&r, d);
+	memset(want, 'p', sizeof(want));
+	ATF_CHECK_EQ(0, memcmp(d, want, sizeof(d)));
+	rb_digest(&r, d);
+	memset(want, 'w', sizeof(want));
+	ATF_CHECK_EQ(0, memcmp(d, want, sizeof(d)));
+	line = rb_u64(&r);
+	ATF_REQUIRE_EQ(0, rb_end(&r));
+	return (line);
+}
+
+static void
+not_recorded(struct set *s, uint64_t number)
+{
+	struct request_name	 name;
+	struct rbuf		 r;
+	char			 why[REASON_TEXT_MAX];
+
+	peer_recv(s->broker, IMSG_BROKER_NOT_RECORDED, &r, 8000);
+	rb_name(&r, &name);
+	ATF_CHECK_EQ(number, name.number);
+	rb_str(&r, why, sizeof(why));
+	ATF_REQUIRE_EQ(0, rb_end(&r));
+	ATF_CHECK(why[0] != '\0');
+}
+
+/* Faults but torn lines in the whole log; the number of lines. */
+static unsigned int
+verify(unsigned int *torn)
+{
+	struct chain	 chain;
+	char		*line = NULL;
+	size_t		 size = 0;
+	ssize_t		 len;
+	unsigned int	 n = 0;
+	FILE		*fp;
+
+	memset(&chain, 0, sizeof(chain));
+	*torn = 0;
+	ATF_REQUIRE((fp = fopen(LOG, "r")) != NULL);
+	while ((len = getline(&line, &size, fp)) > 0) {
+		ATF_REQUIRE_EQ('\n', line[len - 1]);
+		switch (chain_verify(&chain, line, (size_t)len - 1)) {
+		case CHAIN_OK:
+			break;
+		case CHAIN_TORN:
+			(*torn)++;
+			break;
+		default:
+			atf_tc_fail("line %u: %s", n + 1, line);
+		}
+		n++;
+	}
+	free(line);
+	fclose(fp);
+	return (n);
+}
+
+ATF_TC_WITHOUT_HEAD(recorded);
+ATF_TC_BODY(recorded, tc)
+{
+	struct set	 s;
+	unsigned int	 torn;
+
+	set_start(&s, LOG, 0);
+	record(&s, 1, "main", 0);
+	ATF_CHECK_EQ(1, recorded(s.kms0, IMSG_KMS_RECORDED, 1));
+	ATF_CHECK(peer_silent(s.broker, 200));
+	record(&s, 2, "vault", 1);
+	ATF_CHECK_EQ(2, recorded(s.kms1, IMSG_KMS_RECORDED, 2));
+	ATF_CHECK_EQ(2, recorded(s.broker, IMSG_BROKER_RECORDED, 2));
+	record(&s, 3, "", 1);
+	ATF_CHECK_EQ(3, recorded(s.broker, IMSG_BROKER_RECORDED, 3));
+	/* No kms of this name: the line is written all the same. */
+	record(&s, 4, "nowhere", 1);
+	ATF_CHECK_EQ(4, recorded(s.broker, IMSG_BROKER_RECORDED, 4));
+	ATF_CHECK(peer_silent(s.kms0, 100));
+	ATF_CHECK(peer_silent(s.kms1, 100));
+	ATF_CHECK_EQ(4, verify(&torn));
+	ATF_CHECK_EQ(0, torn);
+	/* What was told is there after kill -9, and goes on after it. */
+	kill(child_pid(s.audit), SIGKILL);
+	set_end(&s);
+	set_start(&s, LOG, 0);
+	record(&s, 5, "main", 0);
+	ATF_CHECK_EQ(5, recorded(s.kms0, IMSG_KMS_RECORDED, 5));
+	ATF_CHECK_EQ(5, verify(&torn));
+	set_end(&s);
+}
+
+static uint64_t
+counter(struct set *s, const char *want)
+{
+	struct wbuf	 w = { 0 };
+	struct rbuf	 r;
+	char		 name[64];
+	uint64_t	 v, found = UINT64_MAX;
+
+	peer_send(child_parent(s->audit), IMSG_PROCESS_COUNT, &w);
+	do {
+		peer_recv(child_parent(s->audit), IMSG_PARENT_COUNTERS, &r,
+		    2000);
+		while (r.left > 0) {
+			rb_str(&r, name, sizeof(name));
+			v = rb_u64(&r);
+			if (strcmp(name, want) == 0)
+				found = v;
+		}
+		ATF_REQUIRE_EQ(0, rb_end(&r));
+	} while (found == UINT64_MAX);
+	return (found);
+}
+
+/* All that waits is served by one write and one sync. */
+ATF_TC_WITHOUT_HEAD(batch);
+ATF_TC_BODY(batch, tc)
+{
+	struct imsgbuf	 ibuf;
+	struct wbuf	 w = { 0 };
+	struct rbuf	 r;
+	struct set	 s;
+	uint64_t	 i;
+	unsigned int	 torn;
+
+	set_start(&s, LOG, 0);
+	/* The parent hears that work was done, once. */
+	record(&s, 0, "main", 0);
+	recorded(s.kms0, IMSG_KMS_RECORDED, 0);
+	peer_recv(child_parent(s.audit), IMSG_PARENT_WORKED, &r, 2000);
+	ATF_REQUIRE_EQ(0, imsgbuf_init(&ibuf, peer_fd(s.broker)));
+	for (i = 1; i <= 200; i++) {
+		put_body(&w, i, "main", 1);
+		ATF_REQUIRE_EQ(1, imsg_compose(&ibuf, IMSG_AUDIT_RECORD, 0, 0,
+		    -1, w.data, w.len));
+		wb_free(&w);
+	}
+	ATF_REQUIRE_EQ(0, imsgbuf_flush(&ibuf));
+	for (i = 1; i <= 200; i++) {
+		ATF_CHECK_EQ(i + 1, recorded(s.kms0, IMSG_KMS_RECORDED, i));
+		ATF_CHECK_EQ(i + 1, recorded(s.broker, IMSG_BROKER_RECORDED,
+		    i));
+	}
+	ATF_CHECK_EQ(201, counter(&s, "lines"));
+	ATF_CHECK(counter(&s, "writes") < 50);
+	ATF_CHECK_EQ(201, verify(&torn));
+	imsgbuf_clear(&ibuf);
+	set_end(&s);
+}
+
+/* Two sets append to one log. */
+ATF_TC_WITHOUT_HEAD(two);
+ATF_TC_BODY(two, tc)
+{
+	struct set	 a, b;
+	uint64_t	 i;
+	unsigned int	 torn;
+
+	set_start(&a, LOG, 0);
+	set_start(&b, LOG, 0);
+	for (i = 0; i < 150; i++) {
+		record(&a, i, "main", 1);
+		record(&b, i, "main", 1);
+	}
+	for (i = 0; i < 150; i++) {
+		ATF_CHECK(recorded(a.broker, IMSG_BROKER_RECORDED, i) > i);
+		ATF_CHECK(recorded(b.broker, IMSG_BROKER_RECORDED, i) > i);
+	}
+	ATF_CHECK_EQ(300, verify(&torn));
+	ATF_CHECK_EQ(0, torn);
+	set_end(&a);
+	set_end(&b);
+}
+
+ATF_TC_WITHOUT_HEAD(locked);
+ATF_TC_BODY(locked, tc)
+{
+	struct flock	 fl;
+	struct set	 s;
+	int		 fd;
+
+	set_start(&s, LOG, 0);
+	memset(&fl, 0, sizeof(fl));
+	fl.l_whence = SEEK_SET;
+	fl.l_type = F_WRLCK;
+	ATF_REQUIRE((fd = open(LOG, O_RDWR)) != -1);
+	ATF_REQUIRE_EQ(0, fcntl(fd, F_SETLK, &fl));
+	record(&s, 1, "main", 0);
+	ATF_CHECK(peer_silent(s.kms0, 300));
+	fl.l_type = F_UNLCK;
+	ATF_REQUIRE_EQ(0, fcntl(fd, F_SETLK, &fl));
+	ATF_CHECK_EQ(1, recorded(s.kms0, IMSG_KMS_RECORDED, 1));
+	/* Who never gives it back stops nobody for ever. */
+	fl.l_type = F_WRLCK;
+	ATF_REQUIRE_EQ(0, fcntl(fd, F_SETLK, &fl));
+	record(&s, 2, "main", 0);
+	not_recorded(&s, 2);
+	close(fd);
+	record(&s, 3, "main", 0);
+	ATF_CHECK_EQ(2, recorded(s.kms0, IMSG_KMS_RECORDED, 3));
+	set_end(&s);
+}
+
+ATF_TC_WITHOUT_HEAD(full);
+ATF_TC_BODY(full, tc)
+{
+	struct set	 s;
+
+	set_start(&s, "/dev/full", 0);
+	record(&s, 1, "main", 1);
+	not_recorded(&s, 1);
+	ATF_CHECK(peer_silent(s.kms0, 300));
+	ATF_CHECK(child_logged(s.audit, "no audit line", 1000));
+	set_end(&s);
+	/* kbsd.conf says that it may go on. */
+	set_start(&s, "/dev/full", 1);
+	record(&s, 2, "main", 1);
+	ATF_CHECK_EQ(0, recorded(s.kms0, IMSG_KMS_RECORDED, 2));
+	ATF_CHECK_EQ(0, recorded(s.broker, IMSG_BROKER_RECORDED, 2));
+	ATF_CHECK(child_logged(s.audit, "audit is optional", 1000));
+	set_end(&s);
+}
+
+/* What a power cut left is ended, not cut. */
+ATF_TC_WITHOUT_HEAD(torn);
+ATF_TC_BODY(torn, tc)
+{
+	struct set	 s;
+	unsigned int	 torn;
+	off_t		 before;
+	int		 fd;
+
+	set_start(&s, LOG, 0);
+	record(&s, 1, "main", 0);
+	recorded(s.kms0, IMSG_KMS_RECORDED, 1);
+	ATF_REQUIRE((fd = open(LOG, O_RDWR | O_APPEND)) != -1);
+	ATF_REQUIRE_EQ(12, write(fd, "{\"n\":2,\"prev", 12));
+	before = lseek(fd, 0, SEEK_END);
+	record(&s, 2, "main", 0);
+	ATF_CHECK_EQ(3, recorded(s.kms0, IMSG_KMS_RECORDED, 2));
+	ATF_CHECK(child_logged(s.audit, "torn line", 1000));
+	ATF_CHECK(lseek(fd, 0, SEEK_END) > before);
+	ATF_CHECK_EQ(3, verify(&torn));
+	ATF_CHECK_EQ(1, torn);
+	close(fd);
+	set_end(&s);
+}
+
+ATF_TC_WITHOUT_HEAD(strange);
+ATF_TC_BODY(strange, tc)
+{
+	struct wbuf	 w = { 0 };
+	struct set	 s;
+	int		 fd;
+
+	ATF_REQUIRE((fd = open(LOG, O_RDWR | O_CREAT, 0600)) != -1);
+	ATF_REQUIRE_EQ(10, write(fd, "some text\n", 10));
+	set_begin(&s, LOG, 0);
+	peer_send(child_parent(s.audit), IMSG_PROCESS_GO, &w);
+	ATF_CHECK(peer_closed(child_parent(s.audit), 5000));
+	ATF_CHECK(child_logged(s.audit, "move the file away", 1000));
+	child_end(s.audit);
+	close(fd);
+}
+
+ATF_TC_WITHOUT_HEAD(malformed);
+ATF_TC_BODY(malformed, tc)
+{
+	struct wbuf	 good = { 0 }, w = { 0 };
+	struct set	 s;
+	size_t		 i;
+
+	set_start(&s, LOG, 0);
+	put_body(&good, 1, "main", 0);
+	for (i = 0; i <= good.len + 1; i++) {
+		if (i == good.len)
+			continue;
+		wb_raw(&w, good.data, i < good.len ? i : good.len);
+		if (i > good.len)
+			wb_u8(&w, 0);
+		peer_send(s.broker, IMSG_AUDIT_RECORD, &w);
+		ATF_CHECK_MSG(peer_closed(s.broker, 2000), "length %zu", i);
+		peer_close(s.broker);
+		s.broker = child_edge(s.audit, PROC_BROKER, 0, 9);
+	}
+	wb_raw(&w, good.data, good.len);
+	w.data[12] = OP_MAX;
+	peer_send(s.broker, IMSG_AUDIT_RECORD, &w);
+	ATF_CHECK(peer_closed(s.broker, 2000));
+	peer_close(s.broker);
+	s.broker = child_edge(s.audit, PROC_BROKER, 0, 9);
+	/* kms has nothing to say here. */
+	wb_raw(&w, good.data, good.len);
+	peer_send(s.kms1, IMSG_AUDIT_RECORD, &w);
+	ATF_CHECK(peer_closed(s.kms1, 2000));
+	record(&s, 1, "main", 0);
+	ATF_CHECK_EQ(1, recorded(s.kms0, IMSG_KMS_RECORDED, 1));
+	wb_free(&good);
+	set_end(&s);
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+	ATF_TP_ADD_TC(tp, recorded);
+	ATF_TP_ADD_TC(tp, batch);
+	ATF_TP_ADD_TC(tp, two);
+	ATF_TP_ADD_TC(tp, locked);
+	ATF_TP_ADD_TC(tp, full);
+	ATF_TP_ADD_TC(tp, torn);
+	ATF_TP_ADD_TC(tp, strange);
+	ATF_TP_ADD_TC(tp, malformed);
+	return (atf_no_error());
+}

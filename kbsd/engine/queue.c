@@ -1,0 +1,123 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The maker's queue.  Making a key may take half a minute, and nothing else
+ * is done meanwhile: one at a time, few wait, the others are told so.
+ * Between two keys the edges are served.
+ */
+
+#include <event2/event.h>
+#include <string.h>
+
+#include "engine.h"
+#include "log.h"
+
+static TAILQ_HEAD(, request)	 waiting = TAILQ_HEAD_INITIALIZER(waiting);
+static unsigned int		 nwaiting;
+static struct event		*runner;
+
+static void	queue_run(int, short, void *);
+
+/* By the clock, so that what came meanwhile is read before. */
+static void
+queue_wake(void)
+{
+	struct timeval	 now = { 0, 0 };
+
+	if (runner == NULL && (runner = event_new(base, -1, 0, queue_run,
+	    NULL)) == NULL)
+		fatalx("no memory for events");
+	event_add(runner, &now);
+}
+
+void
+queue_add(struct request *req)
+{
+	if (nwaiting >= MAKER_QUEUE_MAX) {
+		request_done(req, DONE_BUSY, "too many keys are to be made",
+		    NULL, 0);
+		return;
+	}
+	req->stage = STAGE_QUEUED;
+	TAILQ_INSERT_TAIL(&waiting, req, queue);
+	nwaiting++;
+	queue_wake();
+}
+
+void
+queue_remove(struct request *req)
+{
+	TAILQ_REMOVE(&waiting, req, queue);
+	nwaiting--;
+	req->stage = STAGE_HALVES;
+}
+
+static void
+queue_make(struct request *req)
+{
+	uint8_t	*key;
+	size_t	 len;
+
+	if (make_key(&req->order.record, &key, &len) == -1) {
+		request_done(req, DONE_UNAVAILABLE, "no key could be made",
+		    NULL, 0);
+		return;
+	}
+	kms_store(req, key, len);
+	OPENSSL_secure_clear_free(key, len);
+}
+
+static void
+queue_import(struct request *req)
+{
+	const char	*why;
+	uint8_t		*key;
+	size_t		 len;
+
+	why = import_key(&req->order.record, req->material, req->materiallen,
+	    &key, &len);
+	if (why != NULL) {
+		request_done(req, DONE_INVALID, why, NULL, 0);
+		return;
+	}
+	kms_store(req, key, len);
+	OPENSSL_secure_clear_free(key, len);
+}
+
+static void
+queue_run(int fd, short what, void *arg)
+{
+	struct request	*req;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if ((req = TAILQ_FIRST(&waiting)) == NULL)
+		return;
+	queue_remove(req);
+	if (nwaiting > 0)
+		queue_wake();
+	if (req->order.deadline <= now_ms())
+		request_done(req, DONE_TIMEOUT, "other keys took too long to "
+		    "make", NULL, 0);
+	else if (req->order.operation == OP_KEY_CREATE)
+		queue_make(req);
+	else if (agree_wants_material(&req->order))
+		queue_import(req);
+	else
+		kms_store(req, NULL, 0);
+}

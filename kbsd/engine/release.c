@@ -1,0 +1,131 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The release of a key: the wrapping key is judged and digested before kms is
+ * asked, so that the plaintext is here for the wrapping alone.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "digest.h"
+#include "engine.h"
+#include "log.h"
+
+/*
+ * Who waits for what is wrapped.  The broker has a front number too, and a
+ * gate's clients are no administrators.
+ */
+static struct edge *
+release_front(const struct request *req)
+{
+	struct edge	*edge = edge_front(req->name.front);
+
+	if (edge == NULL)
+		return (NULL);
+	if (edge->peer == PROC_FRONTEND || edge->peer == PROC_CONTROL)
+		return (edge);
+	if (edge->peer == PROC_GATE && req->order.operation == OP_TRANSFER)
+		return (edge);
+	return (NULL);
+}
+
+static const char *
+release_attested(struct request *req)
+{
+	const struct half_verdict	*v = &req->verdict;
+	const char		*why;
+
+	/* longer than the least */
+	if ((why = pubkey_check(v->e, v->elen, v->n, v->nlen,
+	    WRAPPING_LEAST + 1)) != NULL)
+		return (why);
+	wrapping_key_digest(req->wrapping, v->e, v->elen, v->n, v->nlen);
+	req->pkey = pubkey_make(v->e, v->elen, v->n, v->nlen);
+	return (NULL);
+}
+
+static const char *
+release_granted(struct request *req)
+{
+	const struct half_order	*o = &req->order;
+	struct der		 e, n;
+	const char		*why;
+
+	if ((why = pubkey_spki(o->argument, o->argumentlen, &e, &n)) != NULL ||
+	    (why = pubkey_check(e.p, e.left, n.p, n.left,
+	    WRAPPING_LEAST)) != NULL)
+		return (why);
+	digest(req->wrapping, o->argument, o->argumentlen);
+	req->pkey = pubkey_make(e.p, e.left, n.p, n.left);
+	return (NULL);
+}
+
+void
+release_start(struct request *req)
+{
+	int		 granted = req->order.operation == OP_KEY_RELEASE;
+	const char	*why;
+
+	why = granted ? release_granted(req) : release_attested(req);
+	if (why == NULL && req->pkey == NULL)
+		why = "wrapping key: not usable";
+	if (why != NULL)
+		request_done(req, granted ? DONE_INVALID : DONE_REFUSED, why,
+		    NULL, 0);
+	else if (release_front(req) == NULL)
+		request_done(req, DONE_UNAVAILABLE, "who asked is gone", NULL,
+		    0);
+	else
+		kms_fetch(req);
+}
+
+static int
+release_send(struct request *req, const struct wrapped *wrapped)
+{
+	struct wbuf	 w = { 0 };
+
+	wb_u64(&w, req->name.number);
+	wb_u8(&w, req->order.operation == OP_TRANSFER ? req->verdict.tees : 0);
+	wb_bytes(&w, wrapped->key, wrapped->keylen);
+	wb_bytes(&w, wrapped->swk, wrapped->swklen);
+	return (edge_send(release_front(req), IMSG_FRONTEND_WRAPPED, &w));
+}
+
+void
+release_wrap(struct request *req, const uint8_t *material, size_t len)
+{
+	struct wrapped	 wrapped;
+	int		 error;
+
+	if (req->order.operation == OP_TRANSFER)
+		error = wrap_transfer(&wrapped, req->pkey, material, len);
+	else
+		error = wrap_release(&wrapped, req->pkey, material, len);
+	if (error == -1) {
+		request_done(req, DONE_REFUSED, "the key can't be wrapped",
+		    NULL, 0);
+		return;
+	}
+	if (release_send(req, &wrapped) == -1) {
+		request_done(req, errno == EAGAIN ? DONE_BUSY :
+		    DONE_UNAVAILABLE, "who asked does not take it", NULL, 0);
+		return;
+	}
+	counts.released++;
+	request_done(req, DONE_OK, "", NULL, 0);
+}

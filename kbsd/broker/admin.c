@@ -190,6 +190,10 @@ admin_granted(struct edge *edge, struct rbuf *r)
 		return (-1);
 	if ((req = request_find(&name)) == NULL || req->on != edge)
 		return (0);
+	digest(ours, req->askbytes.data, req->askbytes.len);
+	if (name.front != self.front && (op != req->op ||
+	    memcmp(ours, asked, DIGEST_LEN) != 0))
+		return (-1);
 	request_wait(req, NULL);
 	req->user = user;
 	req->object = object;
@@ -202,9 +206,6 @@ admin_granted(struct edge *edge, struct rbuf *r)
 		req->op = op;
 		return (leftover_granted(req));
 	}
-	digest(ours, req->askbytes.data, req->askbytes.len);
-	if (op != req->op || memcmp(ours, asked, DIGEST_LEN) != 0)
-		return (-1);
 	if ((req->ask.filter & FILTER_CHECK) != 0)
 		answer_records(req, 200, ANSWER_NONE, 0, NULL);
 	else

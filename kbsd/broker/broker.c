@@ -27,9 +27,6 @@
 #include "broker.h"
 #include "log.h"
 
-struct broker_conf	 broker_conf;
-struct broker_counts	 broker_counts;
-
 static int
 broker_config(struct rbuf *r)
 {

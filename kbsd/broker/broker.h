@@ -196,7 +196,7 @@ int	 leftover_granted(struct request *);
 void	 leftover_done(struct request *, enum done_result,
 	    const struct key_record *);
 
-/* --- broker.c ----------------------------------------------------------------- */
+/* --- of the whole process ---------------------------------------------- */
 
 struct broker_conf {
 	uint32_t	 engines;

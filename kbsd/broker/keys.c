@@ -382,9 +382,9 @@ keys_done(struct edge *edge, struct rbuf *r)
 	if ((req = request_find(&name)) == NULL || req->on != edge ||
 	    op != req->op)
 		return (0);
-	request_wait(req, NULL);
 	if (len > 0 && uuid_cmp(&sealed.id, &req->key.id) != 0)
 		return (-1);
+	request_wait(req, NULL);
 	if (name.front == self.front) {
 		leftover_done(req, result, len > 0 ? &sealed : NULL);
 		return (0);

@@ -28,6 +28,9 @@
 /* Clients named to the parent at a death. */
 #define BLAME_MAX	1024
 
+struct broker_conf	 broker_conf;
+struct broker_counts	 broker_counts;
+
 static int
 request_cmp(const struct request *a, const struct request *b)
 {

@@ -249,16 +249,13 @@ ATF_TC_BODY(batch, tc)
 {
 	struct imsgbuf	 ibuf;
 	struct wbuf	 w = { 0 };
-	struct rbuf	 r;
 	struct set	 s;
 	uint64_t	 i;
 	unsigned int	 torn;
 
 	set_start(&s, LOG, 0);
-	/* The parent hears that work was done, once. */
 	record(&s, 0, "main", 0);
 	recorded(s.kms0, IMSG_KMS_RECORDED, 0);
-	peer_recv(child_parent(s.audit), IMSG_PARENT_WORKED, &r, 2000);
 	ATF_REQUIRE_EQ(0, imsgbuf_init(&ibuf, peer_fd(s.broker)));
 	for (i = 1; i <= 200; i++) {
 		put_body(&w, i, "main", 1);
@@ -394,6 +391,19 @@ ATF_TC_BODY(strange, tc)
 	close(fd);
 }
 
+/* Its edge is closed and the parent told; the broker gets a new one. */
+static void
+hostile(struct set *s, struct wbuf *w, const char *what)
+{
+	struct rbuf	 r;
+
+	peer_send(s->broker, IMSG_AUDIT_RECORD, w);
+	ATF_CHECK_MSG(peer_closed(s->broker, 2000), "%s", what);
+	peer_recv(child_parent(s->audit), IMSG_PARENT_VIOLATION, &r, 2000);
+	peer_close(s->broker);
+	s->broker = child_edge(s->audit, PROC_BROKER, 0, 9);
+}
+
 ATF_TC_WITHOUT_HEAD(malformed);
 ATF_TC_BODY(malformed, tc)
 {
@@ -409,17 +419,11 @@ ATF_TC_BODY(malformed, tc)
 		wb_raw(&w, good.data, i < good.len ? i : good.len);
 		if (i > good.len)
 			wb_u8(&w, 0);
-		peer_send(s.broker, IMSG_AUDIT_RECORD, &w);
-		ATF_CHECK_MSG(peer_closed(s.broker, 2000), "length %zu", i);
-		peer_close(s.broker);
-		s.broker = child_edge(s.audit, PROC_BROKER, 0, 9);
+		hostile(&s, &w, "length");
 	}
 	wb_raw(&w, good.data, good.len);
 	w.data[12] = OP_MAX;
-	peer_send(s.broker, IMSG_AUDIT_RECORD, &w);
-	ATF_CHECK(peer_closed(s.broker, 2000));
-	peer_close(s.broker);
-	s.broker = child_edge(s.audit, PROC_BROKER, 0, 9);
+	hostile(&s, &w, "operation");
 	/* kms has nothing to say here. */
 	wb_raw(&w, good.data, good.len);
 	peer_send(s.kms1, IMSG_AUDIT_RECORD, &w);

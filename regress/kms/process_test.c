@@ -698,6 +698,19 @@ ATF_TC_BODY(edges, tc)
 	child_end(kms);
 }
 
+/* Its edge is closed and the parent told; the engine gets a new one. */
+static void
+hostile(struct wbuf *w, size_t n)
+{
+	struct rbuf	 r;
+
+	peer_send(engine, IMSG_KMS_FETCH, w);
+	ATF_CHECK_MSG(peer_closed(engine, 2000), "%zu", n);
+	peer_recv(child_parent(kms), IMSG_PARENT_VIOLATION, &r, 2000);
+	peer_close(engine);
+	engine = child_edge(kms, PROC_ENGINE, 0, 0);
+}
+
 /* Every length but the right one, and every byte of the head changed. */
 ATF_TC_WITHOUT_HEAD(malformed);
 ATF_TC_BODY(malformed, tc)
@@ -718,19 +731,13 @@ ATF_TC_BODY(malformed, tc)
 		wb_raw(&w, good.data, i < good.len ? i : good.len);
 		if (i > good.len)
 			wb_u8(&w, 0);
-		peer_send(engine, IMSG_KMS_FETCH, &w);
-		ATF_CHECK_MSG(peer_closed(engine, 2000), "length %zu", i);
-		peer_close(engine);
-		engine = child_edge(kms, PROC_ENGINE, 0, 0);
+		hostile(&w, i);
 	}
 	/* No operation, no half of this number. */
 	for (i = 12; i < 14; i++) {
 		wb_raw(&w, good.data, good.len);
 		w.data[i] = 0xff;
-		peer_send(engine, IMSG_KMS_FETCH, &w);
-		ATF_CHECK(peer_closed(engine, 2000));
-		peer_close(engine);
-		engine = child_edge(kms, PROC_ENGINE, 0, 0);
+		hostile(&w, i);
 	}
 	wb_free(&good);
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));

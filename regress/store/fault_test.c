@@ -114,12 +114,10 @@ ATF_TC_BODY(batch, tc)
 {
 	struct imsgbuf	 ibuf;
 	struct wbuf	 w = { 0 }, record = { 0 };
-	struct rbuf	 r;
 	uint64_t	 i, version, last = 0;
 
 	shelf_start();
 	ATF_REQUIRE_EQ(ROW_OK, put_nonce(7));
-	peer_recv(child_parent(shelf), IMSG_PARENT_WORKED, &r, 2000);
 	ATF_REQUIRE_EQ(0, imsgbuf_init(&ibuf, peer_fd(broker)));
 	for (i = 0; i < 300; i++) {
 		wb_u64(&w, i);
@@ -182,7 +180,6 @@ ATF_TC_BODY(busy, tc)
 		    shelf_put_result());
 		ATF_CHECK_EQ(tag + 1 + (uint64_t)i, shelf_heard);
 	}
-	peer_recv(child_parent(shelf), IMSG_PARENT_WORKED, &first, 2000);
 	ATF_CHECK(counter("busy") > 0);
 	sqlite3_close(db);
 	shelf_end();
@@ -311,8 +308,11 @@ ATF_TC_BODY(damaged, tc)
 static void
 hostile(uint32_t type, struct wbuf *w, const char *what)
 {
+	struct rbuf	 r;
+
 	peer_send(broker, type, w);
 	ATF_CHECK_MSG(peer_closed(broker, 2000), "%s", what);
+	peer_recv(child_parent(shelf), IMSG_PARENT_VIOLATION, &r, 2000);
 	peer_close(broker);
 	broker = child_edge(shelf, PROC_BROKER, 0, 9);
 }

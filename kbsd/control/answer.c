@@ -107,7 +107,7 @@ answer_error(struct client *c, unsigned int status, const char *text)
 	client_write(c);
 }
 
-/* --- tables of the parent ---------------------------------------------------- */
+/* --- tables of the parent ------------------------------------------------ */
 
 static void
 put_row(struct wbuf *w, struct rbuf *r, uint32_t n)
@@ -212,7 +212,7 @@ answer_reply(struct edge *edge, struct rbuf *r)
 	return (0);
 }
 
-/* --- objects by way of the broker --------------------------------------------- */
+/* --- objects by way of the broker ---------------------------------------- */
 
 static void
 put_key(struct wbuf *w, struct rbuf *r)

@@ -37,6 +37,8 @@
 
 #define PAUSE_MS	1000		/* when descriptors have run out */
 
+struct control_counts		 control_counts;
+
 static TAILQ_HEAD(, client)	 clients = TAILQ_HEAD_INITIALIZER(clients);
 static unsigned int		 nclients;
 static struct event		*listener, *pauser;
@@ -280,7 +282,7 @@ client_timeout(int fd, short what, void *arg)
 	client_free(c);
 }
 
-/* --- in ------------------------------------------------------------------- */
+/* --- in ------------------------------------------------------------------ */
 
 static void
 client_readable(int fd, short what, void *arg)
@@ -337,7 +339,7 @@ client_lines(struct client *c)
 	}
 }
 
-/* --- out ------------------------------------------------------------------ */
+/* --- out ----------------------------------------------------------------- */
 
 /* Start to write; the loop does it, so that callers may go on using c. */
 void

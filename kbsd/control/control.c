@@ -31,8 +31,6 @@
 #include "json.h"
 #include "log.h"
 
-struct control_counts	 control_counts;
-
 static int		 listen_fd = -1;
 
 static void	control_down(struct edge *);

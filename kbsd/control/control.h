@@ -82,14 +82,12 @@ struct client {
 	uint8_t			 kind;		/* ANSWER_* */
 };
 
-/* --- control.c ----------------------------------------------------------- */
+/* --- client.c: sockets --------------------------------------------------- */
 
 struct control_counts {
 	uint64_t	 clients, refused, requests, errors, late, timeouts;
 };
 extern struct control_counts	 control_counts;
-
-/* --- client.c: sockets ------------------------------------------------------ */
 
 void		 client_init(int fd);
 void		 client_accept(void);
@@ -111,7 +109,7 @@ void		 client_edge_down(int (*)(const struct client *));
 /* Bytes of answers that are held for all clients. */
 size_t		 client_held(void);
 
-/* --- request.c: what is asked ------------------------------------------------ */
+/* --- request.c: what is asked -------------------------------------------- */
 
 struct command {
 	const char	*name;
@@ -124,7 +122,7 @@ struct command {
 /* One line without its newline; it is answered or waited for. */
 void		 request_line(struct client *, char *, size_t);
 
-/* --- answer.c ------------------------------------------------------------------ */
+/* --- answer.c ------------------------------------------------------------ */
 
 /* The last line. */
 void		 answer_done(struct client *, unsigned int status);

@@ -98,7 +98,7 @@ request_number(void)
 	return (++number);
 }
 
-/* --- bodies ------------------------------------------------------------------ */
+/* --- bodies -------------------------------------------------------------- */
 
 static int
 body_key(struct question *q, const char *text, size_t len, char *why,
@@ -200,7 +200,7 @@ question_read(struct question *q, const struct members *m, char *why,
 	return (question_filter(q, m->filter, why, whysize));
 }
 
-/* --- sending ------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------- */
 
 /* auth and the maker first, so that nothing is begun without its halves. */
 static int
@@ -305,7 +305,7 @@ request_parent(struct client *c, const struct members *m)
 	client_wait(c, WAITS_PARENT, number, DEADLINE_REQUEST_MS);
 }
 
-/* --- reading -------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------- */
 
 static const struct command *
 command_find(const char *name)

@@ -1,0 +1,143 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef KBSCTL_H
+#define KBSCTL_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "record.h"
+
+/* What it exits with. */
+enum kbsctl_exit {
+	KBSCTL_DONE,
+	KBSCTL_FAILED,		/* refused, or it could not be done */
+	KBSCTL_USAGE,
+	KBSCTL_ABSENT,		/* no kbsd answers */
+};
+
+struct options {
+	int		 json;		/* -j */
+	int		 quiet;		/* -q */
+	const char	*socket;	/* -s */
+};
+extern struct options	 options;
+
+/* --- parse.c: words to commands ------------------------------------------ */
+
+#define WORDS_MAX	32
+
+struct args {
+	const char	*option[128];	/* by letter; "" if it takes nothing */
+	const char	*word[WORDS_MAX];
+	int		 nwords;
+};
+
+struct command {
+	const char	*first;
+	const char	*second;	/* NULL: the first says it all */
+	const char	*letters;	/* as getopt(3) has them */
+	int		 least, most;	/* words that follow */
+	const char	*usage;		/* what follows */
+	const char	*wire;		/* control's name of it */
+	int		(*run)(const struct command *, const struct args *);
+};
+
+/* Find the command and take its words apart; dies with usage. */
+const struct command *parse(const struct command *, size_t n, int argc,
+		    char *argv[], struct args *);
+/* The word of a list that is nearest to a mistyped one, or NULL. */
+const char	*parse_nearest(const char *, const char *(*nth)(size_t));
+void		 usage_all(const struct command *, size_t n);
+/* "kbsctl: WHAT" and how this command is used, then exits. */
+void		 usage_command(const struct command *, const char *, ...)
+		    __attribute__((format(printf, 2, 3), noreturn));
+
+/* --- command.c ----------------------------------------------------------- */
+
+extern const struct command	 commands[];
+extern const size_t		 ncommands;
+
+/* --- session.c: the socket ----------------------------------------------- */
+
+/* Called for each line but the last. */
+typedef void	 (*line_fn)(json_t *, void *);
+
+struct result {
+	unsigned int	 status;
+	char		 error[512];	/* "" when it is done */
+};
+
+/*
+ * Ask, give each line to fn, and the last one as result.  Takes the request.
+ * Connects when it must; dies when there is nobody.
+ */
+void		 session_call(json_t *request, int seconds, line_fn, void *,
+		    struct result *);
+
+/* --- input.c: files and passwords ---------------------------------------- */
+
+/* A whole file, "-" for standard input; NUL behind it; dies on failure. */
+uint8_t		*input_file(const char *path, size_t max, size_t *len);
+/*
+ * A password: the first line of a file; of standard input, or asked for
+ * twice on a terminal, when file is NULL or "-".  Dies on failure.
+ */
+void		 input_password(const char *file,
+		    char password[PASSWORD_MAX + 1]);
+
+/* --- table.c ------------------------------------------------------------- */
+
+struct table;
+
+/* Headings separated by '|'; "" prints none. */
+struct table	*table_new(const char *headings, size_t columns);
+/* As many strings as there are columns; foreign text is welcome. */
+void		 table_row(struct table *, const char *const *cells);
+void		 table_print(struct table *, int headings);
+void		 table_free(struct table *);
+/* "1h2m", "3d4h" */
+char		*duration(long long seconds, char *, size_t);
+
+/* --- show.c: what comes back --------------------------------------------- */
+
+/* Tables of the parent: columns, then rows. */
+struct reply {
+	json_t		*columns;
+	json_t		*rows;		/* array of arrays */
+};
+void		 reply_line(json_t *, void *);
+void		 reply_free(struct reply *);
+void		 show_status(const struct reply *);
+void		 show_processes(const struct reply *);
+void		 show_edges(const struct reply *);
+
+/* Objects as they come. */
+struct objects {
+	struct table	*table;		/* NULL: none was there yet */
+	int		 one;		/* not a list */
+	int		 ids;		/* 1: only the id; 2: nothing */
+	size_t		 n;
+	char		 id[UUID_TEXT];	/* of the last */
+};
+void		 object_line(json_t *, void *);
+void		 objects_end(struct objects *, const char *kind);
+/* One JSON document and its newline. */
+void		 json_print(const json_t *);
+
+#endif

@@ -27,7 +27,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "digest.h"
 #include "kms.h"
 #include "log.h"
 #include "secret.h"
@@ -130,6 +129,7 @@ kms_seal_key(int sealed)
 	close(sealfd);
 	sealfd = -1;
 	seal_init(key);
+	secret_free(key);
 }
 
 static void

@@ -127,7 +127,7 @@ const char	*rules_recorded(const struct job *, const struct recorded *);
 
 /* seal.c */
 
-/* Take over the seal key (secret memory). */
+/* What is needed of the seal key is derived; it can go after this. */
 void	 seal_init(const uint8_t *key);
 int	 seal_fits(const struct key_record *);
 /* 0; -1 without memory. */

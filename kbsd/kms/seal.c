@@ -19,20 +19,21 @@
  * What it covers, nobody else can change: not the store, not the broker.
  */
 
-#include <string.h>
-
 #include "digest.h"
 #include "kms.h"
+#include "log.h"
 #include "secret.h"
 
 #define SEAL_LABEL	"kbsd key record seal 1"
 
-static const uint8_t	*seal_key;
+static uint8_t	*seal_key;		/* derived */
 
 void
 seal_init(const uint8_t *key)
 {
-	seal_key = key;
+	if (seal_key == NULL && (seal_key = secret_alloc(DIGEST_LEN)) == NULL)
+		fatal("secret memory");
+	derive_key(seal_key, key, SEAL_KEY_LEN, SEAL_LABEL);
 }
 
 static int
@@ -40,16 +41,13 @@ seal_compute(uint8_t seal[DIGEST_LEN], const struct key_record *record)
 {
 	struct wbuf	 w = { 0 };
 	struct piece	 piece;
-	uint8_t		 key[DIGEST_LEN];
 	int		 ret = -1;
 
 	key_record_sealed(&w, record);
 	if (!w.failed) {
-		derive_key(key, seal_key, SEAL_KEY_LEN, SEAL_LABEL);
 		piece.data = w.data;
 		piece.len = w.len;
-		hmac_pieces(seal, key, sizeof(key), &piece, 1);
-		explicit_bzero(key, sizeof(key));
+		hmac_pieces(seal, seal_key, DIGEST_LEN, &piece, 1);
 		ret = 0;
 	}
 	wb_free(&w);

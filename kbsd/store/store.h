@@ -68,7 +68,7 @@ struct request {
 	/* The answer. */
 	int			 result;	/* ROW_* or DB_* */
 	uint64_t		 version;	/* of a row written */
-	struct wbuf		 found;		/* a record, or a list's items */
+	struct wbuf		 found;		/* a record, or items */
 	struct wbuf		 second;
 	uint32_t		 count;		/* of items */
 };

@@ -739,8 +739,58 @@ ATF_TC_BODY(malformed, tc)
 		w.data[i] = 0xff;
 		hostile(&w, i);
 	}
+	/* Longer than anything there is. */
+	for (i = 0; i < 15000; i += 1000) {
+		wb_raw(&w, good.data, good.len);
+		w.len = good.len;
+		while (w.len < good.len + KEY_RECORD_MAX + i)
+			wb_u64(&w, i);
+		hostile(&w, i);
+	}
 	wb_free(&good);
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	kms_end();
+}
+
+/* Material of the greatest length, and of one byte more. */
+ATF_TC_WITHOUT_HEAD(sizes);
+ATF_TC_BODY(sizes, tc)
+{
+	static uint8_t		 big[MATERIAL_MAX + 1];
+	struct key_record	 k;
+	struct wbuf		 w = { 0 };
+	struct rbuf		 r;
+	uint8_t			 d[DIGEST_LEN];
+	size_t			 len;
+
+	kms_start();
+	for (len = MATERIAL_MAX; len <= MATERIAL_MAX + 1; len++) {
+		new_record(&k, 0);
+		number++;
+		digest(d, big, len);
+		put_head(&w, OP_KEY_CREATE, HALF_GRANT, &k);
+		wb_digest(&w, k.policy_digest);
+		wb_digest(&w, d);
+		wb_u64(&w, now_ms() + 5000);
+		wb_bytes(&w, big, len);
+		peer_send(maker, IMSG_KMS_STORE, &w);
+		tell(OP_KEY_CREATE, &k, k.policy_digest, zero);
+		if (len == MATERIAL_MAX)
+			ATF_CHECK_EQ(DONE_OK, answer(maker,
+			    IMSG_ENGINE_STORED, &k));
+		else
+			ATF_CHECK(peer_closed(maker, 2000));
+		if (len > MATERIAL_MAX)
+			continue;
+		number++;
+		ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest,
+		    5000);
+		tell(OP_TRANSFER, &k, k.policy_digest, wrapping);
+		peer_recv(engine, IMSG_ENGINE_FETCHED, &r, 5000);
+		ATF_REQUIRE(r.left > 12 + 1 + 4 + 4);
+		ATF_CHECK_EQ(DONE_OK, r.p[12]);
+		ATF_CHECK_EQ(MATERIAL_MAX, r.left - 12 - 1 - 4 - 4);
+	}
 	kms_end();
 }
 
@@ -760,5 +810,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, restored);
 	ATF_TP_ADD_TC(tp, edges);
 	ATF_TP_ADD_TC(tp, malformed);
+	ATF_TP_ADD_TC(tp, sizes);
 	return (atf_no_error());
 }

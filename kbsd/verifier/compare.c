@@ -1,0 +1,548 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * Claims against a policy.  One table of checks in the order in which they
+ * are made; the first that fails is named in the outcome, with what was
+ * wanted and what was there.  What a policy asks for and a token does not say
+ * fails.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base64.h"
+#include "rfc3339.h"
+#include "verifier.h"
+
+#define DENIED		"attestation denied: claims"
+
+struct subject {
+	const struct policy	*policy;
+	const struct policy_tee	*tee;		/* the TEE's part of it */
+	const struct claims	*claims;
+	struct outcome		*out;
+};
+
+int
+outcome_set(struct outcome *out, enum verdict verdict, uint16_t status,
+    const char *text, const char *fmt, ...)
+{
+	va_list	 ap;
+
+	out->verdict = verdict;
+	out->status = status;
+	out->text = text;
+	va_start(ap, fmt);
+	(void)vsnprintf(out->reason, sizeof(out->reason), fmt, ap);
+	va_end(ap);
+	return (-1);
+}
+
+/* A claim that failed.  Texts too long for the audit line are cut there. */
+static int
+failed(struct subject *s, const char *claim, const char *wanted,
+    const char *got)
+{
+	(void)strlcpy(s->out->claim, claim, sizeof(s->out->claim));
+	(void)strlcpy(s->out->wanted, wanted, sizeof(s->out->wanted));
+	(void)strlcpy(s->out->got, got != NULL ? got : "(absent)",
+	    sizeof(s->out->got));
+	return (outcome_set(s->out, VERDICT_DENIED, 401, DENIED,
+	    "claim %s does not match the policy", claim));
+}
+
+static void
+join(char *text, size_t size, const char *part)
+{
+	if (text[0] != '\0')
+		(void)strlcat(text, " ", size);
+	(void)strlcat(text, part, size);
+}
+
+static void
+join_strings(char *text, size_t size, const struct policy_strings *list)
+{
+	size_t	 i;
+
+	text[0] = '\0';
+	for (i = 0; i < list->n; i++)
+		join(text, size, list->v[i]);
+}
+
+/* --- attributes in lists ------------------------------------------------------- */
+
+/* Which member of a policy an attribute is compared with. */
+static const struct {
+	size_t	 claims;
+	size_t	 policy;
+} bytes_of[] = {
+	{ offsetof(struct claims, mrsigner),
+	    offsetof(struct policy_tee, mrsigner) },
+	{ offsetof(struct claims, mrenclave),
+	    offsetof(struct policy_tee, mrenclave) },
+	{ offsetof(struct claims, mrtd), offsetof(struct policy_tee, mrtd) },
+	{ offsetof(struct claims, rtmr[0]),
+	    offsetof(struct policy_tee, rtmr[0]) },
+	{ offsetof(struct claims, rtmr[1]),
+	    offsetof(struct policy_tee, rtmr[1]) },
+	{ offsetof(struct claims, rtmr[2]),
+	    offsetof(struct policy_tee, rtmr[2]) },
+	{ offsetof(struct claims, rtmr[3]),
+	    offsetof(struct policy_tee, rtmr[3]) },
+};
+
+#define NBYTES_OF	(sizeof(bytes_of) / sizeof(bytes_of[0]))
+
+static const struct policy_bytes *
+policy_bytes_of(const struct policy_tee *tee, const struct attribute *a)
+{
+	const void	*field;
+	size_t		 i;
+
+	for (i = 0; i < NBYTES_OF; i++)
+		if (bytes_of[i].claims == a->claims) {
+			field = (const char *)tee + bytes_of[i].policy;
+			return (field);
+		}
+	return (NULL);
+}
+
+static int
+bytes_in(const struct policy_bytes *list, const uint8_t *v, size_t width)
+{
+	size_t	 i;
+
+	if (list->width != width)
+		return (0);
+	for (i = 0; i < list->n; i++)
+		if (memcmp(list->data + i * width, v, width) == 0)
+			return (1);
+	return (0);
+}
+
+static void
+join_bytes(char *text, size_t size, const struct policy_bytes *list)
+{
+	char	 hex[ATTRIBUTE_TEXT];
+	size_t	 i;
+
+	text[0] = '\0';
+	for (i = 0; i < list->n; i++)
+		if (hex_encode(hex, sizeof(hex), list->data + i * list->width,
+		    list->width) != -1)
+			join(text, size, hex);
+}
+
+static int
+bytes_match(struct subject *s, const struct attribute *a,
+    const struct claim_bytes *claim)
+{
+	const struct policy_bytes	*list = policy_bytes_of(s->tee, a);
+	char				 got[ATTRIBUTE_TEXT];
+	char				 wanted[CLAIM_TEXT_MAX];
+
+	if (list == NULL || list->n == 0)
+		return (0);
+	if (claim->has && bytes_in(list, claim->b, a->width))
+		return (0);
+	join_bytes(wanted, sizeof(wanted), list);
+	return (failed(s, a->claim, wanted, attribute_text(a, s->claims,
+	    got)));
+}
+
+static int
+prodid_match(struct subject *s, const struct attribute *a)
+{
+	const struct policy_numbers	*list = &s->tee->isvprodid;
+	char				 got[ATTRIBUTE_TEXT], number[8];
+	char				 wanted[CLAIM_TEXT_MAX] = "";
+	size_t				 i;
+
+	if (list->n == 0)
+		return (0);
+	for (i = 0; i < list->n; i++) {
+		if (s->claims->isvprodid.has &&
+		    list->v[i] == s->claims->isvprodid.v)
+			return (0);
+		(void)snprintf(number, sizeof(number), "%u", list->v[i]);
+		join(wanted, sizeof(wanted), number);
+	}
+	return (failed(s, a->claim, wanted, attribute_text(a, s->claims,
+	    got)));
+}
+
+static int
+svn_match(struct subject *s, const struct attribute *a)
+{
+	const struct claim_number	*svn = &s->claims->svn;
+	const struct policy_tee		*t = s->tee;
+	char				 got[ATTRIBUTE_TEXT], wanted[24];
+
+	if (t->svn.set && (!svn->has || svn->v != t->svn.v)) {
+		(void)snprintf(wanted, sizeof(wanted), "%u", t->svn.v);
+		return (failed(s, a->claim, wanted, attribute_text(a,
+		    s->claims, got)));
+	}
+	if (t->svn_minimum.set && (!svn->has || svn->v < t->svn_minimum.v)) {
+		(void)snprintf(wanted, sizeof(wanted), "at least %u",
+		    t->svn_minimum.v);
+		return (failed(s, a->claim, wanted, attribute_text(a,
+		    s->claims, got)));
+	}
+	return (0);
+}
+
+static int
+check_attributes(struct subject *s)
+{
+	const struct attribute	*a;
+	const void		*field;
+	int			 rc;
+
+	for (a = attributes; a < attributes + nattributes; a++) {
+		if (a->tee != s->claims->tee)
+			continue;
+		field = (const char *)s->claims + a->claims;
+		if (a->kind == ATTRIBUTE_BYTES)
+			rc = bytes_match(s, a, field);
+		else if (field == &s->claims->isvprodid)
+			rc = prodid_match(s, a);
+		else
+			rc = svn_match(s, a);
+		if (rc == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+/* --- debug, TCB, platform --------------------------------------------------------- */
+
+static int
+check_debug(struct subject *s)
+{
+	if (!s->claims->debug || s->tee->allow_debug)
+		return (0);
+	return (failed(s, s->claims->tee == TEE_SGX ? "sgx_is_debuggable" :
+	    "tdx_is_debuggable", "false", "true, or not said"));
+}
+
+/* ITA v1 says OK where v2 says UpToDate; one word for both. */
+static const char *
+status_word(const char *status)
+{
+	return (strcasecmp(status, "OK") == 0 ? "UpToDate" : status);
+}
+
+static int
+status_is(const char *a, const char *b)
+{
+	return (strcasecmp(status_word(a), status_word(b)) == 0);
+}
+
+static int
+check_tcb_status(struct subject *s)
+{
+	const struct policy_strings	*list = &s->tee->tcb_statuses;
+	const char			*status = s->claims->tcb_status;
+	char				 wanted[CLAIM_TEXT_MAX];
+	size_t				 i;
+
+	if (s->tee->enforce_tcb_upto_date && (status == NULL ||
+	    !status_is(status, "UpToDate")))
+		return (failed(s, "attester_tcb_status", "UpToDate", status));
+	if (list->n == 0)
+		return (0);
+	for (i = 0; status != NULL && i < list->n; i++)
+		if (status_is(status, list->v[i]))
+			return (0);
+	join_strings(wanted, sizeof(wanted), list);
+	return (failed(s, "attester_tcb_status", wanted, status));
+}
+
+static int
+check_tcb_date(struct subject *s)
+{
+	char	 got[RFC3339_TEXT], least[RFC3339_TEXT], wanted[48];
+
+	if (s->tee->tcb_date_minimum == 0 ||
+	    s->claims->tcb_date >= s->tee->tcb_date_minimum)
+		return (0);
+	(void)snprintf(wanted, sizeof(wanted), "at least %s",
+	    rfc3339_format(s->tee->tcb_date_minimum, least));
+	return (failed(s, "attester_tcb_date", wanted,
+	    s->claims->tcb_date == 0 ? NULL :
+	    rfc3339_format(s->claims->tcb_date, got)));
+}
+
+static int
+strings_have(const struct policy_strings *list, const char *v)
+{
+	size_t	 i;
+
+	for (i = 0; i < list->n; i++)
+		if (strcasecmp(list->v[i], v) == 0)
+			return (1);
+	return (0);
+}
+
+/* An up to date TCB has no advisories; silence about another one is none. */
+static int
+check_advisories(struct subject *s)
+{
+	const struct policy_strings	*list = &s->tee->advisories_allowed;
+	const json_t			*ids = s->claims->advisories;
+	const char			*id;
+	char				 wanted[CLAIM_TEXT_MAX];
+	size_t				 i;
+
+	if (!s->tee->has_advisories_allowed && list->n == 0)
+		return (0);
+	join_strings(wanted, sizeof(wanted), list);
+	if (ids == NULL) {
+		if (s->claims->tcb_status != NULL &&
+		    status_is(s->claims->tcb_status, "UpToDate"))
+			return (0);
+		return (failed(s, "attester_advisory_ids", wanted, NULL));
+	}
+	for (i = 0; i < json_array_size(ids); i++) {
+		id = json_string_value(json_array_get(ids, i));
+		if (!strings_have(list, id))
+			return (failed(s, "attester_advisory_ids", wanted,
+			    id));
+	}
+	return (0);
+}
+
+static const char *
+fmspc_text(const struct claims *c, char text[ATTRIBUTE_TEXT])
+{
+	if (!c->fmspc.has)
+		return (NULL);
+	(void)hex_encode(text, ATTRIBUTE_TEXT, c->fmspc.b, 6);
+	return (text);
+}
+
+static int
+check_platform(struct subject *s)
+{
+	char	 got[ATTRIBUTE_TEXT], wanted[CLAIM_TEXT_MAX];
+
+	if (s->tee->platforms.n == 0)
+		return (0);
+	if (s->claims->fmspc.has && bytes_in(&s->tee->platforms,
+	    s->claims->fmspc.b, 6))
+		return (0);
+	join_bytes(wanted, sizeof(wanted), &s->tee->platforms);
+	return (failed(s, "fmspc", wanted, fmspc_text(s->claims, got)));
+}
+
+/* --- deny ---------------------------------------------------------------------------- */
+
+/* The text of what `deny' names; *known: there is such a name. */
+static const char *
+denied_text(const struct claims *c, const char *name, int *known,
+    char text[ATTRIBUTE_TEXT])
+{
+	const struct attribute	*a;
+
+	*known = 1;
+	if (strcmp(name, "tcb_statuses") == 0)
+		return (c->tcb_status != NULL ? status_word(c->tcb_status) :
+		    NULL);
+	if (strcmp(name, "platforms") == 0)
+		return (fmspc_text(c, text));
+	for (a = attributes; a < attributes + nattributes; a++)
+		if (a->tee == c->tee && strcmp(a->name, name) == 0)
+			return (attribute_text(a, c, text));
+	*known = 0;
+	return (NULL);
+}
+
+static int
+deny_one(struct subject *s, const struct policy_deny *d)
+{
+	const char	*got;
+	char		 text[ATTRIBUTE_TEXT], wanted[CLAIM_TEXT_MAX];
+	size_t		 i;
+	int		 known;
+
+	if (d->values.n == 0)
+		return (0);
+	got = denied_text(s->claims, d->attribute, &known, text);
+	(void)strlcpy(wanted, "none of", sizeof(wanted));
+	for (i = 0; i < d->values.n; i++)
+		join(wanted, sizeof(wanted), d->values.v[i]);
+	/* What can't be told is not another value. */
+	if (!known || got == NULL)
+		return (failed(s, d->attribute, wanted, NULL));
+	for (i = 0; i < d->values.n; i++)
+		if (strcasecmp(status_word(d->values.v[i]), got) == 0)
+			return (failed(s, d->attribute, wanted, got));
+	return (0);
+}
+
+static int
+check_deny(struct subject *s)
+{
+	size_t	 i;
+
+	for (i = 0; i < s->tee->ndeny; i++)
+		if (deny_one(s, &s->tee->deny[i]) == -1)
+			return (-1);
+	return (0);
+}
+
+/* --- policy ids ------------------------------------------------------------------------ */
+
+static int
+ids_match(struct subject *s, const struct policy_strings *ids)
+{
+	const json_t	*matched = s->claims->matched;
+	const char	*id;
+	char		 got[CLAIM_TEXT_MAX] = "", wanted[CLAIM_TEXT_MAX];
+	size_t		 i;
+
+	if (ids->n == 0)
+		return (0);
+	for (i = 0; i < json_array_size(matched); i++) {
+		id = json_string_value(json_object_get(json_array_get(matched,
+		    i), "id"));
+		if (id != NULL && strings_have(ids, id))
+			return (0);
+		if (id != NULL)
+			join(got, sizeof(got), id);
+	}
+	join_strings(wanted, sizeof(wanted), ids);
+	return (failed(s, "policy_ids_matched", wanted,
+	    got[0] != '\0' ? got : NULL));
+}
+
+static int
+check_policy_ids(struct subject *s)
+{
+	return (ids_match(s, &s->tee->policy_ids));
+}
+
+/* --- GPUs --------------------------------------------------------------------------------- */
+
+#define GPU_RESULT	"x-nvidia-overall-att-result"
+
+static int
+gpu_match(struct subject *s, const char *name, const json_t *gpu)
+{
+	const struct policy_nvgpu	*p = &s->policy->nvgpu;
+	const json_t			*secboot, *model;
+	const char			*text;
+	char				 claim[256], wanted[CLAIM_TEXT_MAX];
+	size_t				 i;
+
+	secboot = json_object_get(gpu, "secboot");
+	if (p->require_secure_boot && !json_is_true(secboot)) {
+		(void)snprintf(claim, sizeof(claim), "nvgpu %.128s secboot",
+		    name);
+		return (failed(s, claim, "true",
+		    json_is_false(secboot) ? "false" : NULL));
+	}
+	if (p->hwmodel.n == 0)
+		return (0);
+	model = json_object_get(gpu, "hwmodel");
+	text = json_string_value(model);
+	for (i = 0; text != NULL && i < p->hwmodel.n; i++)
+		if (strcmp(p->hwmodel.v[i], text) == 0)
+			return (0);
+	(void)snprintf(claim, sizeof(claim), "nvgpu %.128s hwmodel", name);
+	join_strings(wanted, sizeof(wanted), &p->hwmodel);
+	return (failed(s, claim, wanted, text));
+}
+
+static int
+gpus_match(struct subject *s)
+{
+	const struct policy_nvgpu	*p = &s->policy->nvgpu;
+	json_t				*details, *gpu;
+	const char			*name;
+
+	if (!p->require_secure_boot && p->hwmodel.n == 0)
+		return (0);
+	details = json_object_get(s->claims->nvgpu, "claim_details");
+	if (json_object_size(details) == 0)
+		return (failed(s, "nvgpu claim_details", "one at least",
+		    NULL));
+	json_object_foreach(details, name, gpu)
+		if (gpu_match(s, name, gpu) == -1)
+			return (-1);
+	return (0);
+}
+
+static int
+check_nvgpu(struct subject *s)
+{
+	const json_t	*result;
+
+	if ((s->policy->tees & TEE_NVGPU) == 0)
+		return (0);
+	result = json_object_get(s->claims->nvgpu, GPU_RESULT);
+	if (!json_is_boolean(result))
+		return (failed(s, "nvgpu " GPU_RESULT, "true or false",
+		    NULL));
+	if (s->policy->nvgpu.enforce_overall_result && !json_is_true(result))
+		return (failed(s, "nvgpu " GPU_RESULT, "true", "false"));
+	if (gpus_match(s) == -1)
+		return (-1);
+	return (ids_match(s, &s->policy->nvgpu.policy_ids));
+}
+
+/* --- all of it ------------------------------------------------------------------------------ */
+
+static int
+check_type(struct subject *s)
+{
+	char	 want[TEES_TEXT], got[TEES_TEXT];
+
+	if ((s->policy->tees & s->claims->tee) != 0 && s->tee->present)
+		return (0);
+	return (failed(s, "attester_type", tees_format(s->policy->tees, want),
+	    tees_format(s->claims->tee, got)));
+}
+
+static int	(*const checks[])(struct subject *) = {
+	check_type,
+	check_debug,
+	check_attributes,
+	check_tcb_status,
+	check_tcb_date,
+	check_advisories,
+	check_platform,
+	check_deny,
+	check_policy_ids,
+	check_nvgpu,
+};
+
+int
+compare(const struct policy *policy, const struct claims *claims,
+    struct outcome *out)
+{
+	struct subject	 s = { policy, NULL, claims, out };
+	size_t		 i;
+
+	s.tee = claims->tee == TEE_SGX ? &policy->sgx : &policy->tdx;
+	for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		if (checks[i](&s) == -1)
+			return (-1);
+	return (0);
+}

@@ -1,0 +1,287 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * One token against one policy, from its signature to the wrapping key; and
+ * evidence, before a service is asked about it.  Nothing here waits: when a
+ * key has to be fetched first, the caller is told so and comes again.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "verifier.h"
+
+#define DENIED(what)	"attestation denied: " what
+#define UNAVAILABLE	"the attestation service is not available"
+
+static int
+deny(struct outcome *out, const char *text, const char *why)
+{
+	return (outcome_set(out, VERDICT_DENIED, 401, text, "%s", why));
+}
+
+/* --- the key of a token --------------------------------------------------- */
+
+struct search {
+	uint32_t	 first, end;	/* blocks */
+	int		 bad, revoked, stale;
+};
+
+static int
+search_key(struct search *s, const struct jws *jws, int64_t now)
+{
+	const struct jwk	*k;
+	uint32_t		 b;
+
+	for (b = s->first; b < s->end; b++) {
+		if ((k = collateral_key(b, jws->kid)) == NULL)
+			continue;
+		if (k->state == JWK_REVOKED)
+			s->revoked = 1;
+		else if (!jwk_usable(k, now))
+			s->stale = 1;
+		else if (jws_verify(jws, k->alg, k->key) == -1)
+			s->bad = 1;
+		else
+			return ((int)b);
+	}
+	return (-1);
+}
+
+/* No key of ours fits: may another one be on its way? */
+static int
+search_wait(const struct search *s, int waited)
+{
+	uint32_t	 b;
+	int		 wait = 0;
+
+	for (b = s->first; b < s->end; b++)
+		wait |= waited ? collateral_coming(b) : collateral_refresh(b);
+	return (wait);
+}
+
+static int
+search_any(const struct search *s, int64_t now)
+{
+	uint32_t	 b;
+
+	for (b = s->first; b < s->end; b++)
+		if (collateral_any(b, now))
+			return (1);
+	return (0);
+}
+
+/* The block whose key signed it; -1: outcome, or *wait. */
+static int
+judge_signature(struct judgement *j, const struct jws *jws, int64_t now,
+    int *wait)
+{
+	struct search	 s = { 0, collateral_blocks(), 0, 0, 0 };
+	int		 block;
+
+	*wait = 0;
+	if (j->block >= 0) {
+		s.first = (uint32_t)j->block;
+		s.end = s.first + 1;
+	}
+	if ((block = search_key(&s, jws, now)) >= 0)
+		return (block);
+	if (s.bad)
+		return (deny(&j->outcome, DENIED("token"),
+		    "the token's alg or signature is not its key's"));
+	if (s.revoked)
+		return (deny(&j->outcome, DENIED("token"),
+		    "the token's key is revoked"));
+	if ((*wait = search_wait(&s, j->waited)))
+		return (-1);
+	if (s.stale || !search_any(&s, now))
+		return (outcome_set(&j->outcome, VERDICT_UNAVAILABLE, 502,
+		    UNAVAILABLE, "no valid %s for the token",
+		    s.stale ? "certificate or CRL" : "keys"));
+	return (outcome_set(&j->outcome, VERDICT_DENIED, 401,
+	    DENIED("token"), "the token's kid %.64s is not known", jws->kid));
+}
+
+/* --- its claims -------------------------------------------------------------- */
+
+/* What was sent must be what the token is about. */
+static int
+judge_background(struct judgement *j, struct claims *c)
+{
+	const struct attribute	*a;
+	struct wrapping		 sent;
+	char			 why[WHY_MAX];
+
+	if (c->tee != j->quote->tee)
+		return (deny(&j->outcome, DENIED("token"),
+		    "the token is of another TEE than the quote"));
+	if (j->evidence->has_nonce && !claims_nonce(c, j->evidence))
+		return (deny(&j->outcome, DENIED("nonce"),
+		    "verifier_nonce is not the one that was sent"));
+	if (c->held != NULL && (c->heldlen != j->evidence->user_datalen ||
+	    memcmp(c->held, j->evidence->user_data, c->heldlen) != 0))
+		return (deny(&j->outcome, DENIED("key"),
+		    "attester_held_data is not what was sent"));
+	if (binding_held(&sent, j->evidence->user_data,
+	    j->evidence->user_datalen, c->tee, why, sizeof(why)) == -1 ||
+	    !binding_same(&sent, &j->wrapping))
+		return (deny(&j->outcome, DENIED("key"),
+		    "the token's key is not the one that was sent"));
+	if ((a = quote_differs(j->quote, c)) != NULL)
+		return (outcome_set(&j->outcome, VERDICT_DENIED, 401,
+		    DENIED("token"), "claim %s is not that of the quote",
+		    a->claim));
+	if (j->quote->debug)
+		c->debug = 1;
+	if (!c->fmspc.has)
+		c->fmspc = j->quote->fmspc;
+	return (0);
+}
+
+static int
+judge_binding(struct judgement *j, const struct claims *c)
+{
+	char	 why[WHY_MAX];
+
+	if (binding_claims(&j->wrapping, c, why, sizeof(why)) == -1)
+		return (outcome_set(&j->outcome, VERDICT_DENIED, 401,
+		    DENIED("key"), "wrapping key: %s", why));
+	return (0);
+}
+
+static int
+judge_claims(struct judgement *j, struct claims *c)
+{
+	j->exp = c->exp;
+	if (j->quote != NULL && (judge_binding(j, c) == -1 ||
+	    judge_background(j, c) == -1))
+		return (-1);
+	if (compare(j->policy, c, &j->outcome) == -1)
+		return (-1);
+	return (j->quote != NULL ? 0 : judge_binding(j, c));
+}
+
+static int
+judge_payload(struct judgement *j, const struct jws *jws, const char *issuer,
+    int64_t now)
+{
+	struct claims	 claims;
+	char		*text, why[WHY_MAX];
+	size_t		 len;
+	int		 rc = -1;
+
+	if ((text = jws_payload(jws, &len)) == NULL)
+		return (deny(&j->outcome, DENIED("token"),
+		    "the payload is not base64url"));
+	if (claims_read(&claims, text, len, issuer, now, why,
+	    sizeof(why)) == -1)
+		(void)deny(&j->outcome, DENIED("token"), why);
+	else {
+		rc = judge_claims(j, &claims);
+		claims_free(&claims);
+	}
+	free(text);
+	return (rc);
+}
+
+enum judged
+judge(struct judgement *j)
+{
+	struct jws	 jws;
+	char		 why[WHY_MAX];
+	int64_t		 now = (int64_t)time(NULL);
+	int		 block, wait;
+
+	memset(&j->outcome, 0, sizeof(j->outcome));
+	if (jws_read(&jws, j->token, j->tokenlen, why, sizeof(why)) == -1) {
+		(void)deny(&j->outcome, DENIED("token"), why);
+		return (JUDGED);
+	}
+	if ((block = judge_signature(j, &jws, now, &wait)) == -1)
+		return (wait ? JUDGE_WAIT : JUDGED);
+	if (judge_payload(j, &jws, collateral_issuer((uint32_t)block),
+	    now) == 0)
+		(void)outcome_set(&j->outcome, VERDICT_OK, 200, "", "%s", "");
+	return (JUDGED);
+}
+
+/* --- evidence ------------------------------------------------------------------- */
+
+/* The header names the TEE, or all types as the first step gave them. */
+static int
+evidence_type(const struct policy *p, const struct evidence *e,
+    struct outcome *out)
+{
+	uint8_t	 tee = p->tees & (TEE_SGX | TEE_TDX);
+
+	if (e->tees != p->tees && e->tees != tee)
+		return (deny(out, DENIED("type"),
+		    "Attestation-Type is not that of the policy"));
+	if ((p->tees & TEE_NVGPU) != 0 && e->nvgpulen == 0)
+		return (deny(out, DENIED("evidence"),
+		    "there is no evidence of a GPU"));
+	return (0);
+}
+
+static int
+evidence_quote(const struct policy *p, const struct evidence *e,
+    struct quote *q, struct outcome *out)
+{
+	const struct policy_tee	*t;
+	char			 why[WHY_MAX];
+
+	if (quote_read(q, e->quote, e->quotelen, why, sizeof(why)) == -1)
+		return (deny(out, DENIED("evidence"), why));
+	if ((q->tee & p->tees) == 0)
+		return (deny(out, DENIED("type"),
+		    "the quote is of another TEE than the policy"));
+	if (q->reserved)
+		return (deny(out, DENIED("evidence"),
+		    "reserved attributes of a TD are set"));
+	t = q->tee == TEE_SGX ? &p->sgx : &p->tdx;
+	if (q->debug && !t->allow_debug)
+		return (deny(out, DENIED("claims"),
+		    "the quote is of a debuggable TEE"));
+	if (!quote_binds(q, e))
+		return (deny(out, DENIED("evidence"),
+		    "report data is not that of nonce and user data"));
+	return (0);
+}
+
+int
+judge_evidence(const struct policy *p, const struct evidence *e,
+    int require_nonce, struct quote *q, struct wrapping *w,
+    struct outcome *out)
+{
+	char	 why[WHY_MAX];
+
+	memset(out, 0, sizeof(*out));
+	if (evidence_type(p, e, out) == -1)
+		return (-1);
+	if (e->quotelen == 0)
+		return (deny(out, DENIED("evidence"), "there is no quote"));
+	if (require_nonce && !e->has_nonce)
+		return (deny(out, DENIED("nonce"), "there is no nonce"));
+	if (evidence_quote(p, e, q, out) == -1)
+		return (-1);
+	if (binding_held(w, e->user_data, e->user_datalen, q->tee, why,
+	    sizeof(why)) == -1)
+		return (outcome_set(out, VERDICT_DENIED, 401, DENIED("key"),
+		    "wrapping key: %s", why));
+	return (0);
+}

@@ -1,0 +1,229 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * Tokens: JSON Web Signatures in compact form (RFC 7515 section 7.1).  The
+ * header is only compared: the algorithm and the key are those of our own
+ * list, jku, x5u, x5c and jwk are not looked at, and the payload is not
+ * decoded before its signature is good.
+ */
+#include <openssl/ecdsa.h>
+#include <openssl/rsa.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base64.h"
+#include "json.h"
+#include "verifier.h"
+
+#define HEADER_MAX	16384	/* decoded; ITA's is 300 bytes */
+#define ECDSA_DER_MAX	128
+
+static const struct json_limits header_limits = { HEADER_MAX, 256, 8 };
+
+static const struct {
+	const char	*name;
+	const EVP_MD	*(*md)(void);
+	int		 base;		/* EVP_PKEY_* */
+	int		 pss;
+	size_t		 half;		/* ECDSA: bytes of r, and of s */
+} algs[] = {
+	[JWS_PS384] =	{ "PS384", EVP_sha384, EVP_PKEY_RSA, 1, 0 },
+	[JWS_RS256] =	{ "RS256", EVP_sha256, EVP_PKEY_RSA, 0, 0 },
+	[JWS_PS256] =	{ "PS256", EVP_sha256, EVP_PKEY_RSA, 1, 0 },
+	[JWS_ES256] =	{ "ES256", EVP_sha256, EVP_PKEY_EC, 0, 32 },
+	[JWS_ES384] =	{ "ES384", EVP_sha384, EVP_PKEY_EC, 0, 48 },
+};
+
+_Static_assert(sizeof(algs) / sizeof(algs[0]) == JWS_MAX, "alg without a row");
+
+static int
+refuse(char *why, size_t whysize, const char *text)
+{
+	(void)strlcpy(why, text, whysize);
+	return (-1);
+}
+
+enum jws_alg
+jws_alg_parse(const char *name)
+{
+	int	 i;
+
+	for (i = JWS_NONE + 1; i < JWS_MAX; i++)
+		if (strcmp(algs[i].name, name) == 0)
+			return ((enum jws_alg)i);
+	return (JWS_NONE);
+}
+
+static int
+header_take(struct jws *jws, json_t *header, char *why, size_t whysize)
+{
+	json_t			*alg, *kid, *typ, *crit, *b64;
+	const struct json_member members[] = {
+		{ "alg",	JSON_MEMBER_STRING,	1, &alg },
+		{ "kid",	JSON_MEMBER_STRING,	1, &kid },
+		{ "typ",	JSON_MEMBER_STRING,	0, &typ },
+		{ "crit",	JSON_MEMBER_ANY,	0, &crit },
+		{ "b64",	JSON_MEMBER_ANY,	0, &b64 },
+	};
+
+	if (json_pick(header, members, sizeof(members) / sizeof(members[0]),
+	    why, whysize) == -1)
+		return (-1);
+	/* RFC 7515 section 4.1.11: what we don't understand, we refuse. */
+	if (crit != NULL || b64 != NULL)
+		return (refuse(why, whysize, "the header has crit or b64"));
+	if (typ != NULL && strcasecmp(json_string_value(typ), "JWT") != 0)
+		return (refuse(why, whysize, "typ is not JWT"));
+	jws->alg = jws_alg_parse(json_string_value(alg));
+	if (jws->alg == JWS_NONE)
+		return (refuse(why, whysize, "alg is none of ours"));
+	if (json_string_length(kid) == 0 || strlcpy(jws->kid,
+	    json_string_value(kid), sizeof(jws->kid)) >= sizeof(jws->kid))
+		return (refuse(why, whysize, "kid is empty or too long"));
+	return (0);
+}
+
+static int
+header_read(struct jws *jws, const char *text, size_t len, char *why,
+    size_t whysize)
+{
+	char	 buf[HEADER_MAX];
+	json_t	*header;
+	ssize_t	 n;
+	int	 rc;
+
+	if ((n = base64url_decode(buf, sizeof(buf), text, len)) == -1)
+		return (refuse(why, whysize,
+		    "the header is not base64url, or too long"));
+	header = json_read(buf, (size_t)n, &header_limits, why, whysize);
+	if (header == NULL)
+		return (-1);
+	rc = header_take(jws, header, why, whysize);
+	json_decref(header);
+	return (rc);
+}
+
+int
+jws_read(struct jws *jws, const char *text, size_t len, char *why,
+    size_t whysize)
+{
+	const char	*dot[2], *end = text + len;
+	ssize_t		 n;
+
+	jws->text = text;
+	if ((dot[0] = memchr(text, '.', len)) == NULL ||
+	    (dot[1] = memchr(dot[0] + 1, '.',
+	    (size_t)(end - dot[0] - 1))) == NULL ||
+	    memchr(dot[1] + 1, '.', (size_t)(end - dot[1] - 1)) != NULL)
+		return (refuse(why, whysize, "not three parts"));
+	jws->signedlen = (size_t)(dot[1] - text);
+	jws->payload = dot[0] + 1;
+	jws->payloadlen = (size_t)(dot[1] - jws->payload);
+	n = base64url_decode(jws->sig, sizeof(jws->sig), dot[1] + 1,
+	    (size_t)(end - dot[1] - 1));
+	if (n <= 0)
+		return (refuse(why, whysize,
+		    "the signature is not base64url, or has no such length"));
+	jws->siglen = (size_t)n;
+	return (header_read(jws, text, (size_t)(dot[0] - text), why,
+	    whysize));
+}
+
+/* r || s (RFC 7518 section 3.4) as libcrypto wants it. */
+static int
+ecdsa_der(uint8_t der[ECDSA_DER_MAX], const uint8_t *raw, size_t half)
+{
+	ECDSA_SIG	*sig;
+	BIGNUM		*r, *s;
+	uint8_t		*p = der;
+	int		 len = -1;
+
+	if ((sig = ECDSA_SIG_new()) == NULL)
+		return (-1);
+	r = BN_bin2bn(raw, (int)half, NULL);
+	s = BN_bin2bn(raw + half, (int)half, NULL);
+	if (r == NULL || s == NULL || ECDSA_SIG_set0(sig, r, s) != 1) {
+		BN_free(r);
+		BN_free(s);
+		goto done;
+	}
+	if ((len = i2d_ECDSA_SIG(sig, NULL)) > 0 && len <= ECDSA_DER_MAX)
+		len = i2d_ECDSA_SIG(sig, &p);
+	else
+		len = -1;
+done:
+	ECDSA_SIG_free(sig);
+	return (len);
+}
+
+int
+jws_verify(const struct jws *jws, enum jws_alg alg, EVP_PKEY *key)
+{
+	uint8_t		 der[ECDSA_DER_MAX];
+	const uint8_t	*sig = jws->sig;
+	EVP_MD_CTX	*ctx = NULL;
+	EVP_PKEY_CTX	*pctx;		/* owned by ctx */
+	size_t		 siglen = jws->siglen;
+	int		 len, rc = -1;
+
+	if (alg == JWS_NONE || jws->alg != alg ||
+	    EVP_PKEY_base_id(key) != algs[alg].base)
+		return (-1);
+	if (algs[alg].base == EVP_PKEY_EC) {
+		if (siglen != 2 * algs[alg].half ||
+		    (len = ecdsa_der(der, sig, algs[alg].half)) <= 0)
+			return (-1);
+		sig = der;
+		siglen = (size_t)len;
+	} else if (siglen != (size_t)EVP_PKEY_size(key))
+		return (-1);
+	if ((ctx = EVP_MD_CTX_new()) == NULL ||
+	    EVP_DigestVerifyInit(ctx, &pctx, algs[alg].md(), NULL, key) != 1)
+		goto done;
+	/* MGF1 follows the hash unless told otherwise: tell it. */
+	if (algs[alg].pss &&
+	    (EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) != 1 ||
+	    EVP_PKEY_CTX_set_rsa_mgf1_md(pctx, algs[alg].md()) != 1 ||
+	    EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx,
+	    RSA_PSS_SALTLEN_DIGEST) != 1))
+		goto done;
+	if (EVP_DigestVerify(ctx, sig, siglen, (const uint8_t *)jws->text,
+	    jws->signedlen) == 1)
+		rc = 0;
+done:
+	EVP_MD_CTX_free(ctx);
+	return (rc);
+}
+
+char *
+jws_payload(const struct jws *jws, size_t *len)
+{
+	size_t	 size = BASE64_BYTES(jws->payloadlen);
+	char	*text;
+	ssize_t	 n;
+
+	if ((text = malloc(size)) == NULL)
+		return (NULL);
+	n = base64url_decode(text, size, jws->payload, jws->payloadlen);
+	if (n == -1) {
+		free(text);
+		return (NULL);
+	}
+	*len = (size_t)n;
+	return (text);
+}

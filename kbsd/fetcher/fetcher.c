@@ -1,0 +1,129 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+
+/*
+ * The fetcher process: nonces, appraisals, key sets and revocation lists of
+ * one attestation service, for the verifiers.  It owns the service's API
+ * key; it may connect to the outside and do nothing else, opens no file, and
+ * never sees a key of the broker or decides anything about evidence.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "fetcher.h"
+#include "json.h"
+#include "log.h"
+#include "secret.h"
+
+#define LOCKED_HEAP	(256 * 1024)
+/* The fixed part of GET, a URL, policy ids, and evidence. */
+#define GET_LEAST	(8 + 1 + 8 + 1 + 4 + 1 + 4 + 4)
+#define GET_MOST	(GET_LEAST + URL_MAX + POLICY_IDS_MAX * \
+			(4 + UUID_TEXT) + EVIDENCE_MAX + 64 * 1024)
+
+static int		 api_key_fd = -1, ca_fd = -1;
+
+static const struct edge_rule verifier_rules[] = {
+	{ IMSG_FETCHER_GET, GET_LEAST, GET_MOST, get_take },
+};
+
+static const struct edge_table edges[] = {
+	{
+		.peer = PROC_VERIFIER,
+		.rules = verifier_rules,
+		.nrules = 1,
+		.down = get_down,
+	},
+};
+
+static int
+fetcher_descriptor(uint32_t role, int fd)
+{
+	int	*where;
+
+	if (role == FD_API_KEY)
+		where = &api_key_fd;
+	else if (role == FD_CA)
+		where = &ca_fd;
+	else
+		return (-1);
+	if (*where != -1)
+		return (-1);
+	*where = fd;
+	return (0);
+}
+
+static void
+fetcher_libraries(void)
+{
+	http_init();
+	names_init();
+}
+
+static void
+fetcher_secrets(void)
+{
+	if (settings.version == 0)
+		fatalx("no configuration has come");
+	secret_openssl(LOCKED_HEAP);
+	json_init();
+	http_secrets(api_key_fd, ca_fd);
+	close(api_key_fd);
+	close(ca_fd);
+	memory_init();
+}
+
+static void
+fetcher_count(struct wbuf *w, const char *name, uint64_t n)
+{
+	wb_str(w, name);
+	wb_u64(w, n);
+}
+
+static void
+fetcher_counters(struct wbuf *w)
+{
+	fetcher_count(w, "nonces", counts.requests[FETCH_NONCE]);
+	fetcher_count(w, "appraisals", counts.requests[FETCH_ATTEST]);
+	fetcher_count(w, "key sets", counts.requests[FETCH_JWKS]);
+	fetcher_count(w, "revocation lists", counts.requests[FETCH_CRL]);
+	fetcher_count(w, "connections", counts.connections);
+	fetcher_count(w, "retries", counts.retries);
+	fetcher_count(w, "failed", counts.failed);
+	fetcher_count(w, "busy", counts.busy);
+	fetcher_count(w, "from memory", counts.remembered);
+	fetcher_count(w, "under way", get_count());
+}
+
+static const struct process processes[] = {
+	{
+		.kind = PROC_FETCHER,
+		.edges = edges,
+		.nedges = sizeof(edges) / sizeof(edges[0]),
+		.libraries = fetcher_libraries,
+		.config = conf_read,
+		.descriptor = fetcher_descriptor,
+		.secrets = fetcher_secrets,
+		.counters = fetcher_counters,
+	},
+};
+
+int
+main(int argc, char *argv[])
+{
+	process_main(processes, 1, argc, argv);
+}

@@ -1,0 +1,218 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+
+/*
+ * Names become addresses by evdns in the loop: the libraries' own resolvers
+ * want files and threads, which the sandbox forbids.  All names are of the
+ * configuration, so there are few.  Addresses need not be true, for the
+ * certificate is checked against the name.
+ */
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <event2/dns.h>
+#include <event2/event.h>
+#include <event2/util.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fetcher.h"
+#include "log.h"
+
+#define KEEP_MS		60000
+#define ADDRESSES	8	/* of one name, as many as are kept */
+/* In the text of CURLOPT_RESOLVE: with brackets and comma. */
+#define ADDRESS_MAX	(INET6_ADDRSTRLEN + 3)
+
+struct name {
+	TAILQ_ENTRY(name)	 entry;
+	char			 host[HOST_MAX];
+	char			 addresses[ADDRESSES * ADDRESS_MAX];
+	uint64_t		 found;		/* when, in ms */
+	int			 asking;
+	TAILQ_HEAD(, name_wait)	 waiting;
+};
+
+struct name_wait {
+	TAILQ_ENTRY(name_wait)	 entry;
+	struct name		*name;
+	uint16_t		 port;
+	void			(*found)(void *, const char *, const char *);
+	void			*arg;
+};
+
+static TAILQ_HEAD(, name)	 names = TAILQ_HEAD_INITIALIZER(names);
+static struct evdns_base	*dns;
+
+static void
+names_log(int warning, const char *text)
+{
+	(void)warning;
+	log_debug("names: %s", text);
+}
+
+void
+names_init(void)
+{
+	evdns_set_log_fn(names_log);
+	if ((dns = evdns_base_new(base,
+	    EVDNS_BASE_INITIALIZE_NAMESERVERS)) == NULL)
+		fatalx("can't read the resolver's configuration");
+}
+
+static struct name *
+names_get(const char *host)
+{
+	struct name	*name;
+
+	TAILQ_FOREACH(name, &names, entry)
+		if (strcmp(name->host, host) == 0)
+			return (name);
+	if ((name = calloc(1, sizeof(*name))) == NULL)
+		return (NULL);
+	strlcpy(name->host, host, sizeof(name->host));
+	TAILQ_INIT(&name->waiting);
+	TAILQ_INSERT_TAIL(&names, name, entry);
+	return (name);
+}
+
+static void
+names_tell(const struct name *name, uint16_t port,
+    void (*found)(void *, const char *, const char *), void *arg,
+    const char *why)
+{
+	char	 text[RESOLVE_MAX], reason[REASON_TEXT_MAX];
+	int	 n;
+
+	if (name->addresses[0] == '\0') {
+		snprintf(reason, sizeof(reason), "no address for %s: %s",
+		    name->host, why);
+		found(arg, NULL, reason);
+		return;
+	}
+	n = snprintf(text, sizeof(text), "%s:%u:%s", name->host, port,
+	    name->addresses);
+	if (n < 0 || (size_t)n >= sizeof(text))
+		found(arg, NULL, "too many addresses");
+	else
+		found(arg, text, NULL);
+}
+
+static void
+names_add(char *text, size_t size, const struct sockaddr *sa)
+{
+	char		 address[INET6_ADDRSTRLEN];
+	const void	*raw;
+	size_t		 len = strlen(text);
+	int		 v6 = sa->sa_family == AF_INET6;
+
+	if (v6)
+		raw = &((const struct sockaddr_in6 *)(const void *)
+		    sa)->sin6_addr;
+	else if (sa->sa_family == AF_INET)
+		raw = &((const struct sockaddr_in *)(const void *)
+		    sa)->sin_addr;
+	else
+		return;
+	if (inet_ntop(sa->sa_family, raw, address, sizeof(address)) == NULL ||
+	    size - len < ADDRESS_MAX)
+		return;
+	snprintf(text + len, size - len, "%s%s%s%s", len > 0 ? "," : "",
+	    v6 ? "[" : "", address, v6 ? "]" : "");
+}
+
+/* When nothing was found the addresses of before are better than none. */
+static void
+names_found(int error, struct evutil_addrinfo *list, void *arg)
+{
+	struct evutil_addrinfo	*ai;
+	struct name_wait	*wait;
+	struct name		*name = arg;
+
+	name->asking = 0;
+	if (error == 0 && list != NULL) {
+		name->addresses[0] = '\0';
+		for (ai = list; ai != NULL; ai = ai->ai_next)
+			names_add(name->addresses, sizeof(name->addresses),
+			    ai->ai_addr);
+		name->found = now_ms();
+	}
+	if (list != NULL)
+		evutil_freeaddrinfo(list);
+	if (error != 0)
+		log_debug("%s: %s", name->host, evutil_gai_strerror(error));
+	while ((wait = TAILQ_FIRST(&name->waiting)) != NULL) {
+		TAILQ_REMOVE(&name->waiting, wait, entry);
+		names_tell(name, wait->port, wait->found, wait->arg,
+		    error != 0 ? evutil_gai_strerror(error) : "none");
+		free(wait);
+	}
+}
+
+/*
+ * Without AI_ADDRCONFIG: libevent would list the interfaces for it, which the
+ * sandbox forbids, and libcurl tries all addresses anyway.
+ */
+static void
+names_ask(struct name *name)
+{
+	struct evutil_addrinfo	 hints;
+
+	memset(&hints, 0, sizeof(hints));
+	hints.ai_family = AF_UNSPEC;
+	hints.ai_socktype = SOCK_STREAM;
+	hints.ai_protocol = IPPROTO_TCP;
+	name->asking = 1;
+	evdns_getaddrinfo(dns, name->host, NULL, &hints, names_found, name);
+}
+
+struct name_wait *
+names_find(const struct host *host,
+    void (*found)(void *, const char *, const char *), void *arg)
+{
+	struct name_wait	*wait;
+	struct name		*name;
+
+	if ((name = names_get(host->name)) == NULL ||
+	    (wait = calloc(1, sizeof(*wait))) == NULL) {
+		found(arg, NULL, "no memory for a name");
+		return (NULL);
+	}
+	if (name->found != 0 && now_ms() - name->found < KEEP_MS) {
+		free(wait);
+		names_tell(name, host->port, found, arg, "none");
+		return (NULL);
+	}
+	wait->name = name;
+	wait->port = host->port;
+	wait->found = found;
+	wait->arg = arg;
+	TAILQ_INSERT_TAIL(&name->waiting, wait, entry);
+	if (!name->asking)
+		names_ask(name);
+	/* What stands in the hosts file has been told by now. */
+	return (name->asking ? wait : NULL);
+}
+
+void
+names_cancel(struct name_wait *wait)
+{
+	TAILQ_REMOVE(&wait->name->waiting, wait, entry);
+	free(wait);
+}

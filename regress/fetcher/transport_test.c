@@ -1,0 +1,1544 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+
+/*
+ * The real fetcher in its real sandbox against the stand-in service, over
+ * TLS on loopback: what comes, what each fault of the service becomes and how
+ * soon, and how often the service is asked.
+ */
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+
+#include <arpa/inet.h>
+#include <atf-c.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <openssl/evp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base64.h"
+#include "kbsd.h"
+#include "peer.h"
+
+#define WAIT_MS		25000
+#define SHORT_MS	1500	/* a deadline that a test can wait for */
+
+static char		 standin[1024];
+static pid_t		 authority = -1;
+static const char	*authority_host = "localhost";
+static unsigned int	 port;
+static uint64_t		 next_tag;
+
+/* What the next fetcher is told; "" is the default. */
+static struct {
+	char		 api[256];
+	char		 base[256];
+	char		 proxy[256];
+	const char	*ca;
+	const char	*key;
+	const char	*crl_host;
+	uint32_t	 least, most;
+	uint32_t	 interval;
+	uint8_t		 version;
+} conf;
+
+struct got {
+	uint64_t	 tag;
+	uint8_t		 result;
+	uint16_t	 status;
+	char		 why[REASON_TEXT_MAX];
+	uint8_t		*body;
+	size_t		 len;
+	uint64_t	 fetched;
+	int		 ms;
+};
+
+/* --- the stand-in ------------------------------------------------------- */
+
+static void
+find_standin(const atf_tc_t *tc)
+{
+	char	*src, dir[512];
+	int	 i;
+
+	src = getenv("KBSD_SRC");
+	strlcpy(dir, src != NULL ? src : atf_tc_get_config_var(tc, "srcdir"),
+	    sizeof(dir));
+	for (i = 0; i < 8; i++) {
+		snprintf(standin, sizeof(standin), "%s/regress/standin", dir);
+		if (access(standin, X_OK) == 0)
+			return;
+		strlcat(dir, "/..", sizeof(dir));
+	}
+	atf_tc_skip("the stand-ins are not found: KBSD_SRC is not set");
+}
+
+static char *
+slurp(const char *path, size_t *len)
+{
+	static char	 data[64 * 1024];
+	ssize_t		 n;
+	int		 fd;
+
+	ATF_REQUIRE_MSG((fd = open(path, O_RDONLY)) != -1, "%s", path);
+	n = read(fd, data, sizeof(data) - 1);
+	ATF_REQUIRE(n >= 0);
+	close(fd);
+	data[n] = '\0';
+	if (len != NULL)
+		*len = (size_t)n;
+	return (data);
+}
+
+static void
+authority_start(const char *fault)
+{
+	char	 program[1100];
+	int	 fd, i, status;
+
+	snprintf(program, sizeof(program), "%s/trust-authority", standin);
+	unlink("ta/port");
+	fflush(NULL);
+	ATF_REQUIRE((authority = fork()) != -1);
+	if (authority == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if ((fd = open("ta.log", O_WRONLY | O_CREAT | O_APPEND,
+		    0600)) != -1)
+			dup2(fd, 2);
+		if (fault != NULL)
+			execl(program, program, "-d", "ta", "-v", "--fault",
+			    fault, (char *)NULL);
+		execl(program, program, "-d", "ta", "-v", "--host",
+		    authority_host, (char *)NULL);
+		_exit(127);
+	}
+	for (i = 0; i < 3000 && access("ta/port", R_OK) == -1; i++) {
+		ATF_REQUIRE_MSG(waitpid(authority, &status, WNOHANG) == 0,
+		    "the stand-in does not start: %s", slurp("ta.log", NULL));
+		usleep(20000);
+	}
+	port = (unsigned int)atoi(slurp("ta/port", NULL));
+	ATF_REQUIRE(port != 0);
+}
+
+static void
+authority_stop(void)
+{
+	kill(authority, SIGKILL);
+	waitpid(authority, NULL, 0);
+	authority = -1;
+	unlink("ta/port");
+}
+
+static void __attribute__((format(printf, 1, 2)))
+run(const char *fmt, ...)
+{
+	char	 line[4096];
+	va_list	 ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	ATF_REQUIRE_MSG(system(line) == 0, "%s", line);
+}
+
+#define CURL	"curl -fsS --noproxy '*' -m 10 --cacert ta/tls-ca.pem "
+
+static void
+fault(const char *json)
+{
+	run(CURL "-X DELETE -o /dev/null https://localhost:%u/fault", port);
+	if (json != NULL)
+		run(CURL "-o /dev/null -d '%s' https://localhost:%u/fault",
+		    json, port);
+}
+
+static int
+stat_of(const char *name)
+{
+	char	 member[64], *p;
+
+	run(CURL "-o stats https://localhost:%u/stats", port);
+	snprintf(member, sizeof(member), "\"%s\":", name);
+	if ((p = strstr(slurp("stats", NULL), member)) == NULL)
+		return (0);
+	return (atoi(p + strlen(member)));
+}
+
+static void
+stats_reset(void)
+{
+	run(CURL "-o /dev/null -X POST https://localhost:%u/stats/reset",
+	    port);
+}
+
+/* --- the fetcher -------------------------------------------------------- */
+
+static void
+conf_default(void)
+{
+	memset(&conf, 0, sizeof(conf));
+	snprintf(conf.api, sizeof(conf.api), "https://localhost:%u", port);
+	snprintf(conf.base, sizeof(conf.base), "https://localhost:%u/", port);
+	conf.ca = "ta/tls-ca.pem";
+	conf.key = "ta/api.key";
+	conf.least = 20;
+	conf.most = 60;
+	conf.interval = 60;
+	conf.version = 2;
+}
+
+static struct child *
+fetcher_begin(void)
+{
+	struct child	*c;
+	struct wbuf	 w = { 0 };
+
+	c = child_start("fetcher", PROC_FETCHER, 0, 0, NULL);
+	wb_str(&w, "ita");
+	wb_str(&w, conf.api);
+	wb_str(&w, conf.base);
+	wb_u8(&w, conf.version);
+	wb_u32(&w, conf.least);
+	wb_u32(&w, conf.most);
+	wb_str(&w, conf.proxy);
+	wb_u32(&w, conf.interval);
+	wb_u32(&w, conf.crl_host != NULL);
+	if (conf.crl_host != NULL)
+		wb_str(&w, conf.crl_host);
+	child_config(c, &w);
+	return (c);
+}
+
+static void
+fetcher_fds(struct child *c)
+{
+	int	 fd;
+
+	ATF_REQUIRE((fd = open(conf.key, O_RDONLY)) != -1);
+	child_descriptor(c, FD_API_KEY, fd);
+	ATF_REQUIRE((fd = open(conf.ca, O_RDONLY)) != -1);
+	/* Another instance has read it before. */
+	ATF_REQUIRE(lseek(fd, 0, SEEK_END) > 0);
+	child_descriptor(c, FD_CA, fd);
+}
+
+static struct child *
+fetcher_start(void)
+{
+	struct child	*c = fetcher_begin();
+
+	fetcher_fds(c);
+	child_go(c);
+	return (c);
+}
+
+/* Does not become ready, and its log says why. */
+static void
+fetcher_refuses(const char *why)
+{
+	struct child	*c = fetcher_begin();
+	struct wbuf	 w = { 0 };
+
+	if (access(conf.key, R_OK) == 0) {
+		fetcher_fds(c);
+		peer_send(child_parent(c), IMSG_PROCESS_GO, &w);
+	}
+	ATF_CHECK(peer_closed(child_parent(c), 5000));
+	ATF_CHECK_MSG(child_logged(c, why, 1000), "not said: %s", why);
+	ATF_CHECK(child_end(c) != 0);
+}
+
+static uint64_t
+counter(struct child *c, const char *name)
+{
+	struct wbuf	 w = { 0 };
+	struct rbuf	 r;
+	char		 text[64];
+	uint64_t	 n;
+
+	peer_send(child_parent(c), IMSG_PROCESS_COUNT, &w);
+	peer_recv(child_parent(c), IMSG_PARENT_COUNTERS, &r, 5000);
+	while (r.left > 0 && !r.failed) {
+		rb_str(&r, text, sizeof(text));
+		n = rb_u64(&r);
+		if (strcmp(text, name) == 0)
+			return (n);
+	}
+	atf_tc_fail("no counter %s", name);
+}
+
+/* Its first message to the parent comes in between. */
+static struct peer *
+verifier(struct child *c, uint32_t instance)
+{
+	return (child_edge(c, PROC_VERIFIER, instance, 0));
+}
+
+static void
+worked(struct child *c)
+{
+	struct rbuf	 r;
+
+	peer_recv(child_parent(c), IMSG_PARENT_WORKED, &r, 5000);
+}
+
+struct asking {
+	uint8_t			 what;
+	int			 ms;		/* deadline; 0: 20 s */
+	int			 refresh;
+	const char		*url;
+	uint8_t			 tees;
+	const char		*id;		/* policy id */
+	struct evidence		*evidence;
+};
+
+static uint64_t
+ask_send(struct peer *v, const struct asking *a)
+{
+	struct wbuf	 w = { 0 }, e = { 0 };
+
+	wb_u64(&w, ++next_tag);
+	wb_u8(&w, a->what);
+	wb_u64(&w, now_ms() + (uint64_t)(a->ms != 0 ? a->ms : 20000));
+	wb_u8(&w, (uint8_t)a->refresh);
+	wb_str(&w, a->url);
+	wb_u8(&w, a->tees);
+	wb_u32(&w, a->id != NULL);
+	if (a->id != NULL)
+		wb_str(&w, a->id);
+	if (a->evidence != NULL)
+		wb_evidence(&e, a->evidence);
+	wb_bytes(&w, e.data, e.len);
+	wb_free(&e);
+	peer_send(v, IMSG_FETCHER_GET, &w);
+	return (next_tag);
+}
+
+static void
+got_recv(struct peer *v, struct got *g)
+{
+	struct rbuf	 r;
+	const uint8_t	*p;
+	uint64_t	 begun = now_ms();
+
+	peer_recv(v, IMSG_VERIFIER_GOT, &r, WAIT_MS);
+	g->ms = (int)(now_ms() - begun);
+	g->tag = rb_u64(&r);
+	g->result = rb_enum(&r, GOT_MAX - 1);
+	g->status = rb_u16(&r);
+	rb_str(&r, g->why, sizeof(g->why));
+	p = rb_bytes(&r, &g->len, 0, 1 << 20);
+	g->fetched = rb_u64(&r);
+	ATF_REQUIRE(rb_end(&r) == 0);
+	ATF_REQUIRE((g->body = malloc(g->len + 1)) != NULL);
+	if (g->len > 0)
+		memcpy(g->body, p, g->len);
+	g->body[g->len] = '\0';
+	fprintf(stderr, "got %d, status %u, %zu bytes in %d ms: %s\n",
+	    g->result, g->status, g->len, g->ms, g->why);
+}
+
+static struct got
+ask(struct peer *v, uint8_t what, int ms, int refresh, const char *url)
+{
+	struct asking	 a = { .what = what, .ms = ms, .refresh = refresh,
+			    .url = url };
+	struct got	 g;
+	uint64_t	 tag;
+
+	tag = ask_send(v, &a);
+	got_recv(v, &g);
+	ATF_REQUIRE_EQ(tag, g.tag);
+	free(g.body);
+	g.body = NULL;
+	return (g);
+}
+
+/* URL on the stand-in.  Static buffer. */
+static const char *
+at(const char *path)
+{
+	static char	 url[512];
+
+	snprintf(url, sizeof(url), "https://localhost:%u%s", port, path);
+	return (url);
+}
+
+#define EXPECT(g, r, s, text) do {					\
+	struct got	 got_ = (g);					\
+	ATF_CHECK_EQ_MSG((r), got_.result, "%d: %s", got_.result,	\
+	    got_.why);							\
+	ATF_CHECK_EQ_MSG((s), got_.status, "%u", got_.status);		\
+	ATF_CHECK_MSG(strstr(got_.why, (text)) != NULL, "why: %s",	\
+	    got_.why);							\
+} while (0)
+
+#define TEST(name, text)						\
+ATF_TC(name);								\
+ATF_TC_HEAD(name, tc)							\
+{									\
+	atf_tc_set_md_var(tc, "descr", text);				\
+	atf_tc_set_md_var(tc, "require.progs", "python3 curl");		\
+	atf_tc_set_md_var(tc, "timeout", "120");			\
+}									\
+ATF_TC_BODY(name, tc)
+
+/* --- other servers -------------------------------------------------------- */
+
+/* Answers 404 to everybody and writes down what came. */
+static const char	 echo_program[] =
+	"import http.server,ssl,sys,os\n"
+	"class H(http.server.BaseHTTPRequestHandler):\n"
+	" def do_GET(s):\n"
+	"  open('seen','a').write(str(s.headers))\n"
+	"  s.send_error(404)\n"
+	" def log_message(s,*a): pass\n"
+	"h=http.server.HTTPServer((sys.argv[1],0),H)\n"
+	"c=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n"
+	"c.load_cert_chain('ta/tls.pem','ta/tls.key')\n"
+	"h.socket=c.wrap_socket(h.socket,server_side=True)\n"
+	"open('tmp','w').write(str(h.server_port))\n"
+	"os.rename('tmp','other.port')\n"
+	"h.serve_forever()\n";
+
+/* CONNECT to whatever name becomes a connection to the stand-in. */
+static const char	 proxy_program[] =
+	"import socket,socketserver,sys,os,threading\n"
+	"to=int(open('ta/port').read())\n"
+	"class H(socketserver.BaseRequestHandler):\n"
+	" def handle(s):\n"
+	"  d=b''\n"
+	"  while b'\\r\\n\\r\\n' not in d: d+=s.request.recv(4096)\n"
+	"  open('seen','ab').write(d)\n"
+	"  if os.path.exists('deny'):\n"
+	"   s.request.sendall(b'HTTP/1.1 403 No\\r\\n\\r\\n')\n"
+	"   return\n"
+	"  c=socket.create_connection(('127.0.0.1',to))\n"
+	"  s.request.sendall(b'HTTP/1.1 200 OK\\r\\n\\r\\n')\n"
+	"  threading.Thread(target=s.pump,args=(c,s.request),"
+	"daemon=True).start()\n"
+	"  s.pump(s.request,c)\n"
+	" def pump(s,a,b):\n"
+	"  try:\n"
+	"   while True:\n"
+	"    d=a.recv(65536)\n"
+	"    if not d: break\n"
+	"    b.sendall(d)\n"
+	"   b.shutdown(1)\n"
+	"  except OSError: pass\n"
+	"class S(socketserver.ThreadingTCPServer): daemon_threads=True\n"
+	"h=S((sys.argv[1],0),H)\n"
+	"open('tmp','w').write(str(h.server_address[1]))\n"
+	"os.rename('tmp','other.port')\n"
+	"h.serve_forever()\n";
+
+static pid_t
+other_start(const char *program, const char *address, unsigned int *p)
+{
+	pid_t	 pid;
+	int	 i;
+
+	unlink("other.port");
+	fflush(NULL);
+	ATF_REQUIRE((pid = fork()) != -1);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		execlp("python3", "python3", "-c", program, address,
+		    (char *)NULL);
+		_exit(127);
+	}
+	for (i = 0; i < 500 && access("other.port", R_OK) == -1; i++)
+		usleep(20000);
+	*p = (unsigned int)atoi(slurp("other.port", NULL));
+	return (pid);
+}
+
+static void
+other_stop(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* --- good paths --------------------------------------------------------- */
+
+struct nonce {
+	uint8_t	 val[NONCE_PART_MAX], iat[NONCE_PART_MAX],
+		 sig[NONCE_PART_MAX];
+	size_t	 vallen, iatlen, siglen;
+};
+
+static void
+take_part(struct rbuf *r, uint8_t *out, size_t *len)
+{
+	const uint8_t	*p = rb_bytes(r, len, 1, NONCE_PART_MAX);
+
+	ATF_REQUIRE(!r->failed);
+	memcpy(out, p, *len);
+}
+
+static void
+get_nonce(struct peer *v, struct nonce *n)
+{
+	struct asking	 a = { .what = FETCH_NONCE };
+	struct got	 g;
+	struct rbuf	 r;
+
+	ask_send(v, &a);
+	got_recv(v, &g);
+	ATF_REQUIRE_EQ_MSG(GOT_OK, g.result, "%s", g.why);
+	ATF_CHECK_EQ(200, g.status);
+	ATF_CHECK(g.fetched + 10 > (uint64_t)time(NULL));
+	rb_init(&r, g.body, g.len);
+	take_part(&r, n->val, &n->vallen);
+	take_part(&r, n->iat, &n->iatlen);
+	take_part(&r, n->sig, &n->siglen);
+	ATF_REQUIRE(rb_end(&r) == 0);
+	free(g.body);
+}
+
+/* A quote of the stand-in TEE that binds nonce and held data. */
+static void
+make_quote(const char *tee, const struct nonce *n, const uint8_t *held,
+    size_t heldlen)
+{
+	EVP_MD_CTX	*ctx;
+	uint8_t		 md[EVP_MAX_MD_SIZE];
+	char		 hex[2 * EVP_MAX_MD_SIZE + 1];
+	unsigned int	 len;
+
+	ATF_REQUIRE((ctx = EVP_MD_CTX_new()) != NULL);
+	ATF_REQUIRE(EVP_DigestInit_ex(ctx, strcmp(tee, "tdx") == 0 ?
+	    EVP_sha512() : EVP_sha256(), NULL) == 1);
+	EVP_DigestUpdate(ctx, n->val, n->vallen);
+	EVP_DigestUpdate(ctx, n->iat, n->iatlen);
+	EVP_DigestUpdate(ctx, held, heldlen);
+	EVP_DigestFinal_ex(ctx, md, &len);
+	EVP_MD_CTX_free(ctx);
+	ATF_REQUIRE(hex_encode(hex, sizeof(hex), md, len) > 0);
+	run("%s/tee -d tee -t %s -r %s -o quote", standin, tee, hex);
+}
+
+static const char	 nvgpu[] = "{ \"evidence_list\": [{\"evidence\":\"AA==\","
+			    "\"certificate\":\"AA==\"}], \"x\": 1.50 }";
+
+/* What the verifier has, with a nonce that was fetched for it. */
+static void
+evidence_make(struct evidence *e, struct nonce *n, struct peer *v,
+    const char *tee)
+{
+	static uint8_t	 held[260];
+	static char	 quote[16 * 1024];
+	char		*data;
+	size_t		 len;
+
+	get_nonce(v, n);
+	memset(held, 7, sizeof(held));
+	make_quote(tee, n, held, sizeof(held));
+	data = slurp("quote", &len);
+	ATF_REQUIRE(len > 500 && len < sizeof(quote));
+	memcpy(quote, data, len);
+	memset(e, 0, sizeof(*e));
+	e->quote = (const uint8_t *)quote;
+	e->quotelen = len;
+	e->user_data = held;
+	e->user_datalen = sizeof(held);
+	e->event_log = (const uint8_t *)"events";
+	e->event_loglen = 6;
+	e->has_nonce = 1;
+	e->nonce_val = n->val;
+	e->nonce_vallen = n->vallen;
+	e->nonce_iat = n->iat;
+	e->nonce_iatlen = n->iatlen;
+	e->nonce_sig = n->sig;
+	e->nonce_siglen = n->siglen;
+}
+
+/* Claims of the token that came. */
+static char *
+claims_of(const struct got *g)
+{
+	static char	 text[32 * 1024];
+	char		*p, *q;
+	ssize_t		 n;
+
+	ATF_REQUIRE((p = strchr((char *)g->body, '.')) != NULL);
+	ATF_REQUIRE((q = strchr(++p, '.')) != NULL);
+	n = base64url_decode(text, sizeof(text) - 1, p, (size_t)(q - p));
+	ATF_REQUIRE(n > 0);
+	text[n] = '\0';
+	return (text);
+}
+
+static void
+appraise(struct peer *v, const char *tee, uint8_t tees, const char *want)
+{
+	static const char	 id[] = "e48dabc5-9608-4ff3-aaed-f25909ab9de1";
+	struct asking		 a = { .what = FETCH_ATTEST, .tees = tees,
+				    .id = id };
+	struct evidence		 e;
+	struct nonce		 n;
+	struct got		 g;
+	char			*claims;
+
+	evidence_make(&e, &n, v, tee);
+	if ((tees & TEE_NVGPU) != 0) {
+		e.nvgpu = (const uint8_t *)nvgpu;
+		e.nvgpulen = strlen(nvgpu);
+	}
+	a.evidence = &e;
+	ask_send(v, &a);
+	got_recv(v, &g);
+	ATF_REQUIRE_EQ_MSG(GOT_OK, g.result, "%s", g.why);
+	claims = claims_of(&g);
+	ATF_CHECK_MSG(strstr(claims, want) != NULL, "%s", claims);
+	ATF_CHECK_MSG(strstr(claims, id) != NULL, "%s", claims);
+	ATF_CHECK(strstr(claims, "attester_held_data") != NULL);
+	ATF_CHECK(strstr(claims, "\"verifier_nonce\"") != NULL);
+	free(g.body);
+}
+
+TEST(good, "each kind of request gets what the service has")
+{
+	struct child	*c;
+	struct peer	*v;
+	struct got	 g;
+	struct asking	 a = { .what = FETCH_JWKS };
+
+	find_standin(tc);
+	authority_start(NULL);
+	conf_default();
+	c = fetcher_start();
+	v = verifier(c, 0);
+	appraise(v, "tdx", TEE_TDX, "\"tdx\":{");
+	worked(c);
+	appraise(v, "sgx", TEE_SGX, "\"sgx\":{");
+	appraise(v, "tdx", TEE_TDX | TEE_NVGPU, "\"nvgpu\":{");
+	ask_send(v, &a);
+	got_recv(v, &g);
+	ATF_CHECK_EQ_MSG(GOT_OK, g.result, "%s", g.why);
+	run(CURL "-o certs https://localhost:%u/certs", port);
+	ATF_CHECK_STREQ(slurp("certs", NULL), (char *)g.body);
+	free(g.body);
+	EXPECT(ask(v, FETCH_CRL, 0, 0, at("/crl/root.crl")), GOT_OK, 200, "");
+	EXPECT(ask(v, FETCH_CRL, 0, 0, at("/crl/signing.crl")), GOT_OK, 200,
+	    "");
+	ATF_CHECK_EQ(1, stat_of("crl-root"));
+	ATF_CHECK_EQ(1, stat_of("crl-signing"));
+	ATF_CHECK_EQ(0, stat_of("attest-refused"));
+	ATF_CHECK_EQ(3, counter(c, "appraisals"));
+	ATF_CHECK_EQ(3, counter(c, "nonces"));
+	ATF_CHECK_EQ(0, counter(c, "failed"));
+	/* All that was one after the other over one connection. */
+	ATF_CHECK_EQ(1, counter(c, "connections"));
+	ATF_CHECK_EQ(0, counter(c, "under way"));
+	/* The key is in no line. */
+	ATF_CHECK(!child_logged(c, strtok(slurp("ta/api.key", NULL), "\n"),
+	    0));
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+TEST(version1, "the paths of api version 1, and its flat body")
+{
+	struct child	*c;
+	struct peer	*v;
+	struct asking	 a = { .what = FETCH_ATTEST,
+			    .tees = TEE_TDX | TEE_NVGPU };
+	struct evidence	 e;
+	struct nonce	 n;
+	struct got	 g;
+
+	find_standin(tc);
+	authority_start(NULL);
+	conf_default();
+	conf.version = 1;
+	c = fetcher_start();
+	v = verifier(c, 0);
+	appraise(v, "tdx", TEE_TDX, "\"ver\":\"1.0.0\"");
+	worked(c);
+	evidence_make(&e, &n, v, "tdx");
+	e.nvgpu = (const uint8_t *)nvgpu;
+	e.nvgpulen = strlen(nvgpu);
+	a.evidence = &e;
+	ask_send(v, &a);
+	got_recv(v, &g);
+	EXPECT(g, GOT_REFUSED, 0, "composite");
+	free(g.body);
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+/* --- what the service says no to ---------------------------------------- */
+
+TEST(refused, "a service that says no: its status and its words")
+{
+	struct child	*c;
+	struct peer	*v;
+	struct asking	 a = { .what = FETCH_ATTEST, .tees = TEE_TDX };
+	struct evidence	 e;
+	struct nonce	 n;
+	struct got	 g;
+
+	find_standin(tc);
+	authority_start(NULL);
+	conf_default();
+	c = fetcher_start();
+	v = verifier(c, 0);
+	evidence_make(&e, &n, v, "tdx");
+	worked(c);
+	n.val[0] ^= 1;
+	a.evidence = &e;
+	ask_send(v, &a);
+	got_recv(v, &g);
+	EXPECT(g, GOT_REFUSED, 400, "not of this service");
+	free(g.body);
+	ATF_CHECK_EQ(1, counter(c, "appraisals"));
+	/* Two TEEs, none, no quote, GPU evidence that is no object. */
+	a.tees = TEE_TDX | TEE_SGX;
+	ask_send(v, &a);
+	got_recv(v, &g);
+	EXPECT(g, GOT_REFUSED, 0, "either SGX or TDX");
+	free(g.body);
+	a.tees = TEE_NVGPU;
+	ask_send(v, &a);
+	got_recv(v, &g);
+	EXPECT(g, GOT_REFUSED, 0, "either SGX or TDX");
+	free(g.body);
+	a.tees = TEE_TDX | TEE_NVGPU;
+	e.nvgpu = (const uint8_t *)"{},\"policy_ids\":[]";
+	e.nvgpulen = strlen((const char *)e.nvgpu);
+	ask_send(v, &a);
+	got_recv(v, &g);
+	EXPECT(g, GOT_REFUSED, 0, "nvgpu");
+	free(g.body);
+	e.quotelen = 0;
+	ask_send(v, &a);
+	got_recv(v, &g);
+	EXPECT(g, GOT_REFUSED, 0, "no quote");
+	free(g.body);
+	ATF_CHECK_EQ(1, counter(c, "appraisals"));
+	fault("{\"status\": 401}");
+	EXPECT(ask(v, FETCH_NONCE, 0, 0, ""), GOT_REFUSED, 401,
+	    "answered 401: fault");
+	fault("{\"redirect\": true}");
+	EXPECT(ask(v, FETCH_NONCE, 0, 0, ""), GOT_REFUSED, 302, "302");
+	EXPECT(ask(v, FETCH_CRL, 0, 0, at("/crl/root.crl")), GOT_REFUSED, 302,
+	    "302");
+	ATF_CHECK_EQ(0, stat_of("evil"));
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+TEST(api_key, "a wrong API key is refused by the service")
+{
+	struct child	*c;
+	struct peer	*v;
+
+	find_standin(tc);
+	authority_start(NULL);
+	conf_default();
+	run("echo wrong >wrong.key");
+	conf.key = "wrong.key";
+	c = fetcher_start();
+	v = verifier(c, 0);
+	EXPECT(ask(v, FETCH_NONCE, 0, 0, ""), GOT_REFUSED, 401, "x-api-key");
+	worked(c);
+	/* Key set and CRLs need none. */
+	EXPECT(ask(v, FETCH_JWKS, 0, 0, ""), GOT_OK, 200, "");
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+/* --- faults of the transport -------------------------------------------- */
+
+struct transport {
+	const char	*fault;
+	const char	*why;
+	uint8_t		 result;
+	uint16_t	 status;
+	int		 least, most;		/* ms till the answer */
+};
+
+static const struct transport transports[] = {
+	{ "{\"hang\": true}", "waiting for the answer", GOT_UNAVAILABLE, 0,
+	    SHORT_MS - 50, SHORT_MS + 700 },
+	{ "{\"slow\": 9}", "timed out after", GOT_UNAVAILABLE, 0,
+	    SHORT_MS - 50, SHORT_MS + 700 },
+	{ "{\"drip\": 1}", "timed out after", GOT_UNAVAILABLE, 0,
+	    SHORT_MS - 50, SHORT_MS + 700 },
+	{ "{\"slow\": 0.3}", "", GOT_OK, 200, 290, SHORT_MS },
+	{ "{\"status\": \"503x2\"}", "", GOT_OK, 200, 40, SHORT_MS },
+	{ "{\"status\": \"500x1\"}", "", GOT_OK, 200, 20, SHORT_MS },
+	{ "{\"status\": 504}", "answered 504: fault", GOT_UNAVAILABLE, 504,
+	    40, SHORT_MS },
+	{ "{\"status\": 502}", "answered 502: fault", GOT_REFUSED, 502, 0,
+	    SHORT_MS },
+	{ "{\"status\": 404}", "answered 404: fault", GOT_REFUSED, 404, 0,
+	    SHORT_MS },
+	{ "{\"status\": 203}", "answered 203: fault", GOT_REFUSED, 203, 0,
+	    SHORT_MS },
+	{ "{\"garbage\": true}", "answer is no", GOT_UNAVAILABLE, 200, 0,
+	    SHORT_MS },
+	{ "{\"empty\": true}", "answer is no", GOT_UNAVAILABLE, 200, 0,
+	    SHORT_MS },
+	{ "{\"half\": true}", "answer of localhost: ", GOT_UNAVAILABLE, 200,
+	    0, SHORT_MS },
+	{ "{\"close\": true}", "answer of localhost: ", GOT_UNAVAILABLE, 0, 0,
+	    SHORT_MS },
+	{ "{\"huge\": 4}", "bytes", GOT_UNAVAILABLE, 200, 0, SHORT_MS },
+	/* It parses: what it is called does not matter. */
+	{ "{\"content-type\": true}", "", GOT_OK, 200, 0, SHORT_MS },
+};
+
+static void
+transport(struct peer *v, const struct transport *t, uint8_t what)
+{
+	struct got	 g;
+
+	fprintf(stderr, "%s of %d\n", t->fault, what);
+	fault(t->fault);
+	g = ask(v, what, SHORT_MS, 1,
+	    what == FETCH_CRL ? at("/crl/root.crl") : "");
+	EXPECT(g, t->result, t->status, t->why);
+	ATF_CHECK_MSG(g.ms >= t->least && g.ms <= t->most, "%s: %d ms",
+	    t->fault, g.ms);
+}
+
+static void
+transport_all(uint8_t what, uint32_t interval)
+{
+	struct child	*c;
+	struct peer	*v;
+	size_t		 i;
+
+	authority_start(NULL);
+	conf_default();
+	conf.interval = interval;
+	c = fetcher_start();
+	v = verifier(c, 0);
+	for (i = 0; i < sizeof(transports) / sizeof(transports[0]); i++)
+		transport(v, &transports[i], what);
+	worked(c);
+	fault(NULL);
+	EXPECT(ask(v, what, 0, 1, what == FETCH_CRL ? at("/crl/root.crl") :
+	    ""), GOT_OK, 200, "");
+	ATF_CHECK_EQ(0, counter(c, "under way"));
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+TEST(faults_nonce, "each fault of the transport while a nonce is fetched")
+{
+	find_standin(tc);
+	transport_all(FETCH_NONCE, 60);
+}
+
+TEST(faults_crl, "some while a revocation list is fetched")
+{
+	struct child	*c;
+	struct peer	*v;
+	static const size_t	 some[] = { 4, 6, 8, 10, 11, 12, 13, 14, 15 };
+	size_t		 i;
+
+	find_standin(tc);
+	authority_start(NULL);
+	conf_default();
+	conf.interval = 0;
+	c = fetcher_start();
+	v = verifier(c, 0);
+	for (i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
+		transport(v, &transports[some[i]], FETCH_CRL);
+		transport(v, &transports[some[i]], FETCH_JWKS);
+	}
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+TEST(retries, "two retries, with their waits, and only in time")
+{
+	struct child	*c;
+	struct peer	*v;
+	struct got	 g;
+
+	find_standin(tc);
+	authority_start(NULL);
+	conf_default();
+	conf.least = 300;
+	conf.most = 400;
+	c = fetcher_start();
+	v = verifier(c, 0);
+	fault("{\"status\": 503}");
+	stats_reset();
+	g = ask(v, FETCH_NONCE, 5000, 0, "");
+	EXPECT(g, GOT_UNAVAILABLE, 503, "503");
+	ATF_CHECK_MSG(g.ms >= 600 && g.ms < 1500, "%d ms", g.ms);
+	ATF_CHECK_EQ(3, stat_of("nonce"));
+	worked(c);
+	ATF_CHECK_EQ(2, counter(c, "retries"));
+	/* No time for one: said at once, not at the deadline. */
+	stats_reset();
+	g = ask(v, FETCH_NONCE, 500, 0, "");
+	EXPECT(g, GOT_UNAVAILABLE, 503, "503");
+	ATF_CHECK_MSG(g.ms < 300, "%d ms", g.ms);
+	ATF_CHECK_EQ(1, stat_of("nonce"));
+	/* Nor for an answer that is no answer. */
+	fault("{\"status\": 429}");
+	stats_reset();
+	EXPECT(ask(v, FETCH_NONCE, 5000, 0, ""), GOT_REFUSED, 429, "429");
+	ATF_CHECK_EQ(1, stat_of("nonce"));
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+TEST(certificate, "a service whose certificate is not ours to trust")
+{
+	struct child	*c;
+	struct peer	*v;
+	unsigned int	 other_port;
+	pid_t		 other;
+
+	find_standin(tc);
+	authority_start(NULL);
+	conf_default();
+	conf.ca = "ta/root.pem";
+	c = fetcher_start();
+	v = verifier(c, 0);
+	EXPECT(ask(v, FETCH_NONCE, 0, 0, ""), GOT_UNAVAILABLE, 0,
+	    "certificate of localhost");
+	worked(c);
+	EXPECT(ask(v, FETCH_JWKS, 0, 0, ""), GOT_UNAVAILABLE, 0,
+	    "certificate of localhost");
+	ATF_CHECK(child_logged(c, "certificate of localhost", 1000));
+	ATF_CHECK_EQ(0, stat_of("nonce"));
+	ATF_CHECK_EQ(0, child_end(c));
+	/* The right authority, another name. */
+	other = other_start(echo_program, "127.0.0.2", &other_port);
+	conf_default();
+	snprintf(conf.api, sizeof(conf.api), "https://127.0.0.2:%u",
+	    other_port);
+	c = fetcher_start();
+	v = verifier(c, 0);
+	EXPECT(ask(v, FETCH_NONCE, 0, 0, ""), GOT_UNAVAILABLE, 0,
+	    "certificate of 127.0.0.2");
+	worked(c);
+	ATF_CHECK(access("seen", R_OK) == -1);
+	ATF_CHECK_EQ(0, child_end(c));
+	other_stop(other);
+	/* An address that the certificate has needs no resolver. */
+	conf_default();
+	snprintf(conf.api, sizeof(conf.api), "https://127.0.0.1:%u", port);
+	c = fetcher_start();
+	v = verifier(c, 0);
+	EXPECT(ask(v, FETCH_NONCE, 0, 0, ""), GOT_OK, 200, "");
+	worked(c);
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+TEST(nobody, "nobody listens, and nobody has that name")
+{
+	struct child	*c;
+	struct peer	*v;
+	struct got	 g;
+
+	find_standin(tc);
+	authority_start(NULL);
+	conf_default();
+	strlcpy(conf.api, "https://localhost:1", sizeof(conf.api));
+	strlcpy(conf.base, "https://no-such-host.invalid",
+	    sizeof(conf.base));
+	c = fetcher_start();
+	v = verifier(c, 0);
+	g = ask(v, FETCH_NONCE, SHORT_MS, 0, "");
+	EXPECT(g, GOT_UNAVAILABLE, 0, "connection to localhost");
+	ATF_CHECK(g.ms < SHORT_MS);
+	worked(c);
+	/* With or without a resolver that answers. */
+	g = ask(v, FETCH_JWKS, SHORT_MS, 0, "");
+	ATF_CHECK_EQ(GOT_UNAVAILABLE, g.result);
+	ATF_CHECK(g.ms < SHORT_MS + 500);
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+/* --- memory ------------------------------------------------------------- */
+
+TEST(merge, "what many verifiers want at once is fetched once")
+{
+	struct child	*c;
+	struct peer	*v[10];
+	struct got	 g;
+	struct asking	 a = { .what = FETCH_JWKS };
+	struct asking	 crl = { .what = FETCH_CRL };
+	int		 i;
+
+	find_standin(tc);
+	authority_start("slow=0.3");
+	conf_default();
+	c = fetcher_start();
+	crl.url = at("/crl/root.crl");
+	for (i = 0; i < 10; i++)
+		v[i] = verifier(c, (uint32_t)i);
+	for (i = 0; i < 10; i++) {
+		a.refresh = i & 1;
+		ask_send(v[i], &a);
+		ask_send(v[i], &crl);
+	}
+	for (i = 0; i < 20; i++) {
+		got_recv(v[i / 2], &g);
+		ATF_CHECK_EQ_MSG(GOT_OK, g.result, "%s", g.why);
+		ATF_CHECK(g.len > 100);
+		free(g.body);
+	}
+	ATF_CHECK_EQ(1, stat_of("certs"));
+	ATF_CHECK_EQ(1, stat_of("crl-root"));
+	worked(c);
+	/* A verifier that is new gets it from memory. */
+	peer_close(v[0]);
+	v[0] = verifier(c, 0);
+	EXPECT(ask(v[0], FETCH_JWKS, 0, 0, ""), GOT_OK, 200, "");
+	ATF_CHECK_EQ(1, stat_of("certs"));
+	ATF_CHECK(counter(c, "from memory") >= 1);
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+TEST(interval, "a flood of refreshes asks once an interval, failed or not")
+{
+	struct child	*c;
+	struct peer	*v;
+	struct got	 g;
+	uint64_t	 first;
+	int		 i;
+
+	find_standin(tc);
+	authority_start(NULL);
+	conf_default();
+	conf.interval = 2;
+	c = fetcher_start();
+	v = verifier(c, 0);
+	g = ask(v, FETCH_JWKS, 0, 0, "");
+	ATF_CHECK_EQ(GOT_OK, g.result);
+	first = g.fetched;
+	worked(c);
+	for (i = 0; i < 500; i++) {
+		g = ask(v, FETCH_JWKS, 0, 1, "");
+		ATF_REQUIRE_EQ_MSG(GOT_OK, g.result, "%s", g.why);
+		ATF_REQUIRE_EQ(first, g.fetched);
+	}
+	ATF_CHECK_EQ(1, stat_of("certs"));
+	/* The interval is over, but the service is ill. */
+	fault("{\"certs:status\": 404}");
+	sleep(2);
+	EXPECT(ask(v, FETCH_JWKS, 0, 1, ""), GOT_REFUSED, 404, "404");
+	ATF_CHECK_EQ(2, stat_of("certs"));
+	/* The good bytes are still there, with the time they came. */
+	for (i = 0; i < 50; i++) {
+		g = ask(v, FETCH_JWKS, 0, i & 1, "");
+		ATF_REQUIRE_EQ_MSG(GOT_OK, g.result, "%s", g.why);
+		ATF_REQUIRE_EQ(first, g.fetched);
+	}
+	ATF_CHECK_EQ(2, stat_of("certs"));
+	sleep(2);
+	/* Who does not insist is served with them after a failure. */
+	g = ask(v, FETCH_JWKS, 0, 0, "");
+	EXPECT(g, GOT_OK, 200, "");
+	ATF_CHECK_EQ(first, g.fetched);
+	ATF_CHECK_EQ(3, stat_of("certs"));
+	fault(NULL);
+	sleep(2);
+	g = ask(v, FETCH_JWKS, 0, 0, "");
+	EXPECT(g, GOT_OK, 200, "");
+	ATF_CHECK(g.fetched > first);
+	ATF_CHECK_EQ(4, stat_of("certs"));
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+TEST(interval_empty, "the gate is shut after a failure with nothing there")
+{
+	struct child	*c;
+	struct peer	*v;
+	int		 i;
+
+	find_standin(tc);
+	authority_start("status=404");
+	conf_default();
+	c = fetcher_start();
+	v = verifier(c, 0);
+	EXPECT(ask(v, FETCH_JWKS, 0, 0, ""), GOT_REFUSED, 404, "404");
+	worked(c);
+	for (i = 0; i < 100; i++)
+		EXPECT(ask(v, FETCH_JWKS, 0, i & 1, ""), GOT_REFUSED, 404,
+		    "again in");
+	ATF_CHECK_EQ(1, stat_of("certs"));
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+TEST(crls, "the table of revocation lists is bounded, the key set stays")
+{
+	struct child	*c;
+	struct peer	*v;
+	char		 path[64];
+	int		 i;
+
+	find_standin(tc);
+	authority_start(NULL);
+	conf_default();
+	c = fetcher_start();
+	v = verifier(c, 0);
+	EXPECT(ask(v, FETCH_JWKS, 0, 0, ""), GOT_OK, 200, "");
+	worked(c);
+	for (i = 0; i < 200; i++) {
+		snprintf(path, sizeof(path), "/crl/root.crl?%d", i);
+		EXPECT(ask(v, FETCH_CRL, 0, 0, at(path)), GOT_OK, 200, "");
+	}
+	ATF_CHECK_EQ(200, stat_of("crl-root"));
+	/* The last ones are remembered, the first ones not. */
+	EXPECT(ask(v, FETCH_CRL, 0, 0, at("/crl/root.crl?199")), GOT_OK, 200,
+	    "");
+	EXPECT(ask(v, FETCH_CRL, 0, 0, at("/crl/root.crl?140")), GOT_OK, 200,
+	    "");
+	ATF_CHECK_EQ(200, stat_of("crl-root"));
+	EXPECT(ask(v, FETCH_CRL, 0, 0, at("/crl/root.crl?3")), GOT_OK, 200,
+	    "");
+	ATF_CHECK_EQ(201, stat_of("crl-root"));
+	EXPECT(ask(v, FETCH_JWKS, 0, 0, ""), GOT_OK, 200, "");
+	ATF_CHECK_EQ(1, stat_of("certs"));
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+/* --- where it goes ------------------------------------------------------ */
+
+/* Somebody else's port: who connects to it is noticed. */
+static int
+trap_open(unsigned int *trap_port)
+{
+	struct sockaddr_in	 sin;
+	socklen_t		 len = sizeof(sin);
+	int			 fd;
+
+	memset(&sin, 0, sizeof(sin));
+	sin.sin_family = AF_INET;
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ATF_REQUIRE((fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK |
+	    SOCK_CLOEXEC, 0)) != -1);
+	ATF_REQUIRE(bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0);
+	ATF_REQUIRE(listen(fd, 8) == 0);
+	ATF_REQUIRE(getsockname(fd, (struct sockaddr *)&sin, &len) == 0);
+	*trap_port = ntohs(sin.sin_port);
+	return (fd);
+}
+
+TEST(hosts, "no certificate makes it go where the configuration does not")
+{
+	struct child	*c;
+	struct peer	*v;
+	unsigned int	 i, trap_port;
+	int		 trap;
+	char		 url[512], host[64];
+	/* %u is the port of the trap. */
+	static const char *const bad[] = {
+		"https://localhost:%u/x.crl",
+		"https://127.0.0.1:%u/x.crl",
+		"https://LOCALHOST:%u/x.crl",
+		"http://localhost:%u/x.crl",
+		"https://localhost@127.0.0.1:%u/x.crl",
+		"https://user:pass@localhost:%u/x.crl",
+		"https://localhost:%u#@x/y",
+		"https://localhost:%u\\@x/y",
+		"https://localhost%%00.x:%u/",
+		"https://0x7f000001:%u/x.crl",
+		"https://2130706433:%u/",
+		"https://[::ffff:127.0.0.1]:%u/",
+		"https://localhost.:%u/",
+		"https:///localhost:%u/",
+		"https:localhost:%u",
+		"//localhost:%u/x",
+		"localhost:%u/x",
+		"ldap://localhost:%u/x",
+		"file:///etc/passwd?%u",
+		"https://localhost:99999/%u",
+		"https://localhost:0/%u",
+		"https://local host:%u/",
+		"https://localhost:%u/a\r\nx-api-key: b",
+		"https://\xc4\xb1.example:%u/",
+	};
+
+	find_standin(tc);
+	authority_start(NULL);
+	conf_default();
+	trap = trap_open(&trap_port);
+	c = fetcher_start();
+	v = verifier(c, 0);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		snprintf(url, sizeof(url), bad[i], trap_port);
+#pragma GCC diagnostic pop
+		fprintf(stderr, "%s\n", url);
+		EXPECT(ask(v, FETCH_CRL, 0, 0, url), GOT_REFUSED, 0,
+		    "URL of a revocation list");
+	}
+	worked(c);
+	snprintf(url, sizeof(url), "http://localhost:%u/crl/root.crl", port);
+	EXPECT(ask(v, FETCH_CRL, 0, 0, url), GOT_REFUSED, 0, "not https");
+	ATF_CHECK_MSG(accept(trap, NULL, NULL) == -1 && errno == EAGAIN,
+	    "somebody came");
+	ATF_CHECK_EQ(0, stat_of("total"));
+	/* The same host in other letters is the same host. */
+	snprintf(url, sizeof(url), "https://LocalHost:%u/crl/../crl/root.crl",
+	    port);
+	EXPECT(ask(v, FETCH_CRL, 0, 0, url), GOT_OK, 200, "");
+	ATF_CHECK_EQ(0, child_end(c));
+	/* A host that the configuration adds. */
+	snprintf(host, sizeof(host), "localhost:%u", trap_port);
+	conf.crl_host = host;
+	c = fetcher_start();
+	v = verifier(c, 0);
+	snprintf(url, sizeof(url), "https://localhost:%u/x.crl", trap_port);
+	EXPECT(ask(v, FETCH_CRL, 300, 0, url), GOT_UNAVAILABLE, 0, "");
+	ATF_CHECK(accept(trap, NULL, NULL) != -1);
+	worked(c);
+	ATF_CHECK_EQ(0, child_end(c));
+	close(trap);
+}
+
+TEST(key_stays, "the API key goes to the host of the API alone")
+{
+	struct child	*c;
+	struct peer	*v;
+	unsigned int	 echo_port;
+	char		*text, url[128], key[128];
+	pid_t		 echo;
+
+	find_standin(tc);
+	authority_start(NULL);
+	echo = other_start(echo_program, "127.0.0.1", &echo_port);
+	conf_default();
+	strlcpy(key, strtok(slurp("ta/api.key", NULL), "\n"), sizeof(key));
+	snprintf(conf.base, sizeof(conf.base), "https://localhost:%u/b",
+	    echo_port);
+	c = fetcher_start();
+	v = verifier(c, 0);
+	EXPECT(ask(v, FETCH_JWKS, 0, 0, ""), GOT_REFUSED, 404, "404");
+	worked(c);
+	snprintf(url, sizeof(url), "https://localhost:%u/x.crl", echo_port);
+	EXPECT(ask(v, FETCH_CRL, 0, 0, url), GOT_REFUSED, 404, "404");
+	text = slurp("seen", NULL);
+	ATF_CHECK(strstr(text, "User-Agent: kbsd") != NULL);
+	ATF_CHECK(strcasestr(text, "x-api-key") == NULL);
+	ATF_CHECK(strstr(text, key) == NULL);
+	ATF_CHECK(strcasestr(text, "cookie") == NULL);
+	EXPECT(ask(v, FETCH_NONCE, 0, 0, ""), GOT_OK, 200, "");
+	ATF_CHECK_EQ(0, child_end(c));
+	other_stop(echo);
+}
+
+TEST(proxy, "through a proxy, which sees a name and no key")
+{
+	struct child	*c;
+	struct peer	*v;
+	unsigned int	 proxy_port;
+	char		*text;
+	pid_t		 proxy;
+
+	find_standin(tc);
+	authority_host = "service.invalid";
+	authority_start(NULL);
+	proxy = other_start(proxy_program, "127.0.0.1", &proxy_port);
+	conf_default();
+	/* A name that nobody but the proxy knows. */
+	strlcpy(conf.api, "https://service.invalid", sizeof(conf.api));
+	snprintf(conf.proxy, sizeof(conf.proxy), "localhost:%u", proxy_port);
+	c = fetcher_start();
+	v = verifier(c, 0);
+	appraise(v, "tdx", TEE_TDX, "\"tdx\":{");
+	worked(c);
+	EXPECT(ask(v, FETCH_JWKS, 0, 0, ""), GOT_OK, 200, "");
+	text = slurp("seen", NULL);
+	ATF_CHECK(strstr(text, "CONNECT service.invalid:443 HTTP/1.1") !=
+	    NULL);
+	ATF_CHECK(strcasestr(text, "x-api-key") == NULL);
+	ATF_CHECK_EQ(0, child_end(c));
+	run(": >deny");
+	c = fetcher_start();
+	v = verifier(c, 0);
+	EXPECT(ask(v, FETCH_NONCE, 0, 0, ""), GOT_UNAVAILABLE, 0, "403");
+	worked(c);
+	ATF_CHECK_EQ(0, child_end(c));
+	other_stop(proxy);
+	c = fetcher_start();
+	v = verifier(c, 0);
+	EXPECT(ask(v, FETCH_NONCE, 0, 0, ""), GOT_UNAVAILABLE, 0,
+	    "onnect to");
+	worked(c);
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+/* --- ends ---------------------------------------------------------------- */
+
+TEST(deadline, "a deadline that is over, near, or far too far")
+{
+	struct child	*c;
+	struct peer	*v;
+	struct asking	 a = { .what = FETCH_JWKS, .ms = 400 };
+	struct got	 g;
+
+	find_standin(tc);
+	authority_start("slow=1");
+	conf_default();
+	c = fetcher_start();
+	v = verifier(c, 0);
+	g = ask(v, FETCH_NONCE, -5, 0, "");
+	EXPECT(g, GOT_UNAVAILABLE, 0, "over before");
+	worked(c);
+	g = ask(v, FETCH_NONCE, 300, 0, "");
+	EXPECT(g, GOT_UNAVAILABLE, 0, "timed out after 0.3");
+	ATF_CHECK_MSG(g.ms >= 250 && g.ms < 700, "%d ms", g.ms);
+	/* One has no time, the other has; one fetch. */
+	ask_send(v, &a);
+	a.ms = 0;
+	ask_send(v, &a);
+	got_recv(v, &g);
+	ATF_CHECK_EQ(GOT_UNAVAILABLE, g.result);
+	ATF_CHECK_MSG(g.ms >= 350 && g.ms < 900, "%d ms", g.ms);
+	free(g.body);
+	got_recv(v, &g);
+	ATF_CHECK_EQ_MSG(GOT_OK, g.result, "%s", g.why);
+	free(g.body);
+	ATF_CHECK_EQ(1, stat_of("certs"));
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+TEST(edge, "a verifier that dies, and one that talks nonsense")
+{
+	struct child	*c;
+	struct peer	*v, *w;
+	struct asking	 a = { .what = FETCH_NONCE };
+	struct asking	 j = { .what = FETCH_JWKS };
+	struct got	 g;
+	struct wbuf	 b = { 0 };
+	struct rbuf	 r;
+	int		 i;
+
+	find_standin(tc);
+	authority_start("slow=0.5");
+	conf_default();
+	c = fetcher_start();
+	v = verifier(c, 0);
+	w = verifier(c, 1);
+	for (i = 0; i < 20; i++)
+		ask_send(v, &a);
+	ask_send(v, &j);
+	ask_send(w, &j);
+	worked(c);
+	usleep(200000);
+	ATF_CHECK_EQ(22, counter(c, "under way"));
+	peer_close(v);
+	got_recv(w, &g);
+	ATF_CHECK_EQ_MSG(GOT_OK, g.result, "%s", g.why);
+	free(g.body);
+	ATF_CHECK_EQ(0, counter(c, "under way"));
+	/* A body that is cut is a violation, the edge closes. */
+	wb_u64(&b, 1);
+	wb_u8(&b, FETCH_MAX);
+	wb_u64(&b, now_ms() + 1000);
+	wb_u8(&b, 0);
+	wb_str(&b, "");
+	wb_u8(&b, 0);
+	wb_u32(&b, 0);
+	wb_bytes(&b, NULL, 0);
+	peer_send(w, IMSG_FETCHER_GET, &b);
+	ATF_CHECK(peer_closed(w, 2000));
+	peer_recv(child_parent(c), IMSG_PARENT_VIOLATION, &r, 2000);
+	/* A URL where none belongs. */
+	v = verifier(c, 0);
+	j.url = "https://localhost/";
+	ask_send(v, &j);
+	ATF_CHECK(peer_closed(v, 2000));
+	peer_recv(child_parent(c), IMSG_PARENT_VIOLATION, &r, 2000);
+	v = verifier(c, 0);
+	a.id = "e48dabc5-9608-4ff3-aaed-f25909ab9de1";
+	ask_send(v, &a);
+	ATF_CHECK(peer_closed(v, 2000));
+	peer_recv(child_parent(c), IMSG_PARENT_VIOLATION, &r, 2000);
+	v = verifier(c, 0);
+	EXPECT(ask(v, FETCH_JWKS, 0, 0, ""), GOT_OK, 200, "");
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+TEST(busy, "more than the limit is busy at once, and the rest is served")
+{
+	struct child	*c;
+	struct peer	*v;
+	struct asking	 a = { .what = FETCH_NONCE };
+	struct got	 g;
+	int		 i, busy = 0, ok = 0;
+
+	find_standin(tc);
+	authority_start("slow=0.2");
+	conf_default();
+	c = fetcher_start();
+	v = verifier(c, 0);
+	for (i = 0; i < 300; i++)
+		ask_send(v, &a);
+	for (i = 0; i < 300; i++) {
+		got_recv(v, &g);
+		busy += g.result == GOT_BUSY;
+		ok += g.result == GOT_OK;
+		if (i == 0)
+			ATF_CHECK_EQ(GOT_BUSY, g.result);
+		free(g.body);
+	}
+	worked(c);
+	ATF_CHECK_EQ(44, busy);
+	ATF_CHECK_EQ(256, ok);
+	ATF_CHECK_EQ(44, counter(c, "busy"));
+	ATF_CHECK(counter(c, "connections") <= 64);
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+TEST(bytes, "large evidence is bounded by what it takes in memory")
+{
+	static uint8_t	 big[700 * 1024];
+	struct child	*c;
+	struct peer	*v;
+	struct asking	 a = { .what = FETCH_ATTEST, .tees = TEE_TDX,
+			    .ms = 3000 };
+	struct evidence	 e;
+	struct got	 g;
+	int		 i, busy = 0;
+
+	find_standin(tc);
+	authority_start("hang");
+	conf_default();
+	c = fetcher_start();
+	v = verifier(c, 0);
+	memset(&e, 0, sizeof(e));
+	e.quote = (const uint8_t *)"quote";
+	e.quotelen = 5;
+	e.event_log = big;
+	e.event_loglen = sizeof(big);
+	a.evidence = &e;
+	for (i = 0; i < 80; i++)
+		ask_send(v, &a);
+	for (i = 0; i < 80; i++) {
+		got_recv(v, &g);
+		busy += g.result == GOT_BUSY;
+		ATF_CHECK(g.result == GOT_BUSY ||
+		    g.result == GOT_UNAVAILABLE);
+		free(g.body);
+	}
+	worked(c);
+	/* 70 of them are 64 MiB in base64. */
+	ATF_CHECK_MSG(busy >= 8 && busy <= 12, "%d", busy);
+	ATF_CHECK_EQ(0, counter(c, "under way"));
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+TEST(killed, "the service is killed under way, and comes back")
+{
+	struct child	*c;
+	struct peer	*v;
+	struct asking	 a = { .what = FETCH_NONCE };
+	struct got	 g;
+
+	find_standin(tc);
+	authority_start(NULL);
+	conf_default();
+	c = fetcher_start();
+	v = verifier(c, 0);
+	EXPECT(ask(v, FETCH_NONCE, 0, 0, ""), GOT_OK, 200, "");
+	worked(c);
+	fault("{\"hang\": true}");
+	ask_send(v, &a);
+	usleep(300000);
+	authority_stop();
+	got_recv(v, &g);
+	ATF_CHECK_EQ(GOT_UNAVAILABLE, g.result);
+	ATF_CHECK_MSG(g.ms < 1000, "%d ms", g.ms);
+	free(g.body);
+	EXPECT(ask(v, FETCH_NONCE, 0, 0, ""), GOT_UNAVAILABLE, 0,
+	    "connection to localhost");
+	authority_start(NULL);
+	EXPECT(ask(v, FETCH_NONCE, 0, 0, ""), GOT_OK, 200, "");
+	/* A kept connection that has gone away meanwhile is no failure. */
+	authority_stop();
+	authority_start(NULL);
+	EXPECT(ask(v, FETCH_NONCE, 0, 0, ""), GOT_OK, 200, "");
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
+TEST(start, "what it refuses to start with")
+{
+	find_standin(tc);
+	authority_start(NULL);
+	conf_default();
+	run("printf 'a\\nb' >bad.key; : >empty.key");
+	conf.key = "bad.key";
+	fetcher_refuses("API key");
+	conf.key = "empty.key";
+	fetcher_refuses("API key");
+	conf_default();
+	conf.ca = "ta/api.key";
+	fetcher_refuses("no certificate");
+	conf_default();
+	strlcpy(conf.api, "http://localhost", sizeof(conf.api));
+	conf.key = "none";
+	fetcher_refuses("is not https");
+	conf_default();
+	strlcpy(conf.base, "https://user@localhost/", sizeof(conf.base));
+	conf.key = "none";
+	fetcher_refuses("has a user name");
+	conf_default();
+	strlcpy(conf.proxy, "socks5://localhost:1", sizeof(conf.proxy));
+	conf.key = "none";
+	fetcher_refuses("neither http nor https");
+	conf_default();
+	conf.version = 3;
+	conf.key = "none";
+	fetcher_refuses("not understood");
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+	ATF_TP_ADD_TC(tp, good);
+	ATF_TP_ADD_TC(tp, version1);
+	ATF_TP_ADD_TC(tp, refused);
+	ATF_TP_ADD_TC(tp, api_key);
+	ATF_TP_ADD_TC(tp, faults_nonce);
+	ATF_TP_ADD_TC(tp, faults_crl);
+	ATF_TP_ADD_TC(tp, retries);
+	ATF_TP_ADD_TC(tp, certificate);
+	ATF_TP_ADD_TC(tp, nobody);
+	ATF_TP_ADD_TC(tp, merge);
+	ATF_TP_ADD_TC(tp, interval);
+	ATF_TP_ADD_TC(tp, interval_empty);
+	ATF_TP_ADD_TC(tp, crls);
+	ATF_TP_ADD_TC(tp, hosts);
+	ATF_TP_ADD_TC(tp, key_stays);
+	ATF_TP_ADD_TC(tp, proxy);
+	ATF_TP_ADD_TC(tp, deadline);
+	ATF_TP_ADD_TC(tp, edge);
+	ATF_TP_ADD_TC(tp, busy);
+	ATF_TP_ADD_TC(tp, bytes);
+	ATF_TP_ADD_TC(tp, killed);
+	ATF_TP_ADD_TC(tp, start);
+	return (atf_no_error());
+}

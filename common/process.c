@@ -154,7 +154,7 @@ process_start(struct edge *edge, struct rbuf *r)
 	self.kind = kind;
 	log_init(LOG_TO_PARENT, process_name(kind));
 	log_setverbose(verbose);
-	setproctitle("%s", title);
+	setproctitle("-kbsd: %s", title);
 	if (process->nparent_rules > sizeof(parent_rules) /
 	    sizeof(parent_rules[0]) - NRUNTIME)
 		fatalx("too many rules for the parent's edge");

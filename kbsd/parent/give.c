@@ -79,16 +79,44 @@ give_start(struct child *c)
 	return (child_send(c, IMSG_PROCESS_START, &w));
 }
 
+/* What is to follow CONFIG, which says what the descriptors are for. */
+static struct {
+	enum descriptor_role	 role;
+	int			 fd;
+}		 given[SECRET_FILES_MAX];
+static size_t	 ngiven;
+
 /* fd is taken over; -1 (already logged) is passed on. */
 static int
-give_fd(struct child *c, enum descriptor_role role, int fd)
+give_fd(enum descriptor_role role, int fd)
 {
-	struct wbuf	 w = { 0 };
-
 	if (fd == -1)
 		return (-1);
-	wb_u32(&w, role);
-	return (edge_send_fd(c->edge, IMSG_PROCESS_DESCRIPTOR, &w, fd));
+	if (ngiven == SECRET_FILES_MAX) {
+		log_warnx("too many files for one process");
+		close(fd);
+		return (-1);
+	}
+	given[ngiven].role = role;
+	given[ngiven++].fd = fd;
+	return (0);
+}
+
+static int
+give_fds(struct child *c)
+{
+	struct wbuf	 w = { 0 };
+	size_t		 i;
+	int		 error = 0;
+
+	for (i = 0; i < ngiven; i++) {
+		wb_u32(&w, given[i].role);
+		if (edge_send_fd(c->edge, IMSG_PROCESS_DESCRIPTOR, &w,
+		    given[i].fd) == -1)
+			error = -1;
+	}
+	ngiven = 0;
+	return (error);
 }
 
 static void
@@ -125,13 +153,13 @@ give_certificate(struct child *c)
 	int			 fd;
 
 	if (conf->tls_cert != NULL)
-		return (give_fd(c, FD_TLS_CERT,
+		return (give_fd(FD_TLS_CERT,
 		    files_public(conf->tls_cert)));
 	fd = open(files_path(conf, "tls.crt"), O_RDWR | O_CREAT | O_CLOEXEC |
 	    O_NOFOLLOW, 0644);
 	if (fd == -1)
 		log_warn("%s", files_path(conf, "tls.crt"));
-	return (give_fd(c, FD_TLS_CERT, fd));
+	return (give_fd(FD_TLS_CERT, fd));
 }
 
 static int
@@ -145,7 +173,7 @@ give_frontend(struct child *c, struct wbuf *w)
 	wb_u32(w, conf->connections);
 	wb_u16(w, (uint16_t)conf->lifetime);
 	TAILQ_FOREACH(l, &conf->listeners, entry)
-		if (l->role == c->role && give_fd(c, FD_LISTEN,
+		if (l->role == c->role && give_fd(FD_LISTEN,
 		    fcntl(l->fd, F_DUPFD_CLOEXEC, 0)) == -1)
 			return (-1);
 	return (give_certificate(c));
@@ -155,7 +183,7 @@ static int
 give_control(struct child *c, struct wbuf *w)
 {
 	wb_u32(w, c->set->conf->prefork);
-	return (give_fd(c, FD_LISTEN, fcntl(c->set->control_fd,
+	return (give_fd(FD_LISTEN, fcntl(c->set->control_fd,
 	    F_DUPFD_CLOEXEC, 0)));
 }
 
@@ -166,10 +194,10 @@ give_signer(struct child *c, struct wbuf *w)
 
 	give_words(w, &conf->tls_names);
 	if (conf->tls_key != NULL) {
-		if (give_fd(c, FD_TLS_KEY, files_secret(conf->tls_key,
+		if (give_fd(FD_TLS_KEY, files_secret(conf->tls_key,
 		    0)) == -1)
 			return (-1);
-	} else if (give_fd(c, FD_TLS_KEY, files_secret(files_path(conf,
+	} else if (give_fd(FD_TLS_KEY, files_secret(files_path(conf,
 	    "keys/tls.key"), 1)) == -1)
 		return (-1);
 	return (give_certificate(c));
@@ -187,13 +215,13 @@ give_auth(struct child *c, struct wbuf *w)
 	wb_str(w, conf->administrator);
 	wb_u32(w, conf->prefork);
 	give_keystores(w, conf);
-	if (conf->admin_password != NULL && give_fd(c, FD_ADMIN_PASSWORD,
+	if (conf->admin_password != NULL && give_fd(FD_ADMIN_PASSWORD,
 	    files_secret(conf->admin_password, 0)) == -1)
 		return (-1);
-	if (give_fd(c, FD_TOKEN_KEY, files_secret(files_path(conf,
+	if (give_fd(FD_TOKEN_KEY, files_secret(files_path(conf,
 	    "keys/token.key"), 1)) == -1)
 		return (-1);
-	return (give_fd(c, FD_SEAL_KEY, files_secret(files_path(conf,
+	return (give_fd(FD_SEAL_KEY, files_secret(files_path(conf,
 	    "keys/seal.key"), 1)));
 }
 
@@ -233,7 +261,7 @@ give_audit(struct child *c, struct wbuf *w)
 
 	wb_u8(w, (uint8_t)conf->audit_optional);
 	give_keystores(w, conf);
-	return (give_fd(c, FD_AUDIT_LOG, files_append(conf->audit_path)));
+	return (give_fd(FD_AUDIT_LOG, files_append(conf->audit_path)));
 }
 
 static int
@@ -253,10 +281,10 @@ give_verifier(struct child *c, struct wbuf *w)
 		wb_str(w, a->issuer);
 		wb_u8(w, (uint8_t)a->version);
 		wb_u32(w, a->refetch);
-		if (give_fd(c, FD_ROOT, files_public(a->root)) == -1)
+		if (give_fd(FD_ROOT, files_public(a->root)) == -1)
 			return (-1);
 	}
-	return (give_fd(c, FD_NONCE_KEY, files_secret(files_path(conf,
+	return (give_fd(FD_NONCE_KEY, files_secret(files_path(conf,
 	    "keys/nonce.key"), 1)));
 }
 
@@ -274,9 +302,9 @@ give_fetcher(struct child *c, struct wbuf *w)
 	wb_str(w, a->proxy);
 	wb_u32(w, a->refetch);
 	give_words(w, &a->crl_hosts);
-	if (give_fd(c, FD_API_KEY, files_secret(a->api_key, 0)) == -1)
+	if (give_fd(FD_API_KEY, files_secret(a->api_key, 0)) == -1)
 		return (-1);
-	return (give_fd(c, FD_CA, files_public(a->ca)));
+	return (give_fd(FD_CA, files_public(a->ca)));
 }
 
 static int
@@ -300,9 +328,9 @@ give_kms(struct child *c, struct wbuf *w)
 	else
 		fd = files_secret(files_path(conf, "keys/kms-%s.master.key",
 		    k->name), 1);
-	if (give_fd(c, FD_MASTER_KEY, fd) == -1)
+	if (give_fd(FD_MASTER_KEY, fd) == -1)
 		return (-1);
-	return (give_fd(c, FD_SEAL_KEY, files_secret(files_path(conf,
+	return (give_fd(FD_SEAL_KEY, files_secret(files_path(conf,
 	    "keys/kms-%s.seal.key", k->name), 1)));
 }
 
@@ -323,10 +351,6 @@ static int	(*const give[PROC_MAX])(struct child *, struct wbuf *) = {
 	[PROC_KMS] = give_kms,
 };
 
-/*
- * Descriptors may arrive before or after CONFIG: a child uses them only at
- * GO.
- */
 int
 give_child(struct child *c)
 {
@@ -336,9 +360,12 @@ give_child(struct child *c)
 		return (-1);
 	if (give[c->kind](c, &w) == -1) {
 		wb_free(&w);
+		while (ngiven > 0)
+			close(given[--ngiven].fd);
 		return (-1);
 	}
-	if (child_send(c, IMSG_PROCESS_CONFIG, &w) == -1)
+	if (child_send(c, IMSG_PROCESS_CONFIG, &w) == -1 ||
+	    give_fds(c) == -1)
 		return (-1);
 	return (child_send(c, IMSG_PROCESS_GO, &w));
 }

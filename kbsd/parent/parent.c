@@ -147,9 +147,12 @@ parent_serving(const struct set *set)
 		n++;
 	reloading = 0;
 	c = TAILQ_FIRST(&set->children);
-	log_info("configuration %u is serving with %u processes, each in: %s%s",
-	    set->number, n, c->force, set->users.drop ? ", users " : "");
-	if (!set->users.drop)
+	log_info("configuration %u is serving with %u processes, each in: %s",
+	    set->number, n, c->force);
+	if (set->users.drop)
+		log_info("they run as %s and, where they hold keys, as %s",
+		    set->conf->user, set->conf->keyuser);
+	else
 		log_warnx("not started as root: all processes share uid %u "
 		    "and none stands in a chroot", (unsigned int)getuid());
 	notify("READY=1");

@@ -336,7 +336,12 @@ local_newest(const struct job *job, const struct key_record *newest,
 		    "restored from a copy?");
 		return (1);
 	}
-	if (job->fits && job->record.serial == newest->serial &&
+	/*
+	 * A key on its way to another policy may name that one already, so
+	 * its seal need not fit; what is changed is our own record then.
+	 */
+	if ((job->fits || job->type != IMSG_KMS_FETCH) &&
+	    job->record.serial == newest->serial &&
 	    secret_cmp(job->record.seal, newest->seal, DIGEST_LEN) == 0)
 		return (1);
 	out->reason = job->fits ? "an older record was shown" :
@@ -432,7 +437,7 @@ local_store(struct job *job, struct outcome *out)
 static int
 local_reseal(struct job *job, struct outcome *out)
 {
-	struct key_record	 newest, record = job->record;
+	struct key_record	 newest, record;
 	sqlite3_stmt		*stmt;
 	int			 rc, box;
 
@@ -450,6 +455,7 @@ local_reseal(struct job *job, struct outcome *out)
 		    "moved";
 		return (DONE_REFUSED);
 	}
+	record = job->record.serial > newest.serial ? job->record : newest;
 	record.policy = job->policy;
 	memcpy(record.policy_digest, job->policy_digest, DIGEST_LEN);
 	record.serial++;

@@ -414,6 +414,8 @@ ATF_TC_BODY(attested_only, tc)
 	/* Moved without the mark: our own record has it. */
 	bad = k;
 	bad.flags = 0;
+	ATF_CHECK_EQ(DONE_REFUSED, do_move(&bad, &policy, 'n'));
+	bad.seal[0] ^= 1;
 	ATF_CHECK_EQ(DONE_STALE, do_move(&bad, &policy, 'n'));
 	ATF_CHECK_EQ(KEY_ATTESTED_ONLY, bad.flags);
 	ATF_CHECK_EQ(1, bad.serial);
@@ -459,6 +461,17 @@ ATF_TC_BODY(move, tc)
 	memset(&newest, 0, sizeof(newest));
 	ATF_CHECK_EQ(DONE_STALE, do_remove(&old, &newest));
 	ATF_CHECK_EQ(2, newest.serial);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	/* On its way it may name the new policy; the rest is our own. */
+	old = k;
+	uuid_make(&policy);
+	k.policy = policy;
+	memset(k.policy_digest, 'm', DIGEST_LEN);
+	k.length = 256;
+	ATF_CHECK_EQ(DONE_REFUSED, do_fetch(&k, NULL));
+	ATF_REQUIRE_EQ(DONE_OK, do_move(&k, &policy, 'm'));
+	ATF_CHECK_EQ(3, k.serial);
+	ATF_CHECK_EQ(128, k.length);
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
 	/* A key there is not. */
 	new_record(&old, 0);

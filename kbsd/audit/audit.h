@@ -31,6 +31,7 @@
 
 #define VERDICT_TEXT_MAX	64
 #define REQUEST_TEXT_MAX	64
+#define WHO_TEXT_MAX		(NAME_MAX_USER + 16)	/* "uid N", name */
 
 /* One RECORD, and what becomes of it. */
 struct entry {
@@ -45,7 +46,7 @@ struct entry {
 	uint8_t			 event;
 	char			 request[REQUEST_TEXT_MAX];
 	char			 client[ADDRESS_TEXT_MAX];
-	char			 who[NAME_MAX_USER];
+	char			 who[WHO_TEXT_MAX];
 	struct uuid		 object;
 	struct uuid		 policy;
 	uint8_t			 tees;
@@ -107,7 +108,7 @@ char	*line_text(const struct entry *, struct chain *, size_t *len);
 #define RECORD_LEAST	(12 + 1 + 4 + 16 + 2 * DIGEST_LEN + 1 + 1 + 3 * 4 + \
 			16 + 16 + 1 + DIGEST_LEN + 5 * 4)
 #define RECORD_MOST	(RECORD_LEAST + NAME_MAX_STORE + REQUEST_TEXT_MAX + \
-			ADDRESS_TEXT_MAX + NAME_MAX_USER + \
+			ADDRESS_TEXT_MAX + WHO_TEXT_MAX + \
 			VERDICT_TEXT_MAX + REASON_TEXT_MAX + \
 			3 * CLAIM_TEXT_MAX)
 

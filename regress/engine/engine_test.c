@@ -18,8 +18,6 @@
 
 #include <sys/types.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -1090,41 +1088,6 @@ ATF_TC_BODY(malformed, tc)
 }
 
 /* --- what is left in memory --- */
-
-/* How often these bytes are in the process; -1: it can't be looked at. */
-static int
-memory_count(pid_t pid, const uint8_t *needle, size_t len)
-{
-	char		 path[64], line[512];
-	unsigned long	 from, to;
-	uint8_t		*buf, *p;
-	FILE		*maps;
-	int		 fd, n = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-	if ((maps = fopen(path, "r")) == NULL)
-		return (-1);
-	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
-	if ((fd = open(path, O_RDONLY)) == -1) {
-		fclose(maps);
-		return (-1);
-	}
-	while (fgets(line, sizeof(line), maps) != NULL) {
-		if (sscanf(line, "%lx-%lx rw", &from, &to) != 2 ||
-		    strstr(line, " rw") == NULL || to - from > 1UL << 28)
-			continue;
-		ATF_REQUIRE((buf = malloc(to - from)) != NULL);
-		if (pread(fd, buf, to - from, (off_t)from) ==
-		    (ssize_t)(to - from))
-			for (p = buf; (p = memmem(p, to - from - (size_t)(p -
-			    buf), needle, len)) != NULL; p++)
-				n++;
-		free(buf);
-	}
-	close(fd);
-	fclose(maps);
-	return (n);
-}
 
 ATF_TC_WITHOUT_HEAD(memory_is_wiped);
 ATF_TC_BODY(memory_is_wiped, tc)

@@ -21,14 +21,19 @@
 #ifndef PLAY_H
 #define PLAY_H
 
+#include <sys/types.h>
+
 #include <atf-c.h>
-#include <openssl/evp.h>
-#include <openssl/core_names.h>
+#include <fcntl.h>
 #include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "digest.h"
 #include "kbsd.h"
@@ -443,6 +448,41 @@ unwrap_gcm(const uint8_t *swk, const uint8_t *in, size_t inlen, uint8_t *out)
 	    EVP_DecryptFinal_ex(ctx, out + n, &last) == 1;
 	EVP_CIPHER_CTX_free(ctx);
 	return (ok ? n + last : -1);
+}
+
+/* How often these bytes are in the process; -1: it can't be looked at. */
+static inline int
+memory_count(pid_t pid, const uint8_t *needle, size_t len)
+{
+	char		 path[64], line[512];
+	unsigned long	 from, to;
+	uint8_t		*buf, *p;
+	FILE		*maps;
+	int		 fd, n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	if ((maps = fopen(path, "r")) == NULL)
+		return (-1);
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	if ((fd = open(path, O_RDONLY)) == -1) {
+		fclose(maps);
+		return (-1);
+	}
+	while (fgets(line, sizeof(line), maps) != NULL) {
+		if (sscanf(line, "%lx-%lx rw", &from, &to) != 2 ||
+		    strstr(line, " rw") == NULL || to - from > 1UL << 28)
+			continue;
+		ATF_REQUIRE((buf = malloc(to - from)) != NULL);
+		if (pread(fd, buf, to - from, (off_t)from) ==
+		    (ssize_t)(to - from))
+			for (p = buf; (p = memmem(p, to - from - (size_t)(p -
+			    buf), needle, len)) != NULL; p++)
+				n++;
+		free(buf);
+	}
+	close(fd);
+	fclose(maps);
+	return (n);
 }
 
 #endif

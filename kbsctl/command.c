@@ -34,7 +34,7 @@
 static void __attribute__((noreturn))
 no_memory(void)
 {
-	fatalx("out of memory");
+	die("out of memory");
 }
 
 static void
@@ -51,7 +51,7 @@ string(const char *what, const char *text)
 	json_t	*j;
 
 	if ((j = json_string(text)) == NULL)
-		fatalx("%s is not UTF-8", what);
+		die("%s is not UTF-8", what);
 	return (j);
 }
 
@@ -153,7 +153,9 @@ run_edges(const struct command *c, const struct args *args)
 static int
 run_objects(json_t *req, const char *name, int one, int ids, int seconds)
 {
-	struct objects	 objects = { .one = one, .ids = ids };
+	struct objects	 objects = {
+		.name = name, .one = one, .ids = ids,
+	};
 	struct result	 result;
 
 	session_call(req, seconds, object_line, &objects, &result);
@@ -161,7 +163,9 @@ run_objects(json_t *req, const char *name, int one, int ids, int seconds)
 		table_free(objects.table);
 		return (refused(&result));
 	}
-	objects_end(&objects, name);
+	if (one && objects.n != 1)
+		die("kbsd's answer makes no sense: no %s", name);
+	objects_end(&objects);
 	return (KBSCTL_DONE);
 }
 
@@ -226,6 +230,8 @@ run_policy_show(const struct command *c, const struct args *args)
 	session_call(req, SECONDS, policy_line, &policy, &result);
 	if (result.error[0] != '\0')
 		return (refused(&result));
+	if (!json_is_object(policy))
+		die("kbsd's answer makes no sense: no policy");
 	if (options.json)
 		json_print(policy);
 	else {
@@ -330,7 +336,7 @@ set_password(json_t *body, const char *file)
 	j = json_string(password);
 	explicit_bzero(password, sizeof(password));
 	if (j == NULL)
-		fatalx("the password is not UTF-8");
+		die("the password is not UTF-8");
 	set(body, "password", j);
 }
 
@@ -417,7 +423,7 @@ run_policy_add(const struct command *c, const struct args *args)
 	    sizeof(why));
 	free(text);
 	if (body == NULL || !json_is_object(body))
-		fatalx("%s: %s", path, body == NULL ? why : "not an object");
+		die("%s: %s", path, body == NULL ? why : "not an object");
 	/* What `policy show' printed may be added as it is. */
 	json_object_del(body, "id");
 	json_object_del(body, "created_at");
@@ -540,7 +546,7 @@ set_material(json_t *info, const uint8_t *data, size_t len)
 	if ((text = malloc(size)) == NULL)
 		no_memory();
 	if (base64_encode(text, size, data, len) == -1)
-		fatalx("base64");
+		die("base64");
 	j = json_string(text);
 	freezero(text, size);
 	set(info, "key_data", j);

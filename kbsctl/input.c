@@ -35,7 +35,7 @@ read_some(int fd, const char *path, uint8_t *buf, size_t size)
 	while ((n = read(fd, buf, size)) == -1 && errno == EINTR)
 		continue;
 	if (n == -1)
-		fatal("%s", path);
+		die("%s: %s", path, strerror(errno));
 	return (n);
 }
 
@@ -49,7 +49,7 @@ input_open(const char **path)
 		return (STDIN_FILENO);
 	}
 	if ((fd = open(*path, O_RDONLY | O_CLOEXEC)) == -1)
-		fatal("%s", *path);
+		die("%s: %s", *path, strerror(errno));
 	return (fd);
 }
 
@@ -68,14 +68,14 @@ input_file(const char *path, size_t max, size_t *len)
 		*len += (size_t)n;
 		if (*len > max) {
 			freezero(buf, max + 1);
-			fatalx("%s: more than %zu bytes", path, max);
+			die("%s: more than %zu bytes", path, max);
 		}
 	}
 	if (fd != STDIN_FILENO)
 		close(fd);
 	if (*len == 0) {
 		free(buf);
-		fatalx("%s: empty", path);
+		die("%s: empty", path);
 	}
 	/* What the caller wipes is exactly what it was given. */
 	buf[*len] = '\0';
@@ -92,7 +92,7 @@ password_line(int fd, const char *path, char *password)
 	while (read_some(fd, path, &c, 1) == 1 && c != '\n') {
 		if (c == '\0' || len == PASSWORD_MAX) {
 			explicit_bzero(password, PASSWORD_MAX + 1);
-			fatalx("%s: not a password: a line of %d to %d bytes",
+			die("%s: not a password: a line of %d to %d bytes",
 			    path, PASSWORD_MIN, PASSWORD_MAX);
 		}
 		password[len++] = (char)c;
@@ -105,28 +105,27 @@ static void
 password_ask(char *password)
 {
 	char	 again[PASSWORD_MAX + 2], first[PASSWORD_MAX + 2];
+	size_t	 len;
 	int	 same;
 
 	if (readpassphrase("Password: ", first, sizeof(first),
 	    RPP_ECHO_OFF | RPP_REQUIRE_TTY) == NULL)
-		fatalx("no password was given");
+		die("no password was given");
 	if (readpassphrase("Again: ", again, sizeof(again),
 	    RPP_ECHO_OFF | RPP_REQUIRE_TTY) == NULL) {
 		explicit_bzero(first, sizeof(first));
-		fatalx("no password was given");
+		die("no password was given");
 	}
 	same = strcmp(first, again) == 0;
 	explicit_bzero(again, sizeof(again));
-	/* One that is too long stays too long. */
-	if (!same || strlcpy(password, first, PASSWORD_MAX + 1) >
-	    PASSWORD_MAX) {
-		explicit_bzero(first, sizeof(first));
-		explicit_bzero(password, PASSWORD_MAX + 1);
-		fatalx(same ? "the password is longer than %d bytes" :
-		    "these are two passwords (of at most %d bytes)",
-		    PASSWORD_MAX);
-	}
+	len = strlcpy(password, first, PASSWORD_MAX + 1);
 	explicit_bzero(first, sizeof(first));
+	if (same && len <= PASSWORD_MAX)
+		return;
+	explicit_bzero(password, PASSWORD_MAX + 1);
+	if (!same)
+		die("the two passwords differ");
+	die("the password is longer than %d bytes", PASSWORD_MAX);
 }
 
 void
@@ -148,6 +147,6 @@ input_password(const char *file, char password[PASSWORD_MAX + 1])
 	len = strlen(password);
 	if (len < PASSWORD_MIN) {
 		explicit_bzero(password, PASSWORD_MAX + 1);
-		fatalx("the password is shorter than %d bytes", PASSWORD_MIN);
+		die("the password is shorter than %d bytes", PASSWORD_MIN);
 	}
 }

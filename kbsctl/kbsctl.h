@@ -64,6 +64,9 @@ const struct command *parse(const struct command *, size_t n, int argc,
 /* The word of a list that is nearest to a mistyped one, or NULL. */
 const char	*parse_nearest(const char *, const char *(*nth)(size_t));
 void		 usage_all(const struct command *, size_t n);
+/* "kbsctl: WHAT", then exits. */
+void		 die(const char *, ...)
+		    __attribute__((format(printf, 1, 2), noreturn));
 /* "kbsctl: WHAT" and how this command is used, then exits. */
 void		 usage_command(const struct command *, const char *, ...)
 		    __attribute__((format(printf, 2, 3), noreturn));
@@ -129,6 +132,7 @@ void		 show_edges(const struct reply *);
 
 /* Objects as they come. */
 struct objects {
+	const char	*name;		/* what they are: "key" ... */
 	struct table	*table;		/* NULL: none was there yet */
 	int		 one;		/* not a list */
 	int		 ids;		/* 1: only the id; 2: nothing */
@@ -136,7 +140,7 @@ struct objects {
 	char		 id[UUID_TEXT];	/* of the last */
 };
 void		 object_line(json_t *, void *);
-void		 objects_end(struct objects *, const char *kind);
+void		 objects_end(struct objects *);
 /* One JSON document and its newline. */
 void		 json_print(const json_t *);
 

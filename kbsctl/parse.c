@@ -81,6 +81,18 @@ parse_nearest(const char *word, const char *(*nth)(size_t))
 	return (best);
 }
 
+/* What the operator can do something about; fatal() is for the rest. */
+void
+die(const char *fmt, ...)
+{
+	va_list	 ap;
+
+	va_start(ap, fmt);
+	log_vlog(LOG_WARNING, fmt, ap);
+	va_end(ap);
+	exit(KBSCTL_FAILED);
+}
+
 /* --- usage --------------------------------------------------------------- */
 
 static void

@@ -108,7 +108,7 @@ session_open(void)
 	sun.sun_family = AF_UNIX;
 	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
 	    sizeof(sun.sun_path))
-		fatalx("%s: too long for a socket", path);
+		die("%s: too long for a socket", path);
 	if ((sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
 		fatal("socket");
 	if (connect(sock, (struct sockaddr *)&sun, sizeof(sun)) == -1)
@@ -129,7 +129,7 @@ session_send(json_t *request)
 	ssize_t	 n;
 
 	if ((text = json_write(request, &len)) == NULL)
-		fatalx("out of memory");
+		die("out of memory");
 	json_decref(request);
 	text[len] = '\n';		/* in place of the NUL */
 	while (off < len + 1) {
@@ -151,26 +151,26 @@ session_fill(int seconds)
 	int		 ready;
 
 	if (inlen == LINE_MAX_BYTES)
-		fatalx("kbsd's answer makes no sense: too long");
+		die("kbsd's answer makes no sense: too long");
 	while ((ready = poll(&pfd, 1, seconds * 1000)) == -1 &&
 	    errno == EINTR)
 		continue;
 	if (ready == -1)
 		fatal("poll");
 	if (ready == 0)
-		fatalx("kbsd does not answer");
+		die("kbsd does not answer");
 	if ((n = read(sock, in + inlen, LINE_MAX_BYTES - inlen)) == -1 &&
 	    errno == EINTR)
 		return;
 	if (n <= 0)
-		fatalx("kbsd closed the connection");
+		die("kbsd closed the connection");
 	inlen += (size_t)n;
 }
 
 static json_t *
 session_line(int seconds)
 {
-	char	 why[256];
+	char	 why[256] = "not an object";
 	char	*end;
 	json_t	*line;
 	size_t	 len, seen = 0;
@@ -182,7 +182,7 @@ session_line(int seconds)
 	len = (size_t)(end - in);
 	if ((line = json_read(in, len, &limits, why, sizeof(why))) == NULL ||
 	    !json_is_object(line))
-		fatalx("kbsd's answer makes no sense: %s", why);
+		die("kbsd's answer makes no sense: %s", why);
 	memmove(in, end + 1, inlen - len - 1);
 	inlen -= len + 1;
 	return (line);

@@ -23,7 +23,6 @@
 #include <string.h>
 
 #include "kbsctl.h"
-#include "log.h"
 
 #define JSON_FLAGS	(JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY)
 
@@ -43,13 +42,13 @@ reply_line(json_t *line, void *arg)
 	json_t		*j;
 
 	if (reply->rows == NULL && (reply->rows = json_array()) == NULL)
-		fatalx("out of memory");
+		die("out of memory");
 	if (reply->columns == NULL &&
 	    (j = json_object_get(line, "columns")) != NULL)
 		reply->columns = json_incref(j);
 	else if ((j = json_object_get(line, "row")) != NULL &&
 	    json_array_append(reply->rows, j) == -1)
-		fatalx("out of memory");
+		die("out of memory");
 }
 
 void
@@ -103,10 +102,10 @@ reply_json(const struct reply *reply)
 	size_t		 i, row;
 
 	if ((array = json_array()) == NULL)
-		fatalx("out of memory");
+		die("out of memory");
 	for (row = 0; row < json_array_size(reply->rows); row++) {
 		if ((object = json_object()) == NULL)
-			fatalx("out of memory");
+			die("out of memory");
 		for (i = 0; i < json_array_size(reply->columns); i++) {
 			name = json_string_value(json_array_get(
 			    reply->columns, i));
@@ -131,7 +130,7 @@ status_json(const struct reply *reply)
 	object = json_object();
 	listen = json_array();
 	if (object == NULL || listen == NULL)
-		fatalx("out of memory");
+		die("out of memory");
 	for (row = 0; row < json_array_size(reply->rows); row++) {
 		what = cell(reply, row, "what");
 		if (strcmp(what, "listen") == 0)
@@ -423,20 +422,28 @@ object_json(struct objects *o, json_t *object, const json_t *line)
 		printf("\n");
 }
 
+static const struct kind *
+kind_find(const char *name)
+{
+	size_t	 i;
+
+	for (i = 0; i < NKINDS; i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return (&kinds[i]);
+	die("no table for %s", name);
+}
+
 void
 object_line(json_t *line, void *arg)
 {
 	struct objects		*o = arg;
-	const struct kind	*kind;
+	const struct kind	*kind = kind_find(o->name);
 	const char		*id;
-	json_t			*object = NULL;
-	size_t			 i;
+	json_t			*object;
 
-	for (i = 0; i < NKINDS && object == NULL; i++)
-		object = json_object_get(line, kinds[i].name);
-	if (!json_is_object(object))
-		return;
-	kind = &kinds[i - 1];
+	/* Other objects would not fit into the table. */
+	if (!json_is_object(object = json_object_get(line, o->name)))
+		die("kbsd's answer makes no sense: no %s", o->name);
 	id = text_of(object, "id");
 	(void)strlcpy(o->id, id == NULL ? "" : id, sizeof(o->id));
 	if (options.json)
@@ -451,21 +458,18 @@ object_line(json_t *line, void *arg)
 
 /* Also when nothing came: an empty list, or a table of headings. */
 void
-objects_end(struct objects *o, const char *name)
+objects_end(struct objects *o)
 {
-	size_t	 i;
+	const struct kind	*kind = kind_find(o->name);
 
 	if (options.json && !o->one)
 		printf(o->n == 0 ? "[]\n" : "]\n");
 	else if (!options.json && o->ids == 1 && o->n > 0)
 		printf("%s\n", o->id);
 	else if (!options.json && !o->ids) {
-		for (i = 0; i < NKINDS && o->table == NULL; i++)
-			if (strcmp(kinds[i].name, name) == 0)
-				o->table = table_new(kinds[i].headings,
-				    kinds[i].columns);
-		if (o->table != NULL)
-			table_print(o->table, !options.quiet);
+		if (o->table == NULL)
+			o->table = table_new(kind->headings, kind->columns);
+		table_print(o->table, !options.quiet);
 	}
 	table_free(o->table);
 	o->table = NULL;

@@ -59,7 +59,7 @@ table_new(const char *headings, size_t columns)
 	size_t		 i, len;
 
 	if (columns == 0 || columns > COLUMNS_MAX)
-		fatalx("a table of %zu columns", columns);
+		die("a table of %zu columns", columns);
 	if ((t = calloc(1, sizeof(*t))) == NULL)
 		fatal("calloc");
 	t->columns = columns;
@@ -82,7 +82,8 @@ encode(const char *text)
 
 	if ((safe = reallocarray(NULL, len + 1, 4)) == NULL)
 		fatal("reallocarray");
-	strvisx(safe, text, len, VIS_CSTYLE | VIS_NL | VIS_TAB);
+	strvisx(safe, text, len, VIS_CSTYLE | VIS_OCTAL | VIS_NL |
+	    VIS_TAB);
 	return (safe);
 }
 

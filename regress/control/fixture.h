@@ -104,7 +104,7 @@ fixture_end(struct fixture *f)
 	ATF_CHECK_EQ(0, child_end(f->child));
 }
 
-/* --- a client --------------------------------------------------------------- */
+/* --- a client ------------------------------------------------------------ */
 
 static UNUSED int
 client_open(void)
@@ -184,7 +184,7 @@ client_check_in(int fd, const char *part)
 	free(text);
 }
 
-/* --- siblings --------------------------------------------------------------- */
+/* --- siblings ------------------------------------------------------------ */
 
 /* Both halves of a question, which must be of one number and one digest. */
 static UNUSED void

@@ -33,6 +33,7 @@ $(call test_cbin,$(1)): $(O)/%: $(O)/obj/%.o $(call test_objs,$(1)) $(O)/libtest
 	    $(O)/libtest.a $(O)/libcommon.a $$(call pkg_libs,$(LIBS_$(1)) jansson libseccomp $(LIBS_all)) -latf-c
 endef
 $(foreach a,$(TEST_AREAS),$(eval $(call area_tests,$(a))))
+-include $(wildcard $(O)/obj/regress/*/*.d)
 
 tests: $(TESTS)
 

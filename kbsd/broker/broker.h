@@ -183,8 +183,11 @@ int	 admin_logged_in(struct edge *, struct rbuf *);
 
 void	 keys_granted(struct request *);
 int	 keys_done(struct edge *, struct rbuf *);
-/* The text of a kmip_key_id of our own stores is the key's id. */
+/* The keystore that is meant by a name, which may be "". */
 const char *keys_default_store(const char *name);
+/* What kms sealed becomes the request's record, as the store keeps it. */
+void	 keys_take_sealed(struct request *, const struct key_record *,
+	    enum key_state);
 /* Send the ORDER to the engine of the request, or the maker. */
 int	 keys_order(struct request *, const void *argument, size_t len);
 

@@ -167,9 +167,8 @@ key_answer(void *arg, const struct row_found *found)
 	answer_records(req, 201, ANSWER_KEY, 1, &w);
 }
 
-/* What kms sealed, as what the store keeps of it. */
-static void
-key_take_sealed(struct request *req, const struct key_record *sealed,
+void
+keys_take_sealed(struct request *req, const struct key_record *sealed,
     enum key_state state)
 {
 	int64_t		 created = req->key.created;
@@ -184,7 +183,7 @@ key_take_sealed(struct request *req, const struct key_record *sealed,
 static void
 key_made(struct request *req, const struct key_record *sealed)
 {
-	key_take_sealed(req, sealed, KEY_ACTIVE);
+	keys_take_sealed(req, sealed, KEY_ACTIVE);
 	key_put(req, NULL, key_answer);
 }
 
@@ -245,7 +244,14 @@ key_change_found(void *arg, const struct row_found *found)
 
 	if (key_current(req, found) == -1)
 		return;
-	req->key.state = req->op == OP_KEY_MOVE ? KEY_MOVING : KEY_DELETING;
+	req->key.state = KEY_DELETING;
+	if (req->op == OP_KEY_MOVE) {
+		/* The new policy is in use from now on. */
+		req->key.state = KEY_MOVING;
+		req->key.policy = req->ask.policy;
+		memcpy(req->key.policy_digest, req->policy_digest,
+		    DIGEST_LEN);
+	}
 	key_put(req, &req->intent, key_changing);
 }
 
@@ -259,7 +265,7 @@ key_change(struct request *req)
 static void
 key_moved(struct request *req, const struct key_record *sealed)
 {
-	key_take_sealed(req, sealed, KEY_ACTIVE);
+	keys_take_sealed(req, sealed, KEY_ACTIVE);
 	key_put(req, NULL, key_answer);
 }
 

@@ -130,9 +130,10 @@ leftover_granted(struct request *req)
 	if (req->op != OP_KEY_DELETE && req->op != OP_KEY_MOVE)
 		return (-1);
 	log_info("a key write that was cut short: %s", line.verdict);
+	/* Where a key moves to, auth read in the intent. */
 	if (lines_record(req, &line) == -1 || keys_order(req,
-	    req->key.policy.b, req->op == OP_KEY_MOVE ?
-	    sizeof(req->key.policy.b) : 0) == -1) {
+	    req->object.b, req->op == OP_KEY_MOVE ?
+	    sizeof(req->object.b) : 0) == -1) {
 		request_free(req);
 		leftover_later(RETRY_SECONDS);
 	}
@@ -158,15 +159,12 @@ leftover_done(struct request *req, enum done_result result,
 	if (result == DONE_OK && req->op == OP_KEY_DELETE)
 		error = rows_delete(ROW_KEY, &req->key.id, 0, leftover_ended,
 		    req);
-	else if (result == DONE_OK && sealed != NULL) {
-		int64_t		 created = req->key.created;
-		uint64_t	 row_version = req->key.row_version;
-
-		req->key = *sealed;
-		req->key.created = created;
-		req->key.state = KEY_ACTIVE;
+	else if (sealed != NULL && (result == DONE_OK ||
+	    result == DONE_STALE)) {
+		/* Stale: kms had done it already; here is what it sealed. */
+		keys_take_sealed(req, sealed, KEY_ACTIVE);
 		wb_key_record(&w, &req->key);
-		error = rows_put(ROW_KEY, row_version, &w, NULL,
+		error = rows_put(ROW_KEY, req->key.row_version, &w, NULL,
 		    leftover_ended, req);
 		wb_free(&w);
 	}

@@ -26,7 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend.h"
+#include "http.h"
 
 #define STEP_AGAIN	(-1)	/* the state changed, go on */
 #define LINE_DONE	(-2)

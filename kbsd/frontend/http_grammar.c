@@ -27,7 +27,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "frontend.h"
+#include "http.h"
 
 /* RFC 9110 section 5.6.2; locale-free, hence not isalnum(3). */
 static int

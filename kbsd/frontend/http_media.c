@@ -24,7 +24,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "frontend.h"
+#include "http.h"
 
 struct media {
 	struct http_slice	 type;

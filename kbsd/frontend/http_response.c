@@ -26,7 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend.h"
+#include "http.h"
 
 struct head {
 	char	 text[HTTP_MAX_ANSWER_HEAD];

@@ -28,7 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/frontend.h"
+#include "frontend/http.h"
 
 #define LIMIT		64	/* of bodies, in the tables */
 #define H		"Host: kbs.example\r\n"

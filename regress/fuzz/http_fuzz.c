@@ -25,7 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/frontend.h"
+#include "frontend/http.h"
 
 #define BODY_LIMIT	1000
 

@@ -102,7 +102,8 @@ enum imsg_type {
 	 *   u8 operation, digest of the ask's bytes, uuid object, u64 Unix
 	 *   time, digest of the policy, bytes record (the new or changed user
 	 *   or policy with its seal; empty), bytes intent (key writes; else
-	 *   empty).  To LEFTOVER: operation OP_KEY_DELETE is undo.
+	 *   empty).  To LEFTOVER: operation OP_KEY_DELETE is undo; the object
+	 *   of OP_KEY_MOVE is the new policy.
 	 * REFUSED: NAME, u16 status, u16 Retry-After, str error, str who, str
 	 *   reason (for the audit line).
 	 * ROWS_WANT: u64 tag, uuid user (nil: none), str user name ("": none;
@@ -384,7 +385,7 @@ enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_TYPE_MAX };
 #define DEADLINE_SERVICE_MS	20000
 #define DEADLINE_KEYSTORE_MS	5000
 #define DEADLINE_MAKE_MS	180000
-#define FRONT_REQUESTS_MAX	256		/* of one frontend, with broker */
+#define FRONT_REQUESTS_MAX	256		/* of one front */
 #define FRONT_BYTES_MAX		(16u * 1024 * 1024)
 #define MAKER_QUEUE_MAX		4
 #define ERROR_TEXT_MAX		256

@@ -39,7 +39,7 @@
 
 static int	 token_fd = -1, seal_fd = -1, password_fd = -1;
 
-/* --- edges of auth ---------------------------------------------------------- */
+/* --- edges of auth ------------------------------------------------------ */
 
 static void
 front_down(struct edge *edge)
@@ -122,7 +122,7 @@ static const struct edge_table auth_edges[] = {
 	{ .peer = PROC_MAKER },
 };
 
-/* --- start of auth -------------------------------------------------------------- */
+/* --- start of auth ------------------------------------------------------ */
 
 static int
 auth_descriptor(uint32_t role, int fd)
@@ -205,7 +205,7 @@ auth_counters(struct wbuf *w)
 	}
 }
 
-/* --- the hasher --------------------------------------------------------------------- */
+/* --- the hasher --------------------------------------------------------- */
 
 static const struct edge_rule auth_rules[] = {
 	{ IMSG_HASHER_HASH,  8 + 4 + 1, 8 + 4 + PASSWORD_MAX, hasher_hash },

@@ -27,7 +27,7 @@
 #define HASH_TAG	16
 #define HASH_TEXT	(USER_HASH_MAX - HASH_NONCE - HASH_TAG + 1)
 
-/* --- conf.c -------------------------------------------------------------- */
+/* --- conf.c ------------------------------------------------------------- */
 
 struct auth_conf {
 	uint32_t	 lifetime;	/* of tokens, seconds */
@@ -51,7 +51,7 @@ int	 conf_read(struct rbuf *);
 /* The first for ""; NULL: there is none of this name. */
 const char *conf_keystore(const char *name);
 
-/* --- seal.c -------------------------------------------------------------- */
+/* --- seal.c ------------------------------------------------------------- */
 
 /* What auth wants done, should a crash cut a key write short. */
 struct intent {
@@ -73,7 +73,7 @@ int	 seal_policy_check(const struct policy_record *);
 void	 seal_intent(struct wbuf *, const struct intent *);
 int	 seal_intent_open(struct intent *, const void *, size_t);
 
-/* --- token.c -------------------------------------------------------------- */
+/* --- token.c ------------------------------------------------------------ */
 
 struct claims {
 	struct uuid	 user;
@@ -88,7 +88,7 @@ char	*token_make(const struct user_record *, int64_t now,
 /* NULL when it is ours and in force, else why not. */
 const char *token_verify(const char *, int64_t now, struct claims *);
 
-/* --- lockout.c ------------------------------------------------------------ */
+/* --- lockout.c ---------------------------------------------------------- */
 
 enum lockout_state {
 	LOCKOUT_OPEN,
@@ -103,7 +103,7 @@ void	 lockout_fail(struct lockout_record *, const struct auth_conf *,
 	    int64_t now);
 void	 lockout_clear(struct lockout_record *);
 
-/* --- rows.c: what the broker fetches for us -------------------------------- */
+/* --- rows.c: what the broker fetches for us ----------------------------- */
 
 struct rows_wanted {
 	struct uuid	 user;		/* nil: none */
@@ -133,7 +133,7 @@ void	 rows_down(void);
 int	 rows_found(struct edge *, struct rbuf *);
 int	 rows_done(struct edge *, struct rbuf *);
 
-/* --- hash.c: what the hasher does for us ------------------------------------ */
+/* --- hash.c: what the hasher does for us -------------------------------- */
 
 /* A copy in locked memory with a NUL behind it; NULL: no room. */
 char	*password_copy(const void *, size_t len);
@@ -155,7 +155,7 @@ void	 hash_cancel(const void *arg);
 void	 hash_down(void);
 int	 hash_hashed(struct edge *, struct rbuf *);
 
-/* --- login.c ---------------------------------------------------------------- */
+/* --- login.c ------------------------------------------------------------ */
 
 #define LOGINS_MAX	32
 
@@ -164,7 +164,7 @@ int	 login_ask(struct edge *, struct rbuf *);
 void	 login_front_down(const struct edge *);
 unsigned int login_count(void);
 
-/* --- request.c: two parts of one request -------------------------------------- */
+/* --- request.c: two parts of one request -------------------------------- */
 
 struct request;
 
@@ -179,7 +179,7 @@ void	 request_broker_down(void);
 void	 request_free(struct request *);
 unsigned int request_count(void);
 
-/* --- grant.c ------------------------------------------------------------------ */
+/* --- grant.c ------------------------------------------------------------ */
 
 /* Both parts of a request, and what is found out about it. */
 struct asking {
@@ -218,7 +218,7 @@ void	 grant_refuse_name(const struct request_name *, unsigned int status,
 	    const char *reason);
 int	 grant_leftover(struct edge *, struct rbuf *);
 
-/* --- make.c: new objects --------------------------------------------------------- */
+/* --- make.c: new objects ------------------------------------------------ */
 
 /* NULL, or what is wrong with what is asked for. */
 const char *make_key_wrong(const struct ask *);
@@ -230,7 +230,7 @@ int	 make_user(struct wbuf *, const struct user_record *,
 int	 make_user_change(struct user_record *, const struct ask *,
 	    int password);
 
-/* --- admin.c ----------------------------------------------------------------------- */
+/* --- admin.c ------------------------------------------------------------ */
 
 /* The administrator that the configuration names. */
 void	 admin_secret(int fd);
@@ -238,7 +238,7 @@ void	 admin_secret(int fd);
 void	 admin_try(void);
 void	 admin_down(void);
 
-/* --- hasher.c ------------------------------------------------------------------------ */
+/* --- hasher.c ----------------------------------------------------------- */
 
 int	 hasher_config(struct rbuf *);
 void	 hasher_secrets(void);

@@ -65,7 +65,7 @@ static const struct {
 	[OP_USER_DELETE] = { grant_plain, 0 },
 };
 
-/* --- answers -------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------ */
 
 void
 grant_refuse_name(const struct request_name *name, unsigned int status,
@@ -154,7 +154,7 @@ grant_done(struct asking *a, struct wbuf *record, struct wbuf *intent)
 	request_free(a->request);
 }
 
-/* --- the half for the engine -------------------------------------------------------- */
+/* --- the half for the engine -------------------------------------------- */
 
 static int
 is_making(uint8_t op)
@@ -220,7 +220,7 @@ grant_to_engine(struct asking *a)
 	grant_done(a, NULL, &w);
 }
 
-/* --- operations ------------------------------------------------------------------------ */
+/* --- operations --------------------------------------------------------- */
 
 /* The store does it, and needs nothing from us but leave. */
 static void
@@ -299,7 +299,7 @@ grant_policy(struct asking *a)
 	grant_done(a, &record, NULL);
 }
 
-/* --- users --------------------------------------------------------------------------------- */
+/* --- users -------------------------------------------------------------- */
 
 static void
 grant_user(struct asking *a, const char *hash)
@@ -424,7 +424,7 @@ grant_user_update(struct asking *a)
 		grant_busy(a, "the broker is busy");
 }
 
-/* --- the decision ------------------------------------------------------------------------ */
+/* --- the decision ------------------------------------------------------- */
 
 /* Is it the token's user, as sealed, and may it? NULL or why not. */
 static const char *
@@ -557,7 +557,7 @@ grant_begin(struct asking *a)
 	grant_fetch(a);
 }
 
-/* --- what a crash left ---------------------------------------------------------------------- */
+/* --- what a crash left -------------------------------------------------- */
 
 /* What is to be done for an intent; 0: nothing that we know. */
 static uint8_t

@@ -50,7 +50,7 @@ static struct jobs	 flying = TAILQ_HEAD_INITIALIZER(flying);
 static unsigned int	 nwaiting, nflying;
 static uint64_t		 tags;
 
-/* --- passwords -------------------------------------------------------------- */
+/* --- passwords ---------------------------------------------------------- */
 
 char *
 password_copy(const void *data, size_t len)
@@ -80,7 +80,7 @@ password_valid(const char *password, size_t len)
 	    memchr(password, '\0', len) == NULL);
 }
 
-/* --- jobs -------------------------------------------------------------------- */
+/* --- jobs --------------------------------------------------------------- */
 
 static void
 job_free(struct job *job)

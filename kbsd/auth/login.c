@@ -83,7 +83,7 @@ login_free(struct login *login)
 	freezero(login, sizeof(*login));
 }
 
-/* --- answers ------------------------------------------------------------------ */
+/* --- answers ------------------------------------------------------------ */
 
 /* token NULL unless 200 */
 static void
@@ -188,7 +188,7 @@ login_wrong(struct login *login)
 	login_end(login, 401, 0, TEXT_WRONG, NULL, "wrong name or password");
 }
 
-/* --- steps ------------------------------------------------------------------------ */
+/* --- steps -------------------------------------------------------------- */
 
 /* What is written tells what the answer is. */
 static void
@@ -330,7 +330,7 @@ login_timeout(int fd, short what, void *arg)
 	login_unavailable(arg, "not done in time");
 }
 
-/* --- beginnings --------------------------------------------------------------------- */
+/* --- beginnings --------------------------------------------------------- */
 
 static struct login *
 login_new(struct edge *edge, uint64_t number, const char *client,

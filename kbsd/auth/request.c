@@ -176,7 +176,7 @@ request_part(struct request *req, int part)
 	grant_begin(&req->asking);
 }
 
-/* --- from the broker ----------------------------------------------------------- */
+/* --- from the broker ---------------------------------------------------- */
 
 static int
 read_ask(struct asking *a)
@@ -225,7 +225,7 @@ request_asked(struct edge *edge, struct rbuf *r)
 	return (0);
 }
 
-/* --- from frontend and control --------------------------------------------------- */
+/* --- from frontend and control ------------------------------------------ */
 
 /* NULL with *bad 0: the front is known, but has too many. */
 static struct request *
@@ -314,7 +314,7 @@ request_local(struct edge *edge, struct rbuf *r)
 	return (0);
 }
 
-/* --- ends --------------------------------------------------------------------------- */
+/* --- ends --------------------------------------------------------------- */
 
 /* Its client is gone; the broker knows that by itself. */
 void

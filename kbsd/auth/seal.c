@@ -45,7 +45,7 @@ seal_init(const void *key, size_t len)
 	derive_key(keys->intent, key, len, "kbsd auth intent");
 }
 
-/* --- users: AES-256-GCM of the hash, the rest is additional data ---------- */
+/* --- users: AES-256-GCM of the hash, the rest is additional data -------- */
 
 static EVP_CIPHER_CTX *
 gcm_begin(const struct user_record *user, const uint8_t *nonce, int encrypt)
@@ -134,7 +134,7 @@ seal_user_check(const struct user_record *user)
 	return (ret);
 }
 
-/* --- policies: HMAC -------------------------------------------------------- */
+/* --- policies: HMAC ----------------------------------------------------- */
 
 static void
 policy_mac(uint8_t mac[DIGEST_LEN], const struct policy_record *policy)
@@ -169,7 +169,7 @@ seal_policy_check(const struct policy_record *policy)
 	return (secret_cmp(mac, policy->seal, sizeof(mac)) == 0 ? 0 : -1);
 }
 
-/* --- intents: what is wanted, and an HMAC of it ----------------------------- */
+/* --- intents: what is wanted, and an HMAC of it ------------------------- */
 
 static void
 intent_mac(uint8_t mac[DIGEST_LEN], const void *data, size_t len)

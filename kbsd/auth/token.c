@@ -50,7 +50,7 @@ static char	*public_pem;
 static size_t	 public_len;
 static char	*our_header;	/* with its dot */
 
-/* --- the key ---------------------------------------------------------------- */
+/* --- the key ------------------------------------------------------------ */
 
 /* Nobody is there to be asked for one. */
 static int
@@ -165,7 +165,7 @@ token_init(int fd)
 	make_header();
 }
 
-/* --- making ------------------------------------------------------------------ */
+/* --- making ------------------------------------------------------------- */
 
 /* The permissions as a JSON array; they are only shown, the row decides. */
 static json_t *
@@ -227,7 +227,7 @@ token_make(const struct user_record *user, int64_t now, uint32_t lifetime)
 	return (token);
 }
 
-/* --- verifying ----------------------------------------------------------------- */
+/* --- verifying ---------------------------------------------------------- */
 
 /* Two dots between three parts of nothing but base64url. */
 static int

@@ -50,7 +50,7 @@ static struct policy_record	 policy;
 static struct key_record	 key;
 static uint64_t			 numbers;
 
-/* --- the process and its edges ------------------------------------------------ */
+/* --- the process and its edges ------------------------------------------ */
 
 static int
 a_file(const char *name, const char *text)
@@ -117,7 +117,7 @@ end(void)
 	ATF_CHECK_EQ(0, child_end(child));
 }
 
-/* --- the store -------------------------------------------------------------------- */
+/* --- the store ---------------------------------------------------------- */
 
 static struct lockout_record *
 lockout_of(const char *name)
@@ -216,7 +216,7 @@ serve_put(enum row_result result)
 	row_done(tag, result);
 }
 
-/* --- the hasher ------------------------------------------------------------------------ */
+/* --- the hasher --------------------------------------------------------- */
 
 /* HASH and CHECK; the hash of a password is "fake:" and it, backwards. */
 static void
@@ -250,7 +250,7 @@ serve_hash(uint32_t type)
 	peer_send(hasher, IMSG_AUTH_HASHED, &w);
 }
 
-/* --- logins ------------------------------------------------------------------------------ */
+/* --- logins ------------------------------------------------------------- */
 
 static uint64_t
 send_login(const char *name, const char *password)
@@ -340,7 +340,7 @@ login(const char *name, const char *password, const char *steps)
 	return (a);
 }
 
-/* --- asks ------------------------------------------------------------------------------------ */
+/* --- asks --------------------------------------------------------------- */
 
 static uint8_t	 ask_digest[DIGEST_LEN];
 
@@ -620,7 +620,7 @@ cut_off(struct peer *peer)
 	return (closed);
 }
 
-/* --- cases: logins ------------------------------------------------------------------- */
+/* --- cases: logins ------------------------------------------------------ */
 
 ATF_TC_WITHOUT_HEAD(login_and_ask);
 ATF_TC_BODY(login_and_ask, tc)
@@ -888,7 +888,7 @@ ATF_TC_BODY(deaths, tc)
 	end();
 }
 
-/* --- cases: who may ----------------------------------------------------------------- */
+/* --- cases: who may ----------------------------------------------------- */
 
 /* Each operation with exactly its permission, and with all the others. */
 ATF_TC_WITHOUT_HEAD(permissions);
@@ -1060,7 +1060,7 @@ ATF_TC_BODY(users_refused, tc)
 	end();
 }
 
-/* --- cases: keys and policies --------------------------------------------------------- */
+/* --- cases: keys and policies ------------------------------------------- */
 
 ATF_TC_WITHOUT_HEAD(key_create);
 ATF_TC_BODY(key_create, tc)
@@ -1259,7 +1259,7 @@ ATF_TC_BODY(key_move_and_delete, tc)
 	end();
 }
 
-/* --- cases: the administrator ------------------------------------------------------------ */
+/* --- cases: the administrator ------------------------------------------- */
 
 static void
 recv_admin_row(enum row_result result)
@@ -1329,7 +1329,7 @@ ATF_TC_BODY(administrator_dies_with_hasher, tc)
 	end();
 }
 
-/* --- cases: the edges ---------------------------------------------------------------------- */
+/* --- cases: the edges --------------------------------------------------- */
 
 /* Who says what is not in the table of its edge is cut off. */
 ATF_TC_WITHOUT_HEAD(tables);
@@ -1407,7 +1407,7 @@ ATF_TC_BODY(garbage, tc)
 	end();
 }
 
-/* --- cases: the hasher ------------------------------------------------------------------------ */
+/* --- cases: the hasher -------------------------------------------------- */
 
 static struct peer *
 start_hasher(uint32_t cost)

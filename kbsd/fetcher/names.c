@@ -63,8 +63,10 @@ static struct evdns_base	*dns;
 static void
 names_log(int warning, const char *text)
 {
-	(void)warning;
-	log_debug("names: %s", text);
+	if (warning)
+		log_debug("names: %s", text);
+	else
+		log_trace("names: %s", text);
 }
 
 void

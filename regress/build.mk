@@ -72,6 +72,7 @@ FUZZ_AREA_jwks =	verifier
 FUZZ_AREA_crl =		verifier
 FUZZ_AREA_claims =	verifier
 FUZZ_AREA_import =	engine
+FUZZ_AREA_service =	fetcher
 fuzz_objs =	$(if $(FUZZ_AREA_$(1)),$(call test_objs,$(FUZZ_AREA_$(1))))
 
 fuzz:

@@ -74,7 +74,7 @@ hmac_pieces(uint8_t out[DIGEST_LEN], const void *key, size_t keylen,
 	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
 	    name, 0);
 	params[1] = OSSL_PARAM_construct_end();
-	/* without an address init would keep the key of before: there is none */
+	/* without an address init would keep the key of before */
 	if (keylen == 0)
 		key = none;
 	if ((mac = EVP_MAC_fetch(NULL, "HMAC", NULL)) == NULL ||

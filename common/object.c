@@ -170,7 +170,8 @@ object_policy(struct wbuf *wb, const struct policy_record *p)
 		wb->failed = 1;
 		return;
 	}
-	n = snprintf(head, sizeof(head), "{\"id\":\"%s\",\"created_at\":\"%s\",",
+	n = snprintf(head, sizeof(head),
+	    "{\"id\":\"%s\",\"created_at\":\"%s\",",
 	    uuid_format(&p->id, text), rfc3339_format(p->created, created));
 	if (n < 0 || (size_t)n >= sizeof(head)) {
 		wb->failed = 1;

@@ -73,13 +73,13 @@ struct policy_tee {
 	int			 has_attributes;
 	struct policy_strings	 policy_ids;	/* UUID text, lower case */
 
-	struct policy_bytes	 mrsigner;	/* SGX 32; TDX mrsignerseam 48 */
+	struct policy_bytes	 mrsigner;	/* SGX 32, TDX mrsignerseam */
 	struct policy_bytes	 mrenclave;	/* SGX 32; TDX mrseam 48 */
 	struct policy_numbers	 isvprodid;	/* SGX */
 	struct policy_number	 svn;		/* isvsvn, seamsvn */
 	struct policy_number	 svn_minimum;
 	struct policy_bytes	 mrtd;		/* TDX */
-	struct policy_bytes	 rtmr[4];	/* TDX, one value at most each */
+	struct policy_bytes	 rtmr[4];	/* TDX, at most one value */
 	int			 enforce_tcb_upto_date;
 	int			 enforce_given;	/* false is shown if said */
 	int			 allow_debug;

@@ -52,7 +52,8 @@ policy_refuse(char *why, size_t whysize, const char *fmt, ...)
 static const char *
 word_id(char *s)
 {
-	static const char	 form[] = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh";
+	static const char	 form[] =
+	    "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh";
 	size_t			 i;
 
 	if (strlen(s) != sizeof(form) - 1)

@@ -47,15 +47,16 @@ extern const struct policy_word policy_word_id;		/* UUID */
 extern const struct policy_word policy_word_text;	/* printable */
 
 /* name is the member's, for why. */
-int	 policy_bytes_read(struct policy_bytes *, size_t width, const char *name,
-	    const json_t *, char *why, size_t whysize);
+int	 policy_bytes_read(struct policy_bytes *, size_t width,
+	    const char *name, const json_t *, char *why, size_t whysize);
 /* One string instead of a list; "" is none. */
 int	 policy_bytes_read_one(struct policy_bytes *, size_t width,
 	    const char *name, const json_t *, char *why, size_t whysize);
 int	 policy_numbers_read(struct policy_numbers *, const char *name,
 	    const json_t *, char *why, size_t whysize);
-int	 policy_strings_read(struct policy_strings *, const struct policy_word *,
-	    const char *name, const json_t *, char *why, size_t whysize);
+int	 policy_strings_read(struct policy_strings *,
+	    const struct policy_word *, const char *name, const json_t *,
+	    char *why, size_t whysize);
 /* A number, or its digits in a string where text is allowed. */
 int	 policy_number_read(struct policy_number *, int text, const char *name,
 	    const json_t *, char *why, size_t whysize);

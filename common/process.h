@@ -65,8 +65,8 @@ const char	*process_name(enum process_kind);	/* "frontend" */
 struct process_self {
 	enum process_kind	 kind;
 	uint32_t		 instance;
-	uint32_t		 front;		/* of frontend, control, broker */
-	uint32_t		 set;		/* generation of the configuration */
+	uint32_t		 front;		/* of fronts and broker */
+	uint32_t		 set;		/* of which configuration */
 };
 extern struct process_self	 self;
 extern struct event_base	*base;
@@ -74,7 +74,7 @@ extern struct event_base	*base;
 struct edge {
 	enum process_kind	 peer;
 	uint32_t		 instance;	/* of the peer */
-	uint32_t		 front;		/* the peer's; 0 if it has none */
+	uint32_t		 front;		/* the peer's; 0: none */
 	int			 fd;		/* of a raw edge; else -1 */
 	void			*data;		/* of the process */
 	struct edge_io		*io;		/* edge.c's */
@@ -205,7 +205,7 @@ enum process_imsg {
 	IMSG_PROCESS_DRAIN,
 	IMSG_PROCESS_VERBOSE,		/* u8 */
 	IMSG_PROCESS_COUNT,		/* answer IMSG_PARENT_COUNTERS */
-	IMSG_PARENT_READY,	/* str what is in force ("chroot seccomp ...") */
+	IMSG_PARENT_READY,	/* str what is in force */
 	IMSG_PARENT_COUNTERS,		/* (str, u64) pairs */
 	IMSG_PARENT_VIOLATION,	/* u32 kind, u32 instance, u32 type, str */
 	IMSG_PARENT_WORKED,	/* has done its first piece of work */

@@ -152,7 +152,7 @@ void	key_record_sealed(struct wbuf *, const struct key_record *);
 struct policy_record {
 	struct uuid	 id;
 	int64_t		 created;
-	const char	*text;		/* canonical; borrowed from the message */
+	const char	*text;		/* canonical; borrowed */
 	size_t		 textlen;
 	uint8_t		 seal[DIGEST_LEN];
 	uint64_t	 row_version;
@@ -216,7 +216,7 @@ void	rb_lockout_record(struct rbuf *, struct lockout_record *);
  */
 struct ask {
 	uint8_t		 op;			/* enum operation */
-	struct uuid	 id;			/* the object; nil at creation */
+	struct uuid	 id;			/* nil at creation */
 	char		 name[NAME_MAX_USER];	/* user; FILTER_NAME */
 	uint32_t	 permissions;		/* 0: unchanged in updates */
 	uint8_t		 has_password;
@@ -231,7 +231,7 @@ struct ask {
 	uint8_t		 material[DIGEST_LEN];	/* digest of key or pubkey */
 	uint8_t		 filter;		/* FILTER_* */
 	uint32_t	 limit;			/* 0: all */
-	struct uuid	 after;			/* paging; nil: from the start */
+	struct uuid	 after;			/* paging; nil: the start */
 	const char	*text;			/* canonical policy; borrowed */
 	size_t		 textlen;
 	const uint8_t	*pubkey;		/* SPKI DER (OP_KEY_RELEASE) */

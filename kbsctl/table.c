@@ -29,7 +29,7 @@
 struct table {
 	size_t		 columns;
 	size_t		 width[COLUMNS_MAX];
-	char		**cell;			/* of all rows; first headings */
+	char		**cell;			/* all rows, headings first */
 	size_t		 n;
 	size_t		 size;
 };

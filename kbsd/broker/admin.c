@@ -213,7 +213,7 @@ admin_granted(struct edge *edge, struct rbuf *r)
 	return (0);
 }
 
-/* --- looking --------------------------------------------------------------- */
+/* --- looking ------------------------------------------------------------- */
 
 static void
 admin_found(void *arg, const struct row_found *found)
@@ -275,7 +275,7 @@ admin_list(struct request *req)
 		answer_error(req, 503, 1, "the store is busy");
 }
 
-/* --- changing users and policies -------------------------------------------- */
+/* --- changing users and policies ----------------------------------------- */
 
 static void
 admin_changed(void *arg, const struct row_found *found)

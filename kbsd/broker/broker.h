@@ -84,7 +84,7 @@ int		 request_admit(struct edge *, size_t bytes);
 void		 request_own_name(struct request_name *);
 unsigned int	 request_count(void);
 
-/* --- answer.c: to the front; each ends the request ------------------------ */
+/* --- answer.c: to the front; each ends the request ----------------------- */
 
 void	 answer_error(struct request *, unsigned int status,
 	    unsigned int retry_after, const char *text);
@@ -96,7 +96,7 @@ void	 answer_done(struct request *, enum done_result, const char *reason);
 /* A front's request that is refused before it is one. */
 void	 answer_busy(struct edge *, uint64_t number);
 
-/* --- rows.c: the store ----------------------------------------------------- */
+/* --- rows.c: the store --------------------------------------------------- */
 
 struct row_found {
 	enum row_result	 result;
@@ -129,7 +129,7 @@ int	 rows_found(struct edge *, struct rbuf *);
 int	 rows_listed(struct edge *, struct rbuf *);
 int	 rows_put_done(struct edge *, struct rbuf *);
 
-/* --- shelf.c: rows that auth and the verifiers want ------------------------ */
+/* --- shelf.c: rows that auth and the verifiers want ---------------------- */
 
 int	 shelf_rows_want(struct edge *, struct rbuf *);
 int	 shelf_row_put(struct edge *, struct rbuf *);
@@ -137,7 +137,7 @@ int	 shelf_collateral_want(struct edge *, struct rbuf *);
 int	 shelf_collateral_put(struct edge *, struct rbuf *);
 void	 shelf_edge_down(struct edge *);
 
-/* --- cache.c: keys with their policies ------------------------------------- */
+/* --- cache.c: keys with their policies ----------------------------------- */
 
 /* 0 and the request's key and policy are filled in, or -1. */
 int	 cache_get(const struct uuid *, struct request *);
@@ -149,7 +149,7 @@ void	 cache_allow(int);
 /* Is what the request began with still so? -1: not known. */
 int	 cache_same(const struct request *);
 
-/* --- lines.c: what goes to audit -------------------------------------------- */
+/* --- lines.c: what goes to audit ----------------------------------------- */
 
 struct line {
 	uint8_t		 event;		/* AUDIT_* */
@@ -167,7 +167,7 @@ int	 lines_login(const char *client, const char *name, int ok,
 int	 lines_recorded(struct edge *, struct rbuf *);
 int	 lines_not_recorded(struct edge *, struct rbuf *);
 
-/* --- transfer.c, admin.c, keys.c -------------------------------------------- */
+/* --- transfer.c, admin.c, keys.c ----------------------------------------- */
 
 int	 transfer_begin(struct edge *, struct rbuf *);
 int	 transfer_appraised(struct edge *, struct rbuf *);
@@ -191,7 +191,7 @@ void	 keys_take_sealed(struct request *, const struct key_record *,
 /* Send the ORDER to the engine of the request, or the maker. */
 int	 keys_order(struct request *, const void *argument, size_t len);
 
-/* --- leftover.c: key writes that a crash cut short --------------------------- */
+/* --- leftover.c: key writes that a crash cut short ----------------------- */
 
 /* Look for them, soon; only while this set is alone. */
 void	 leftover_scan(void);

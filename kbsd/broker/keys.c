@@ -109,7 +109,7 @@ key_put(struct request *req, const struct wbuf *intent, row_fn fn)
 	wb_free(&w);
 }
 
-/* --- create and register --------------------------------------------------- */
+/* --- create and register ------------------------------------------------- */
 
 static void
 key_pending(void *arg, const struct row_found *found)
@@ -187,7 +187,7 @@ key_made(struct request *req, const struct key_record *sealed)
 	key_put(req, NULL, key_answer);
 }
 
-/* --- move and delete -------------------------------------------------------- */
+/* --- move and delete ----------------------------------------------------- */
 
 static void
 key_changing(void *arg, const struct row_found *found)
@@ -291,7 +291,7 @@ key_deleted(struct request *req, const struct key_record *sealed)
 		answer_error(req, 503, 1, "the store is busy");
 }
 
-/* --- release on a grant ------------------------------------------------------- */
+/* --- release on a grant -------------------------------------------------- */
 
 static void
 key_release_found(void *arg, const struct row_found *found)
@@ -321,7 +321,7 @@ key_released(struct request *req, const struct key_record *sealed)
 	request_free(req);
 }
 
-/* --- grants and ends ------------------------------------------------------------ */
+/* --- grants and ends ----------------------------------------------------- */
 
 void
 keys_granted(struct request *req)

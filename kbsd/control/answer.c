@@ -233,7 +233,8 @@ put_key(struct wbuf *w, struct rbuf *r)
 	object_key(w, &key);
 	put(w, ",\"keystore\":");
 	put_text(w, key.keystore);
-	(void)snprintf(rest, sizeof(rest), ",\"state\":\"%s\",\"version\":%u}\n",
+	(void)snprintf(rest, sizeof(rest),
+	    ",\"state\":\"%s\",\"version\":%u}\n",
 	    states[key.state], key.version);
 	put(w, rest);
 }

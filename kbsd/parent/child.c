@@ -288,7 +288,7 @@ child_connect(struct child *c)
 			child_pair(c, peer);
 }
 
-/* --- what a child says ---------------------------------------------------- */
+/* --- what a child says --------------------------------------------------- */
 
 static int
 child_on_ready(struct edge *edge, struct rbuf *r)
@@ -422,7 +422,7 @@ child_edge_down(struct edge *edge)
 		kill(c->pid, SIGKILL);
 }
 
-/* --- the end of one ------------------------------------------------------- */
+/* --- the end of one ------------------------------------------------------ */
 
 static void
 child_say_death(const struct child *c, int status)

@@ -592,7 +592,7 @@ ATF_TC_BODY(not_recorded, tc)
 	ATF_CHECK(peer_silent(front, 100));
 }
 
-/* --- administrators ---------------------------------------------------------- */
+/* --- administrators ------------------------------------------------------ */
 
 static uint8_t	asked[DIGEST_LEN];
 

@@ -1,7 +1,7 @@
 # The shape of the whole: a folder under kbsd/ is a process, which includes
 # only its own headers, kbsd.h and common/, and links only what is its own.
 
-src=${KBSD_SRC:?}
+src=${KBSD_SRC:-$(pwd)}
 
 bin()
 {

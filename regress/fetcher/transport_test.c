@@ -576,7 +576,8 @@ make_quote(const char *tee, const struct nonce *n, const uint8_t *held,
 }
 
 static const char	 nvgpu[] = "{ \"evidence_list\": "
-			    "[{\"evidence\":\"AA==\",\"certificate\":\"AA==\"}], \"x\": 1.50 }";
+			    "[{\"evidence\":\"AA==\","
+			    "\"certificate\":\"AA==\"}], \"x\": 1.50 }";
 
 /* What the verifier has, with a nonce that was fetched for it. */
 static void

@@ -92,7 +92,7 @@ static const char *const	 verdict_names[VERDICT_MAX] = {
 static void	attest_next(struct appraisal *);
 static void	nonce_next(struct appraisal *);
 
-/* --- life ------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------- */
 
 static void
 appraisal_end(struct appraisal *ap)
@@ -140,7 +140,7 @@ appraisal_point(struct appraisal *ap)
 	rb_evidence(&r, &ap->e);
 }
 
-/* --- answers -------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------- */
 
 /* How much text fits at the broker is its own affair: bounded by struct. */
 static void
@@ -287,7 +287,7 @@ finish_judged(struct appraisal *ap, const struct judgement *j)
 	appraisal_end(ap);
 }
 
-/* --- keeping ---------------------------------------------------------------------- */
+/* --- keeping ------------------------------------------------------- */
 
 static void
 appraisal_timeout(int fd, short what, void *arg)
@@ -356,7 +356,7 @@ appraisal_policy(struct appraisal *ap)
 	return (NULL);
 }
 
-/* --- tokens -------------------------------------------------------------------------- */
+/* --- tokens -------------------------------------------------------- */
 
 static void
 wait_for_keys(struct appraisal *ap)
@@ -419,7 +419,7 @@ appraise_changed(void)
 		judge_token(ap);
 }
 
-/* --- evidence ------------------------------------------------------------------------ */
+/* --- evidence ------------------------------------------------------ */
 
 /* Texts for what a service did not do. */
 static void
@@ -567,7 +567,7 @@ begin_evidence(struct appraisal *borrowed)
 	attest_next(ap);
 }
 
-/* --- nonces ---------------------------------------------------------------------------- */
+/* --- nonces -------------------------------------------------------- */
 
 static void
 nonce_got(void *arg, const struct got *got)
@@ -619,7 +619,7 @@ nonce_next(struct appraisal *ap)
 	finish(ap, &ap->last);
 }
 
-/* --- from the broker ------------------------------------------------------------------------ */
+/* --- from the broker ----------------------------------------------- */
 
 /* What both messages begin with; a newer one of a name ends the older. */
 static void

@@ -110,7 +110,7 @@ check_signature(X509 *cert, X509 *issuer)
 	return (X509_verify(cert, key) == 1 ? 0 : -1);
 }
 
-/* --- roots --------------------------------------------------------------- */
+/* --- roots --------------------------------------------------------- */
 
 int
 roots_read(struct roots *roots, const char *pem, size_t len, char *why,
@@ -159,7 +159,7 @@ roots_issuer(const struct roots *roots, X509 *ca)
 	return (NULL);
 }
 
-/* --- paths --------------------------------------------------------------- */
+/* --- paths --------------------------------------------------------- */
 
 static int
 url_take(const GENERAL_NAME *name, char url[CRL_URL_MAX])
@@ -312,7 +312,7 @@ chain_clear(struct chain *chain)
 	memset(chain, 0, sizeof(*chain));
 }
 
-/* --- CRLs ---------------------------------------------------------------- */
+/* --- CRLs ---------------------------------------------------------- */
 
 /*
  * A critical extension narrows what a list covers (delta, one reason, other

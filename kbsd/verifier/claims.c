@@ -81,7 +81,7 @@ malformed(char *why, size_t whysize, const char *name)
 	return (refuse(why, whysize, "malformed claim ", name));
 }
 
-/* --- attributes -------------------------------------------------------------- */
+/* --- attributes ---------------------------------------------------- */
 
 static int
 bytes_take(struct claim_bytes *out, size_t width, const json_t *j)
@@ -145,7 +145,7 @@ attribute_text(const struct attribute *a, const struct claims *c,
 	return (text);
 }
 
-/* --- debug ------------------------------------------------------------------- */
+/* --- debug --------------------------------------------------------- */
 
 /*
  * Bit 0 is DEBUG; the other seven are reserved for more of its kind, and no
@@ -196,7 +196,7 @@ debug_take(struct claims *c, const json_t *dbgstat, const json_t *flag,
 	return (0);
 }
 
-/* --- the TEE's part ------------------------------------------------------------ */
+/* --- the TEE's part ------------------------------------------------ */
 
 static int
 strings_check(const json_t *j)
@@ -273,7 +273,7 @@ part_take(struct claims *c, char *why, size_t whysize)
 	return (attributes_take(c, why, whysize));
 }
 
-/* --- what stands on top ---------------------------------------------------------- */
+/* --- what stands on top -------------------------------------------- */
 
 static int
 matched_check(const json_t *matched)

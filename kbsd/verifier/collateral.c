@@ -104,7 +104,7 @@ unix_now(void)
 	return ((int64_t)time(NULL));
 }
 
-/* --- what is in use --------------------------------------------------------- */
+/* --- what is in use ------------------------------------------------ */
 
 static int
 set_any(const struct jwks *set, int64_t now)
@@ -201,7 +201,7 @@ block_adopt(struct block *b)
 		}
 }
 
-/* --- CRLs ---------------------------------------------------------------------- */
+/* --- CRLs ---------------------------------------------------------- */
 
 static void
 want_add(struct block *b, const char *url, X509 *issuer)
@@ -285,7 +285,7 @@ crl_keep(struct block *b, const struct want *w, const uint8_t *der,
 	return (0);
 }
 
-/* --- the copy in the store --------------------------------------------------------- */
+/* --- the copy in the store ----------------------------------------- */
 
 static void
 copy_write(const struct block *b, struct wbuf *w)
@@ -450,7 +450,7 @@ collateral_kept(struct edge *edge, struct rbuf *r)
 	return (0);
 }
 
-/* --- renewal -------------------------------------------------------------------------- */
+/* --- renewal ------------------------------------------------------- */
 
 static void
 block_timer(struct block *b, int64_t seconds)
@@ -666,7 +666,7 @@ collateral_refresh(uint32_t block)
 	return (b->state != BLOCK_IDLE);
 }
 
-/* --- for the others -------------------------------------------------------------------- */
+/* --- for the others ------------------------------------------------ */
 
 const struct jwk *
 collateral_key(uint32_t block, const char *kid)
@@ -718,7 +718,7 @@ collateral_counters(struct wbuf *w)
 	}
 }
 
-/* --- start ------------------------------------------------------------------------------- */
+/* --- start --------------------------------------------------------- */
 
 int
 collateral_config(struct rbuf *r, uint32_t number)

@@ -84,7 +84,7 @@ join_strings(char *text, size_t size, const struct policy_strings *list)
 		join(text, size, list->v[i]);
 }
 
-/* --- attributes in lists ------------------------------------------------------- */
+/* --- attributes in lists ------------------------------------------- */
 
 /* Which member of a policy an attribute is compared with. */
 static const struct {
@@ -230,7 +230,7 @@ check_attributes(struct subject *s)
 	return (0);
 }
 
-/* --- debug, TCB, platform --------------------------------------------------------- */
+/* --- debug, TCB, platform ------------------------------------------ */
 
 static int
 check_debug(struct subject *s)
@@ -351,7 +351,7 @@ check_platform(struct subject *s)
 	return (failed(s, "fmspc", wanted, fmspc_text(s->claims, got)));
 }
 
-/* --- deny ---------------------------------------------------------------------------- */
+/* --- deny ---------------------------------------------------------- */
 
 /* The text of what `deny' names; *known: there is such a name. */
 static const char *
@@ -407,7 +407,7 @@ check_deny(struct subject *s)
 	return (0);
 }
 
-/* --- policy ids ------------------------------------------------------------------------ */
+/* --- policy ids ---------------------------------------------------- */
 
 static int
 ids_match(struct subject *s, const struct policy_strings *ids)
@@ -438,7 +438,7 @@ check_policy_ids(struct subject *s)
 	return (ids_match(s, &s->tee->policy_ids));
 }
 
-/* --- GPUs --------------------------------------------------------------------------------- */
+/* --- GPUs ---------------------------------------------------------- */
 
 #define GPU_RESULT	"x-nvidia-overall-att-result"
 
@@ -507,7 +507,7 @@ check_nvgpu(struct subject *s)
 	return (ids_match(s, &s->policy->nvgpu.policy_ids));
 }
 
-/* --- all of it ------------------------------------------------------------------------------ */
+/* --- all of it ----------------------------------------------------- */
 
 static int
 check_type(struct subject *s)

@@ -35,7 +35,7 @@ deny(struct outcome *out, const char *text, const char *why)
 	return (outcome_set(out, VERDICT_DENIED, 401, text, "%s", why));
 }
 
-/* --- the key of a token --------------------------------------------------- */
+/* --- the key of a token -------------------------------------------- */
 
 struct search {
 	uint32_t	 first, end;	/* blocks */
@@ -117,7 +117,7 @@ judge_signature(struct judgement *j, const struct jws *jws, int64_t now,
 	    DENIED("token"), "the token's kid %.64s is not known", jws->kid));
 }
 
-/* --- its claims -------------------------------------------------------------- */
+/* --- its claims ---------------------------------------------------- */
 
 /* What was sent must be what the token is about. */
 static int
@@ -220,7 +220,7 @@ judge(struct judgement *j)
 	return (JUDGED);
 }
 
-/* --- evidence ------------------------------------------------------------------- */
+/* --- evidence ------------------------------------------------------ */
 
 /* The header names the TEE, or all types as the first step gave them. */
 static int

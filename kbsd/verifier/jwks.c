@@ -72,7 +72,7 @@ spki_read(struct spki *spki, X509 *leaf)
 	return (0);
 }
 
-/* --- numbers of a JWK ----------------------------------------------------- */
+/* --- numbers of a JWK ---------------------------------------------- */
 
 /* base64url, big-endian, leading zeros cut; malloc'd. */
 static uint8_t *
@@ -216,7 +216,7 @@ ec_same(json_t *jwk, const struct spki *spki, const char *curve, size_t half,
 	return (0);
 }
 
-/* --- one key ---------------------------------------------------------------- */
+/* --- one key ------------------------------------------------------- */
 
 static int
 key_same(const struct jwk *k, json_t *jwk, char *why, size_t whysize)
@@ -311,7 +311,7 @@ key_read(struct jwk *k, json_t *jwk, const struct roots *roots, char *why,
 	return (0);
 }
 
-/* --- the set ---------------------------------------------------------------- */
+/* --- the set ------------------------------------------------------- */
 
 /*
  * Of all keys, ours or not: which of two of one name a token means, nobody

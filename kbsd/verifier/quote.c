@@ -133,7 +133,7 @@ header_read(struct quote *q, struct part *part, char *why, size_t whysize)
 	return (0);
 }
 
-/* --- FMSPC --------------------------------------------------------------------- */
+/* --- FMSPC --------------------------------------------------------- */
 
 /* 1.2.840.113741.1.13.1, the extension, and .4 of it, the FMSPC. */
 #define SGX_OID		"1.2.840.113741.1.13.1"
@@ -244,7 +244,7 @@ platform_read(struct quote *q, struct part part)
 	ERR_clear_error();
 }
 
-/* --- the whole -------------------------------------------------------------------- */
+/* --- the whole ----------------------------------------------------- */
 
 int
 quote_read(struct quote *q, const uint8_t *data, size_t len, char *why,

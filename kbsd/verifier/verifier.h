@@ -48,7 +48,7 @@
 #define RSA_BITS_LEAST	2048
 #define RSA_BITS_MOST	8192
 
-/* --- jws.c: RFC 7515, compact form only --------------------------------- */
+/* --- jws.c: RFC 7515, compact form only ---------------------------- */
 
 enum jws_alg { JWS_NONE, JWS_PS384, JWS_RS256, JWS_PS256, JWS_ES256,
 	JWS_ES384, JWS_MAX };
@@ -72,7 +72,7 @@ int		 jws_verify(const struct jws *, enum jws_alg, EVP_PKEY *);
 char		*jws_payload(const struct jws *, size_t *len);
 enum jws_alg	 jws_alg_parse(const char *);
 
-/* --- certs.c: X.509 paths and CRLs -------------------------------------- */
+/* --- certs.c: X.509 paths and CRLs --------------------------------- */
 
 struct roots {
 	X509		*v[ROOTS_MAX];
@@ -123,7 +123,7 @@ int		 crl_revokes(const struct crl *, X509 *);
 /* Is a the younger of two of one issuer? */
 int		 crl_newer(const struct crl *a, const struct crl *b);
 
-/* --- jwks.c: RFC 7517 --------------------------------------------------- */
+/* --- jwks.c: RFC 7517 ---------------------------------------------- */
 
 enum jwk_state { JWK_OK, JWK_NO_CRL, JWK_REVOKED };
 
@@ -157,7 +157,7 @@ int		 jwk_usable(const struct jwk *, int64_t now);
 int		 jwk_numbers(json_t *, uint8_t **n, size_t *nlen, uint8_t **e,
 		    size_t *elen, char *why, size_t whysize);
 
-/* --- claims.c ----------------------------------------------------------- */
+/* --- claims.c ------------------------------------------------------ */
 
 struct claim_bytes {
 	uint8_t		 has;
@@ -221,7 +221,7 @@ int		 claims_nonce(const struct claims *, const struct evidence *);
 const char	*attribute_text(const struct attribute *,
 		    const struct claims *, char text[ATTRIBUTE_TEXT]);
 
-/* --- quote.c ------------------------------------------------------------ */
+/* --- quote.c ------------------------------------------------------- */
 
 struct quote {
 	uint8_t		 tee;
@@ -242,7 +242,7 @@ int		 quote_binds(const struct quote *, const struct evidence *);
 const struct attribute *quote_differs(const struct quote *,
 		    const struct claims *);
 
-/* --- binding.c: the wrapping key ---------------------------------------- */
+/* --- binding.c: the wrapping key ----------------------------------- */
 
 struct wrapping {
 	uint8_t		 e[4];		/* big-endian, no leading zeros */
@@ -260,7 +260,7 @@ int		 binding_claims(struct wrapping *, const struct claims *,
 int		 binding_same(const struct wrapping *,
 		    const struct wrapping *);
 
-/* --- compare.c ---------------------------------------------------------- */
+/* --- compare.c ----------------------------------------------------- */
 
 struct outcome {
 	enum verdict	 verdict;
@@ -276,12 +276,12 @@ struct outcome {
 int		 compare(const struct policy *, const struct claims *,
 		    struct outcome *);
 
-/* --- policies.c: a few parsed policies by digest ------------------------- */
+/* --- policies.c: a few parsed policies by digest ------------------- */
 
 const struct policy *policies_get(const uint8_t [DIGEST_LEN],
 		    const char *text, size_t len, char *why, size_t whysize);
 
-/* --- fetch.c: requests to the fetchers ----------------------------------- */
+/* --- fetch.c: requests to the fetchers ----------------------------- */
 
 struct fetch;
 
@@ -319,7 +319,7 @@ void		 fetch_up(struct edge *);
 void		 fetch_down(struct edge *);
 int		 fetch_got(struct edge *, struct rbuf *);
 
-/* --- collateral.c: JWKS and CRLs of the attestation blocks ---------------- */
+/* --- collateral.c: JWKS and CRLs of the attestation blocks --------- */
 
 int		 collateral_config(struct rbuf *, uint32_t block);
 int		 collateral_root(int fd);
@@ -346,7 +346,7 @@ int		 collateral_refresh(uint32_t block);
 int		 collateral_coming(uint32_t block);
 void		 collateral_counters(struct wbuf *);
 
-/* --- appraise.c ----------------------------------------------------------- */
+/* --- appraise.c ---------------------------------------------------- */
 
 void		 appraise_config(uint32_t engines, int require_nonce);
 int		 appraise_evidence(struct edge *, struct rbuf *);
@@ -355,7 +355,7 @@ void		 appraise_changed(void);
 void		 appraise_broker_down(struct edge *);
 void		 appraise_counters(struct wbuf *);
 
-/* --- judge.c: one token against one policy -------------------------------- */
+/* --- judge.c: one token against one policy ------------------------- */
 
 enum judged { JUDGED, JUDGE_WAIT };
 

@@ -319,7 +319,7 @@ ask_release(struct request *req, const struct http_request *http)
 	return (ret);
 }
 
-/* --- transfer ------------------------------------------------------------------- */
+/* --- transfer --------------------------------------------------------- */
 
 /*
  * The length of the evidence is filled in afterwards: it is large, and not

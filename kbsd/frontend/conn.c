@@ -156,7 +156,7 @@ conn_address(const struct conn *c)
 	return (c->address);
 }
 
-/* --- waiting ---------------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------- */
 
 static void
 conn_timer(struct conn *c, enum conn_timer t)
@@ -214,7 +214,7 @@ conn_idle(struct conn *c)
 	c->idle = 1;
 }
 
-/* --- begin and end ------------------------------------------------------------ */
+/* --- begin and end ---------------------------------------------------- */
 
 static void
 conn_unbig(struct conn *c)
@@ -363,7 +363,7 @@ conn_closes(struct conn *c)
 	return (c->closing);
 }
 
-/* --- states ------------------------------------------------------------------- */
+/* --- states ----------------------------------------------------------- */
 
 static enum step
 step_new(struct conn *c)

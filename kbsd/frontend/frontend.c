@@ -126,7 +126,8 @@ frontend_refuse(struct edge *edge, struct rbuf *r)
 	ms = rb_u32(r);
 	if (rb_end(r) == -1)
 		return (-1);
-	return (listen_refuse(address, ms));
+	listen_refuse(address, ms);
+	return (0);
 }
 
 static int
@@ -204,10 +205,6 @@ frontend_counters(struct wbuf *w)
 {
 	static const char *const names[6] = { NULL, NULL, "answers 2xx",
 	    NULL, "answers 4xx", "answers 5xx" };
-	uint64_t		 signs, failed;
-	size_t			 i;
-
-	signs = sign_counts(&failed);
 	const struct {
 		const char	*name;
 		uint64_t	 value;
@@ -219,8 +216,8 @@ frontend_counters(struct wbuf *w)
 		{ "evicted", conn_counts.evicted },
 		{ "handshakes", conn_counts.handshakes },
 		{ "handshakes failed", conn_counts.failed },
-		{ "signatures", signs },
-		{ "signatures failed", failed },
+		{ "signatures", sign_counts.made },
+		{ "signatures failed", sign_counts.failed },
 		{ "timeouts", conn_counts.timeouts },
 		{ "outstanding", request_outstanding() },
 		{ "busy", request_counts.busy },
@@ -228,6 +225,7 @@ frontend_counters(struct wbuf *w)
 		{ "gone", request_counts.gone },
 		{ "unanswered", request_counts.timeouts },
 	};
+	size_t			 i;
 
 	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		wb_str(w, counts[i].name);

@@ -69,7 +69,7 @@ int		 listen_add(int);
 void		 listen_limit(unsigned int);
 void		 listen_start(void);
 void		 listen_stop(void);
-int		 listen_refuse(const char *, uint32_t);
+void		 listen_refuse(const char *, uint32_t);
 void		 listen_left(struct source *);
 
 /* handshake.c: the server's side of TLS. */
@@ -84,11 +84,16 @@ int		 handshake_ready(void);
 struct tls	*handshake_accept(int);
 
 /* sign.c: the private key that is elsewhere. */
+struct sign_counts {
+	uint64_t	 made;
+	uint64_t	 failed;
+};
+extern struct sign_counts	 sign_counts;
+
 void		 sign_init(void);
 int		 sign_up(struct edge *);
 void		 sign_down(void);
 int		 sign_is_up(void);
-uint64_t	 sign_counts(uint64_t *);
 
 /* route.c: what there is to be asked. */
 #define ROUTE_AUTH	0x01	/* wants a bearer token */

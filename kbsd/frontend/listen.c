@@ -82,7 +82,7 @@ source_cmp(const struct source *a, const struct source *b)
 
 TREE_GENERATE(sources, source, node, source_cmp)
 
-/* --- sources ------------------------------------------------------------- */
+/* --- sources ---------------------------------------------------------- */
 
 static void
 source_key6(uint8_t key[16], const uint8_t addr[16])
@@ -148,7 +148,11 @@ source_get(const uint8_t key[16])
 	return (s);
 }
 
-int
+/*
+ * The parent has the address from a process that may be anybody's: one that
+ * is none is no reason to end.
+ */
+void
 listen_refuse(const char *address, uint32_t ms)
 {
 	struct source	*s;
@@ -158,25 +162,26 @@ listen_refuse(const char *address, uint32_t ms)
 	uint64_t	 until;
 
 	if (ms > REFUSE_MAX_MS)
-		return (-1);
+		ms = REFUSE_MAX_MS;
 	if (inet_pton(AF_INET, address, &a4) == 1)
 		source_key4(key, &a4);
 	else if (inet_pton(AF_INET6, address, &a6) == 1)
 		source_key6(key, a6.s6_addr);
-	else
-		return (-1);
+	else {
+		log_warnx("\"%s\" is no address to be refused", address);
+		return;
+	}
 	if ((s = source_get(key)) == NULL) {
 		log_warnx("no room to refuse %s", address);
-		return (0);
+		return;
 	}
 	until = now_ms() + ms;
 	if (s->refused < until)
 		s->refused = until;
 	log_warnx("refusing connections from %s for %u ms", address, ms);
-	return (0);
 }
 
-/* --- accepting ------------------------------------------------------------ */
+/* --- accepting -------------------------------------------------------- */
 
 static void
 listen_want(int want)
@@ -321,7 +326,7 @@ listen_left(struct source *s)
 	listen_resume();
 }
 
-/* --- start and end ---------------------------------------------------------- */
+/* --- start and end ---------------------------------------------------- */
 
 int
 listen_add(int fd)

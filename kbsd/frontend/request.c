@@ -63,7 +63,7 @@ request_init(enum role r, uint32_t nengines)
 	engines = nengines;
 }
 
-/* --- the head ---------------------------------------------------------------- */
+/* --- the head --------------------------------------------------------- */
 
 static void
 copy_text(char *dst, size_t size, struct http_slice s)
@@ -201,7 +201,7 @@ request_error(struct request *req, int status, const char *why)
 	(void)strlcpy(req->error, why, sizeof(req->error));
 }
 
-/* --- the end ------------------------------------------------------------------ */
+/* --- the end ---------------------------------------------------------- */
 
 static void
 request_free(struct request *req)
@@ -320,7 +320,7 @@ request_fail_noted(struct request *req)
 	request_fail(req, req->status, error);
 }
 
-/* --- on the way ----------------------------------------------------------------- */
+/* --- on the way ------------------------------------------------------- */
 
 /* May no more be asked of the broker?  That is looked at before a parser is. */
 static int

@@ -48,14 +48,8 @@
 static struct edge	*signer;
 static struct imsgbuf	 sign_ibuf;
 static uint32_t		 sign_id;
-static uint64_t		 count_signed, count_failed;
 
-uint64_t
-sign_counts(uint64_t *failed)
-{
-	*failed = count_failed;
-	return (count_signed);
-}
+struct sign_counts	 sign_counts;
 
 /* --- the edge, which is ours to read and write -------------------------- */
 
@@ -192,9 +186,9 @@ sign_ask(uint8_t kind, const uint8_t spki[DIGEST_LEN], const void *data,
 	if (signer != NULL)
 		imsg_free(&imsg);
 	if (n == -1)
-		count_failed++;
+		sign_counts.failed++;
 	else
-		count_signed++;
+		sign_counts.made++;
 	return (n);
 }
 

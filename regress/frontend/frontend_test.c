@@ -1277,6 +1277,20 @@ ATF_TC_BODY(violations, tc)
 	wrapped(&rig, a.number + 2, TEE_SGX, "swk");
 	ATF_CHECK(peer_closed(rig.engine[a.number % 2], WAIT));
 	client_end(c);
+	/* a token for who asked for none */
+	c = client(&rig);
+	send_request(c, "GET", "/kbs/v1/keys/" KEYID, BEARER ACCEPT, NULL);
+	recv_ask(&rig, &a);
+	wb_u64(&w, a.number);
+	wb_u16(&w, 200);
+	wb_u16(&w, 0);
+	wb_str(&w, "");
+	wb_str(&w, "the.token");
+	peer_send(rig.auth, IMSG_FRONTEND_TOKEN, &w);
+	ATF_CHECK(peer_closed(rig.auth, WAIT));
+	response(c, &r);
+	ATF_CHECK_EQ(503, r.status);
+	client_end(c);
 	end(&rig);
 }
 
@@ -1526,6 +1540,9 @@ ATF_TC_BODY(connections, tc)
 	for (i = 0; i < 11; i++)
 		close(fd[i]);
 	/* refused for a while */
+	wb_str(&w, "no address");
+	wb_u32(&w, 700);
+	parent_send(rig.front, IMSG_FRONTEND_REFUSE, &w, -1);
 	wb_str(&w, "127.0.0.1");
 	wb_u32(&w, 700);
 	parent_send(rig.front, IMSG_FRONTEND_REFUSE, &w, -1);
@@ -1742,8 +1759,81 @@ ATF_TC_BODY(old_tls, tc)
 	end(&rig);
 }
 
+/* Keys of an operator: the probe and a client verify what is signed. */
+ATF_TC(key_kinds);
+ATF_TC_HEAD(key_kinds, tc)
+{
+	atf_tc_set_md_var(tc, "require.progs", "openssl");
+}
+ATF_TC_BODY(key_kinds, tc)
+{
+	static const char *const kinds[] = { "rsa:2048", "rsa:3072",
+	    "rsa:2055", "ec -pkeyopt ec_paramgen_curve:P-384",
+	    "ec -pkeyopt ec_paramgen_curve:P-521" };
+	struct rig		 rig;
+	struct client		*c;
+	struct response		 r;
+	char			 command[512];
+	size_t			 i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		snprintf(command, sizeof(command), "openssl req -x509 "
+		    "-newkey %s -nodes -keyout tls.key -out tls.crt -days 99 "
+		    "-subj /CN=localhost -addext "
+		    "subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null",
+		    kinds[i]);
+		ATF_REQUIRE_EQ(0, system(command));
+		start(&rig);
+		c = client(&rig);
+		send_request(c, "GET", "/kbs/v1/version", "", NULL);
+		response(c, &r);
+		ATF_CHECK_EQ(200, r.status);
+		client_end(c);
+		end(&rig);
+	}
+}
+
+/* A client that somebody else wrote, and what it is offered. */
+ATF_TC(curl);
+ATF_TC_HEAD(curl, tc)
+{
+	atf_tc_set_md_var(tc, "require.progs", "curl openssl");
+}
+ATF_TC_BODY(curl, tc)
+{
+	struct rig	 rig;
+	char		 command[512];
+	int		 i;
+
+	start(&rig);
+	snprintf(command, sizeof(command), "curl -sS --max-time 5 --cacert "
+	    "tls.crt -D head https://localhost:%d/kbs/v1/version >body",
+	    rig.port);
+	ATF_CHECK_EQ(0, system(command));
+	ATF_CHECK_EQ(0, system("grep -q '^HTTP/1.1 200 OK' head && "
+	    "grep -q 'Key Broker Service' body"));
+	for (i = 0; i < 2; i++) {
+		snprintf(command, sizeof(command), "(printf 'GET "
+		    "/kbs/v1/version HTTP/1.0\\r\\n\\r\\n'; sleep 1) | "
+		    "openssl s_client -connect 127.0.0.1:%d -CAfile tls.crt "
+		    "-verify_return_error -verify_ip 127.0.0.1 "
+		    "-alpn h2,http/1.1 -sess_%s session >out 2>&1", rig.port,
+		    i == 0 ? "out" : "in");
+		ATF_CHECK_EQ(0, system(command));
+		ATF_CHECK_EQ(0, system("grep -q 'ALPN protocol: http/1.1' "
+		    "out && grep -q 'Verify return code: 0' out && "
+		    "grep -q 'Key Broker Service' out"));
+		/* no session is ever resumed */
+		ATF_CHECK(system("grep -q '^New, TLSv1.3' out") == 0);
+		ATF_CHECK(system("grep -q '^Reused' out") != 0);
+	}
+	end(&rig);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
+	ATF_TP_ADD_TC(tp, key_kinds);
+	ATF_TP_ADD_TC(tp, curl);
 	ATF_TP_ADD_TC(tp, version);
 	ATF_TP_ADD_TC(tp, refused_here);
 	ATF_TP_ADD_TC(tp, asked);

@@ -60,8 +60,9 @@ failed(struct subject *s, const char *claim, const char *wanted,
 {
 	(void)strlcpy(s->out->claim, claim, sizeof(s->out->claim));
 	(void)strlcpy(s->out->wanted, wanted, sizeof(s->out->wanted));
-	(void)strlcpy(s->out->got, got != NULL ? got : "(absent)",
-	    sizeof(s->out->got));
+	if (got == NULL || got[0] == '\0')
+		got = got == NULL ? "(absent)" : "(empty)";
+	(void)strlcpy(s->out->got, got, sizeof(s->out->got));
 	return (outcome_set(s->out, VERDICT_DENIED, 401, DENIED,
 	    "claim %s does not match the policy", claim));
 }

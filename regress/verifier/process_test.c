@@ -1,0 +1,980 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The verifier as a whole, among a broker, a fetcher and two engines that
+ * are played here.
+ */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "digest.h"
+#include "mint.h"
+#include "peer.h"
+
+#define MS	5000
+
+struct rig {
+	struct mint	 m;
+	struct child	*child;
+	struct peer	*broker, *fetcher, *engine[2];
+	char		*jwks;
+	X509		*revoked_leaf, *revoked_ca;
+	time_t		 crl_until;
+};
+
+struct asked {
+	uint64_t	 tag;
+	uint8_t		 what, tees;
+	int		 refresh;
+	char		 url[CRL_URL_MAX];
+	uint32_t	 nids;
+	struct evidence	 e;
+};
+
+struct answer {
+	struct request_name name;
+	uint8_t		 verdict, tees;
+	uint16_t	 status;
+	char		 text[ERROR_TEXT_MAX], reason[REASON_TEXT_MAX],
+			 claim[CLAIM_TEXT_MAX], wanted[CLAIM_TEXT_MAX],
+			 got[CLAIM_TEXT_MAX];
+	uint8_t		 evidence[DIGEST_LEN], key[DIGEST_LEN],
+			 nonce[DIGEST_LEN];
+	uint64_t	 expiry;
+};
+
+static const uint8_t	 zero[DIGEST_LEN];
+static const char	 policy[] = "{\"attestation_type\":\"TDX\",\"tdx\":"
+    "{\"attributes\":{\"seamsvn\":0}}}";
+static struct uuid	 key_id, policy_id;
+static uint8_t		 held[4 + 384];
+
+static int
+temp_file(const void *data, size_t len)
+{
+	char	 path[] = "verifier.XXXXXX";
+	int	 fd = mkstemp(path);
+
+	ATF_REQUIRE(fd != -1);
+	unlink(path);
+	ATF_REQUIRE(write(fd, data, len) == (ssize_t)len);
+	return (fd);
+}
+
+static void
+rig_child(struct rig *rig, uint32_t interval, int require_nonce)
+{
+	struct wbuf	 w = { 0 };
+	BIO		*bio = BIO_new(BIO_s_mem());
+	char		*pem;
+	long		 n;
+	size_t		 i;
+
+	rig->child = child_start("verifier", PROC_VERIFIER, 0, 0, NULL);
+	wb_u32(&w, 2);
+	wb_u8(&w, (uint8_t)require_nonce);
+	wb_u32(&w, 1);
+	wb_str(&w, "ita");
+	wb_str(&w, "Tester");
+	wb_u8(&w, 2);
+	wb_u32(&w, interval);
+	child_config(rig->child, &w);
+	PEM_write_bio_X509(bio, rig->m.root);
+	n = BIO_get_mem_data(bio, &pem);
+	child_descriptor(rig->child, FD_ROOT, temp_file(pem, (size_t)n));
+	child_descriptor(rig->child, FD_NONCE_KEY, temp_file("", 0));
+	child_go(rig->child);
+	BIO_free(bio);
+	rig->broker = child_edge(rig->child, PROC_BROKER, 0, 0);
+	rig->fetcher = child_edge(rig->child, PROC_FETCHER, 0, 0);
+	for (i = 0; i < 2; i++)
+		rig->engine[i] = child_edge(rig->child, PROC_ENGINE,
+		    (uint32_t)i, 0);
+}
+
+static void
+rig_start(struct rig *rig, uint32_t interval, int require_nonce)
+{
+	memset(rig, 0, sizeof(*rig));
+	mint_init(&rig->m);
+	rig->crl_until = 3600;
+	rig->jwks = mint_usual_jwks(&rig->m);
+	uuid_make(&key_id);
+	uuid_make(&policy_id);
+	memset(held, 0xa5, sizeof(held));
+	memcpy(held, "\x01\x00\x01\x00", 4);
+	rig_child(rig, interval, require_nonce);
+}
+
+static void
+kept(struct rig *rig, const void *data, size_t len)
+{
+	struct wbuf	 w = { 0 };
+	struct rbuf	 r;
+	char		 name[64];
+	uint64_t	 tag;
+
+	peer_recv(rig->broker, IMSG_BROKER_COLLATERAL_WANT, &r, MS);
+	tag = rb_u64(&r);
+	rb_str(&r, name, sizeof(name));
+	ATF_REQUIRE(rb_end(&r) == 0);
+	ATF_CHECK_STREQ(name, "ita");
+	wb_u64(&w, tag);
+	wb_u8(&w, len > 0);
+	wb_bytes(&w, data, len);
+	peer_send(rig->broker, IMSG_VERIFIER_COLLATERAL, &w);
+}
+
+/* The next request to the fetcher. */
+static void
+asked(struct rig *rig, struct asked *a)
+{
+	struct rbuf	 r, inner;
+	const uint8_t	*data;
+	char		 id[64];
+	uint32_t	 i;
+	size_t		 len;
+
+	memset(a, 0, sizeof(*a));
+	peer_recv(rig->fetcher, IMSG_FETCHER_GET, &r, MS);
+	a->tag = rb_u64(&r);
+	a->what = rb_u8(&r);
+	ATF_CHECK(rb_u64(&r) <= now_ms() + DEADLINE_SERVICE_MS);
+	a->refresh = rb_bool(&r);
+	rb_str(&r, a->url, sizeof(a->url));
+	a->tees = rb_u8(&r);
+	a->nids = rb_u32(&r);
+	for (i = 0; i < a->nids; i++)
+		rb_str(&r, id, sizeof(id));
+	data = rb_bytes(&r, &len, 0, EVIDENCE_MAX);
+	ATF_REQUIRE(rb_end(&r) == 0);
+	ATF_CHECK_EQ(len > 0, a->what == FETCH_ATTEST);
+	if (len > 0) {
+		rb_init(&inner, data, len);
+		rb_evidence(&inner, &a->e);
+		ATF_REQUIRE(rb_end(&inner) == 0);
+	}
+}
+
+static void
+give(struct rig *rig, const struct asked *a, uint8_t result, uint16_t status,
+    const void *data, size_t len)
+{
+	struct wbuf	 w = { 0 };
+
+	wb_u64(&w, a->tag);
+	wb_u8(&w, result);
+	wb_u16(&w, status);
+	wb_str(&w, result == GOT_OK ? "" : "as the test wants it");
+	wb_bytes(&w, data, len);
+	wb_u64(&w, (uint64_t)time(NULL));
+	peer_send(rig->fetcher, IMSG_VERIFIER_GOT, &w);
+}
+
+static void
+give_crl(struct rig *rig, const struct asked *a)
+{
+	uint8_t	*der;
+	int	 len;
+
+	ATF_REQUIRE_EQ(a->what, FETCH_CRL);
+	if (strcmp(a->url, URL_CA) == 0)
+		der = mint_crl(rig->m.root, rig->m.root_key, rig->revoked_ca,
+		    -60, rig->crl_until, &len);
+	else {
+		ATF_REQUIRE_STREQ(a->url, URL_LEAF);
+		der = mint_crl(rig->m.ca, rig->m.ca_key, rig->revoked_leaf,
+		    -60, rig->crl_until, &len);
+	}
+	give(rig, a, GOT_OK, 200, der, (size_t)len);
+	OPENSSL_free(der);
+}
+
+/* One whole round of collateral. */
+static void
+serve(struct rig *rig)
+{
+	struct asked	 a;
+	int		 i;
+
+	asked(rig, &a);
+	ATF_REQUIRE_EQ(a.what, FETCH_JWKS);
+	give(rig, &a, GOT_OK, 200, rig->jwks, strlen(rig->jwks));
+	for (i = 0; i < 2; i++) {
+		asked(rig, &a);
+		give_crl(rig, &a);
+	}
+}
+
+/* The verifier's copy, as the store would keep it: malloc'd. */
+static uint8_t *
+put(struct rig *rig, size_t *len)
+{
+	struct rbuf	 r;
+	uint8_t		*copy;
+
+	peer_recv(rig->broker, IMSG_BROKER_COLLATERAL_PUT, &r, MS);
+	*len = r.left;
+	ATF_REQUIRE((copy = malloc(r.left)) != NULL);
+	memcpy(copy, r.p, r.left);
+	return (copy);
+}
+
+static void
+rig_ready(struct rig *rig)
+{
+	size_t	 len;
+
+	kept(rig, NULL, 0);
+	serve(rig);
+	free(put(rig, &len));
+}
+
+static void
+appraise(struct rig *rig, uint64_t number, uint8_t step,
+    const struct evidence *e, const char *text)
+{
+	struct request_name	 name = { 7, number };
+	struct wbuf		 w = { 0 }, inner = { 0 };
+
+	wb_name(&w, &name);
+	wb_u64(&w, now_ms() + 10000);
+	wb_uuid(&w, &key_id);
+	wb_uuid(&w, &policy_id);
+	wb_bytes(&w, text, strlen(text));
+	if (step != TRANSFER_FIRST) {
+		wb_evidence(&inner, e);
+		wb_u8(&w, step);
+		wb_bytes(&w, inner.data, inner.len);
+		wb_free(&inner);
+	}
+	peer_send(rig->broker, step == TRANSFER_FIRST ? IMSG_VERIFIER_NONCE :
+	    IMSG_VERIFIER_APPRAISE, &w);
+}
+
+static void
+passport(struct rig *rig, uint64_t number, const char *token)
+{
+	struct evidence	 e = { .token = (const uint8_t *)token,
+	    .tokenlen = strlen(token) };
+
+	appraise(rig, number, TRANSFER_TOKEN, &e, policy);
+}
+
+static void
+appraised(struct rig *rig, uint64_t number, struct answer *a)
+{
+	struct rbuf	 r;
+
+	peer_recv(rig->broker, IMSG_BROKER_APPRAISED, &r, 2 * MS);
+	rb_name(&r, &a->name);
+	a->verdict = rb_u8(&r);
+	a->status = rb_u16(&r);
+	rb_str(&r, a->text, sizeof(a->text));
+	rb_str(&r, a->reason, sizeof(a->reason));
+	rb_str(&r, a->claim, sizeof(a->claim));
+	rb_str(&r, a->wanted, sizeof(a->wanted));
+	rb_str(&r, a->got, sizeof(a->got));
+	a->tees = rb_u8(&r);
+	rb_digest(&r, a->evidence);
+	rb_digest(&r, a->key);
+	rb_digest(&r, a->nonce);
+	a->expiry = rb_u64(&r);
+	ATF_REQUIRE(rb_end(&r) == 0);
+	if (number != 0)
+		ATF_CHECK_EQ(a->name.number, number);
+	ATF_CHECK_EQ(a->name.front, 7);
+}
+
+static void
+expect(struct rig *rig, uint64_t number, uint8_t verdict, uint16_t status,
+    const char *text)
+{
+	struct answer	 a;
+
+	appraised(rig, number, &a);
+	ATF_CHECK_EQ_MSG(a.verdict, verdict, "%u %s", a.verdict, a.reason);
+	ATF_CHECK_EQ_MSG(a.status, status, "%u %s", a.status, a.reason);
+	ATF_CHECK_STREQ(a.text, text);
+	if (verdict != VERDICT_OK) {
+		ATF_CHECK(a.reason[0] != '\0');
+		ATF_CHECK(memcmp(a.key, zero, DIGEST_LEN) == 0);
+		ATF_CHECK(peer_silent(rig->engine[0], 0));
+		ATF_CHECK(peer_silent(rig->engine[1], 0));
+	}
+}
+
+/* A TDX token; more is appended to its TEE's part. */
+static char *
+payload_make(const char *more, int exp)
+{
+	char	*text, *data = mint_b64(held, sizeof(held), 0);
+
+	ATF_REQUIRE(asprintf(&text, "{\"ver\":\"2.0.0\",\"iss\":\"Tester\","
+	    "\"exp\":%lld,\"tdx\":{\"attester_type\":\"TDX\","
+	    "\"dbgstat\":\"disabled\",\"tdx_seamsvn\":0,"
+	    "\"attester_held_data\":\"%s\"%s}}", (long long)time(NULL) + exp,
+	    data, more) > 0);
+	free(data);
+	return (text);
+}
+
+static char *
+token_make(struct rig *rig, const char *kid, const char *more, int exp)
+{
+	char	*payload = payload_make(more, exp), *token;
+
+	token = mint_token(rig->m.leaf_key, "PS384", kid, payload);
+	free(payload);
+	return (token);
+}
+
+static void
+verdict(struct rig *rig, unsigned int engine, uint64_t number,
+    const uint8_t *evidence, size_t evidencelen, const struct answer *a)
+{
+	struct request_name	 name;
+	struct rbuf		 r;
+	struct uuid		 id;
+	const uint8_t		*e, *n;
+	uint8_t			 sum[DIGEST_LEN], want[DIGEST_LEN];
+	size_t			 elen, nlen;
+	uint64_t		 expiry, now;
+
+	peer_recv(rig->engine[engine], IMSG_ENGINE_VERDICT, &r, MS);
+	rb_name(&r, &name);
+	ATF_CHECK(name.front == 7 && name.number == number);
+	rb_uuid(&r, &id);
+	ATF_CHECK(uuid_cmp(&id, &key_id) == 0);
+	rb_digest(&r, sum);
+	policy_digest(want, &policy_id, policy, strlen(policy));
+	ATF_CHECK(memcmp(sum, want, DIGEST_LEN) == 0);
+	ATF_CHECK_EQ(rb_u8(&r), TEE_TDX);
+	e = rb_bytes(&r, &elen, 1, 4);
+	n = rb_bytes(&r, &nlen, 256, 1024);
+	ATF_REQUIRE(!r.failed);
+	ATF_CHECK(elen == 3 && memcmp(e, "\x01\x00\x01", 3) == 0);
+	ATF_CHECK(nlen == 384 && memcmp(n, held + 4, 384) == 0);
+	rb_digest(&r, sum);
+	digest(want, evidence, evidencelen);
+	ATF_CHECK(memcmp(sum, want, DIGEST_LEN) == 0);
+	ATF_CHECK(memcmp(sum, a->evidence, DIGEST_LEN) == 0);
+	wrapping_key_digest(want, e, elen, n, nlen);
+	ATF_CHECK(memcmp(want, a->key, DIGEST_LEN) == 0);
+	expiry = rb_u64(&r);
+	ATF_CHECK(rb_end(&r) == 0);
+	now = now_ms();
+	ATF_CHECK(expiry > now && expiry <= now + 30000);
+}
+
+/* --- passport ------------------------------------------------------------ */
+
+ATF_TC_WITHOUT_HEAD(token);
+ATF_TC_BODY(token, tc)
+{
+	struct rig	 rig;
+	struct answer	 a;
+	char		*token;
+	uint64_t	 i;
+
+	rig_start(&rig, 60, 0);
+	rig_ready(&rig);
+	token = token_make(&rig, "k", "", 100);
+	for (i = 10; i < 14; i++) {
+		passport(&rig, i, token);
+		appraised(&rig, i, &a);
+		ATF_CHECK_EQ_MSG(a.verdict, VERDICT_OK, "%s", a.reason);
+		ATF_CHECK_EQ(a.status, 200);
+		ATF_CHECK_EQ(a.tees, TEE_TDX);
+		ATF_CHECK(memcmp(a.nonce, zero, DIGEST_LEN) == 0);
+		verdict(&rig, (unsigned int)(i % 2), i,
+		    (const uint8_t *)token, strlen(token), &a);
+	}
+	ATF_CHECK(peer_silent(rig.fetcher, 100));
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+}
+
+ATF_TC_WITHOUT_HEAD(token_refused);
+ATF_TC_BODY(token_refused, tc)
+{
+	struct rig	 rig;
+	EVP_PKEY	*stranger = mint_rsa(2048);
+	char		*text, *p;
+	struct answer	 a;
+	struct evidence	 e = { .token = (const uint8_t *)"x", .tokenlen = 1 };
+
+	rig_start(&rig, 60, 0);
+	rig_ready(&rig);
+	p = payload_make("", 100);
+	passport(&rig, 1, "x");
+	expect(&rig, 1, VERDICT_DENIED, 401, "attestation denied: token");
+	passport(&rig, 2, mint_token(stranger, "PS384", "k", p));
+	expect(&rig, 2, VERDICT_DENIED, 401, "attestation denied: token");
+	passport(&rig, 3, mint_token(rig.m.leaf_key, "RS256", "k", p));
+	expect(&rig, 3, VERDICT_DENIED, 401, "attestation denied: token");
+	passport(&rig, 4, token_make(&rig, "k", "", -1));
+	expect(&rig, 4, VERDICT_DENIED, 401, "attestation denied: token");
+	text = token_make(&rig, "k", "", 100);
+	text[strlen(text) - 20] ^= 1;
+	passport(&rig, 5, text);
+	expect(&rig, 5, VERDICT_DENIED, 401, "attestation denied: token");
+	/* claims: the audit log learns which, the client does not */
+	passport(&rig, 6, token_make(&rig, "k", ",\"tdx_is_debuggable\":true",
+	    100));
+	appraised(&rig, 6, &a);
+	ATF_CHECK_EQ(a.status, 401);
+	ATF_CHECK_STREQ(a.text, "attestation denied: claims");
+	ATF_CHECK_STREQ(a.claim, "tdx_is_debuggable");
+	/* another key than the workload's would be e = 1 */
+	held[0] = 1;
+	held[2] = 0;
+	passport(&rig, 7, token_make(&rig, "k", "", 100));
+	expect(&rig, 7, VERDICT_DENIED, 401, "attestation denied: key");
+	/* a policy that can't be read is no policy */
+	appraise(&rig, 8, TRANSFER_TOKEN, &e, "{}");
+	appraised(&rig, 8, &a);
+	ATF_CHECK_EQ(a.verdict, VERDICT_DENIED);
+	ATF_CHECK_EQ(a.status, 500);
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+}
+
+ATF_TC_WITHOUT_HEAD(revoked);
+ATF_TC_BODY(revoked, tc)
+{
+	struct rig	 rig;
+	struct asked	 a;
+	int		 i, ca;
+
+	for (ca = 0; ca < 2; ca++) {
+		rig_start(&rig, 60, 0);
+		if (ca)
+			rig.revoked_ca = rig.m.ca;
+		else
+			rig.revoked_leaf = rig.m.leaf;
+		kept(&rig, NULL, 0);
+		serve(&rig);
+		passport(&rig, 1, token_make(&rig, "k", "", 100));
+		expect(&rig, 1, VERDICT_DENIED, 401,
+		    "attestation denied: token");
+		ATF_CHECK_EQ(child_end(rig.child), 0);
+	}
+	/* a CRL that does not come, one that is expired, one of a stranger */
+	for (i = 0; i < 3; i++) {
+		rig_start(&rig, 60, 0);
+		if (i == 1)
+			rig.crl_until = -30;
+		kept(&rig, NULL, 0);
+		asked(&rig, &a);
+		give(&rig, &a, GOT_OK, 200, rig.jwks, strlen(rig.jwks));
+		asked(&rig, &a);
+		if (i == 0)
+			give(&rig, &a, GOT_UNAVAILABLE, 0, NULL, 0);
+		else {
+			if (i == 2) {
+				rig.m.ca_key = mint_ec("P-256");
+				rig.m.root_key = mint_ec("P-256");
+			}
+			give_crl(&rig, &a);
+		}
+		asked(&rig, &a);
+		give_crl(&rig, &a);
+		passport(&rig, 1, token_make(&rig, "k", "", 100));
+		expect(&rig, 1, VERDICT_UNAVAILABLE, 502,
+		    "the attestation service is not available");
+		ATF_CHECK_EQ(child_end(rig.child), 0);
+	}
+}
+
+/* --- collateral ------------------------------------------------------------ */
+
+ATF_TC_WITHOUT_HEAD(flood);
+ATF_TC_BODY(flood, tc)
+{
+	struct rig	 rig;
+	struct answer	 a;
+	char		 kid[32], *good;
+	size_t		 len;
+	uint64_t	 i;
+
+	rig_start(&rig, 1, 0);
+	rig_ready(&rig);
+	good = token_make(&rig, "k", "", 100);
+	/* the interval of the first fetch has passed: one more, for all */
+	usleep(1100000);
+	for (i = 1; i <= 300; i++) {
+		snprintf(kid, sizeof(kid), "unknown-%llu",
+		    (unsigned long long)i);
+		passport(&rig, i, mint_token(rig.m.leaf_key, "RS256", kid,
+		    "{}"));
+	}
+	serve(&rig);
+	free(put(&rig, &len));
+	for (i = 1; i <= 300; i++) {
+		appraised(&rig, 0, &a);
+		ATF_CHECK_EQ(a.status, 401);
+		ATF_CHECK(strstr(a.reason, "is not known") != NULL);
+	}
+	passport(&rig, 1000, good);
+	expect(&rig, 1000, VERDICT_OK, 200, "");
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+}
+
+/* Shut by time, also when there is nothing and when it failed. */
+ATF_TC_WITHOUT_HEAD(gate);
+ATF_TC_BODY(gate, tc)
+{
+	struct rig	 rig;
+	struct asked	 a;
+	uint64_t	 i;
+
+	rig_start(&rig, 3600, 0);
+	kept(&rig, NULL, 0);
+	asked(&rig, &a);
+	give(&rig, &a, GOT_UNAVAILABLE, 503, NULL, 0);
+	for (i = 1; i < 20; i++) {
+		passport(&rig, i, token_make(&rig, "k", "", 100));
+		expect(&rig, i, VERDICT_UNAVAILABLE, 502,
+		    "the attestation service is not available");
+	}
+	ATF_CHECK(peer_silent(rig.fetcher, 200));
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+}
+
+/* Who comes while it is on its way waits for it. */
+ATF_TC_WITHOUT_HEAD(merge);
+ATF_TC_BODY(merge, tc)
+{
+	struct rig	 rig;
+	uint64_t	 i;
+
+	rig_start(&rig, 60, 0);
+	for (i = 1; i <= 20; i++)
+		passport(&rig, i, token_make(&rig, "k", "", 100));
+	kept(&rig, NULL, 0);
+	serve(&rig);
+	free(put(&rig, &(size_t){ 0 }));
+	for (i = 1; i <= 20; i++)
+		expect(&rig, 0, VERDICT_OK, 200, "");
+	ATF_CHECK(peer_silent(rig.fetcher, 100));
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+}
+
+/* A failed renewal takes nothing away; a revocation does. */
+ATF_TC_WITHOUT_HEAD(renewal);
+ATF_TC_BODY(renewal, tc)
+{
+	struct rig	 rig;
+	struct asked	 a;
+	char		*good;
+	int		 i;
+	static const char *const bad[] = { "", "{}", "{\"keys\":[]}" };
+
+	rig_start(&rig, 1, 0);
+	rig_ready(&rig);
+	good = token_make(&rig, "k", "", 100);
+	for (i = 0; i < 3; i++) {
+		usleep(1100000);
+		passport(&rig, 1, token_make(&rig, "other", "", 100));
+		asked(&rig, &a);
+		ATF_CHECK_EQ(a.what, FETCH_JWKS);
+		ATF_CHECK(a.refresh);
+		give(&rig, &a, i == 0 ? GOT_UNAVAILABLE : GOT_OK, 0, bad[i],
+		    strlen(bad[i]));
+		asked(&rig, &a);
+		give(&rig, &a, GOT_UNAVAILABLE, 0, NULL, 0);
+		asked(&rig, &a);
+		give(&rig, &a, GOT_OK, 200, "garbage", 7);
+		expect(&rig, 1, VERDICT_DENIED, 401,
+		    "attestation denied: token");
+		passport(&rig, 2, good);
+		expect(&rig, 2, VERDICT_OK, 200, "");
+		while (!peer_silent(rig.engine[0], 50))
+			continue;
+	}
+	usleep(1100000);
+	rig.revoked_leaf = rig.m.leaf;
+	passport(&rig, 3, token_make(&rig, "other", "", 100));
+	serve(&rig);
+	appraised(&rig, 3, &(struct answer){ 0 });
+	passport(&rig, 4, good);
+	appraised(&rig, 4, &(struct answer){ 0 });
+	ATF_CHECK(peer_silent(rig.engine[0], 50));
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+}
+
+/* What the store has spares the question, if it still holds. */
+ATF_TC_WITHOUT_HEAD(copy);
+ATF_TC_BODY(copy, tc)
+{
+	struct rig	 rig, other;
+	struct asked	 a;
+	uint8_t		*data;
+	char		*token;
+	size_t		 len;
+
+	rig_start(&rig, 60, 0);
+	kept(&rig, NULL, 0);
+	serve(&rig);
+	data = put(&rig, &len);
+	token = token_make(&rig, "k", "", 100);
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+
+	rig_child(&rig, 60, 0);
+	kept(&rig, data, len);
+	passport(&rig, 2, token);
+	expect(&rig, 2, VERDICT_OK, 200, "");
+	ATF_CHECK(peer_silent(rig.fetcher, 100));
+	/* and an unknown kid still asks */
+	passport(&rig, 3, token_make(&rig, "other", "", 100));
+	asked(&rig, &a);
+	ATF_CHECK_EQ(a.what, FETCH_JWKS);
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+
+	/* authentic once, but not under this root */
+	rig_start(&other, 60, 0);
+	kept(&other, data, len);
+	asked(&other, &a);
+	ATF_CHECK_EQ(a.what, FETCH_JWKS);
+	ATF_CHECK_EQ(child_end(other.child), 0);
+
+	/* a shelf that lies: cut, and turned over */
+	rig_child(&rig, 60, 0);
+	kept(&rig, data, len / 2);
+	asked(&rig, &a);
+	ATF_CHECK_EQ(a.what, FETCH_JWKS);
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+	data[len - 5] ^= 1;		/* the signature of a CRL */
+	rig_child(&rig, 60, 0);
+	kept(&rig, data, len);
+	asked(&rig, &a);
+	ATF_CHECK_EQ(a.what, FETCH_JWKS);
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+}
+
+/* --- background --------------------------------------------------------------- */
+
+static uint8_t	 td_quote[48 + 584 + 4];
+
+static void
+evidence_make(struct evidence *e, int nonce)
+{
+	memset(e, 0, sizeof(*e));
+	memset(td_quote, 0, sizeof(td_quote));
+	td_quote[0] = 4;
+	td_quote[2] = 2;
+	td_quote[4] = 0x81;
+	e->tees = TEE_TDX;
+	e->quote = td_quote;
+	e->quotelen = sizeof(td_quote);
+	e->user_data = held;
+	e->user_datalen = sizeof(held);
+	if (nonce) {
+		e->has_nonce = 1;
+		e->nonce_val = (const uint8_t *)"val";
+		e->nonce_iat = (const uint8_t *)"iat";
+		e->nonce_sig = (const uint8_t *)"sig";
+		e->nonce_vallen = e->nonce_iatlen = e->nonce_siglen = 3;
+	}
+}
+
+static void
+evidence_sign(const struct evidence *e)
+{
+	EVP_MD_CTX	*ctx = EVP_MD_CTX_new();
+
+	EVP_DigestInit_ex(ctx, EVP_sha512(), NULL);
+	EVP_DigestUpdate(ctx, e->nonce_val, e->nonce_vallen);
+	EVP_DigestUpdate(ctx, e->nonce_iat, e->nonce_iatlen);
+	EVP_DigestUpdate(ctx, e->user_data, e->user_datalen);
+	EVP_DigestFinal_ex(ctx, td_quote + 48 + 520, NULL);
+	EVP_MD_CTX_free(ctx);
+}
+
+#define NONCE_CLAIM	",\"verifier_nonce\":{\"val\":\"dmFs\",\"iat\":" \
+			    "\"aWF0\",\"signature\":\"c2ln\"}"
+
+ATF_TC_WITHOUT_HEAD(evidence);
+ATF_TC_BODY(evidence, tc)
+{
+	struct rig	 rig;
+	struct evidence	 e;
+	struct asked	 a;
+	struct answer	 out;
+	uint8_t		 sum[DIGEST_LEN];
+	char		*token;
+
+	rig_start(&rig, 60, 0);
+	rig_ready(&rig);
+	evidence_make(&e, 1);
+	evidence_sign(&e);
+	appraise(&rig, 5, TRANSFER_EVIDENCE, &e, policy);
+	asked(&rig, &a);
+	ATF_CHECK_EQ(a.what, FETCH_ATTEST);
+	ATF_CHECK_EQ(a.tees, TEE_TDX);
+	ATF_CHECK_EQ(a.e.quotelen, sizeof(td_quote));
+	ATF_CHECK(a.e.has_nonce);
+	token = token_make(&rig, "k", NONCE_CLAIM, 100);
+	give(&rig, &a, GOT_OK, 200, token, strlen(token));
+	appraised(&rig, 5, &out);
+	ATF_CHECK_EQ_MSG(out.verdict, VERDICT_OK, "%s", out.reason);
+	digest(sum, "valiatsig", 9);
+	ATF_CHECK(memcmp(out.nonce, sum, DIGEST_LEN) == 0);
+	ATF_CHECK(out.expiry > (uint64_t)time(NULL) + 290);
+	verdict(&rig, 1, 5, td_quote, sizeof(td_quote), &out);
+	/* without a nonce, where none is required */
+	evidence_make(&e, 0);
+	evidence_sign(&e);
+	appraise(&rig, 6, TRANSFER_EVIDENCE, &e, policy);
+	asked(&rig, &a);
+	token = token_make(&rig, "k", "", 100);
+	give(&rig, &a, GOT_OK, 200, token, strlen(token));
+	appraised(&rig, 6, &out);
+	ATF_CHECK_EQ_MSG(out.verdict, VERDICT_OK, "%s", out.reason);
+	ATF_CHECK(memcmp(out.nonce, zero, DIGEST_LEN) == 0);
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+}
+
+/* Refused before anybody is asked. */
+ATF_TC_WITHOUT_HEAD(evidence_refused);
+ATF_TC_BODY(evidence_refused, tc)
+{
+	struct rig	 rig;
+	struct evidence	 e;
+
+	rig_start(&rig, 60, 1);
+	rig_ready(&rig);
+	evidence_make(&e, 0);
+	evidence_sign(&e);
+	appraise(&rig, 1, TRANSFER_EVIDENCE, &e, policy);
+	expect(&rig, 1, VERDICT_DENIED, 401, "attestation denied: nonce");
+	evidence_make(&e, 1);
+	appraise(&rig, 2, TRANSFER_EVIDENCE, &e, policy);
+	expect(&rig, 2, VERDICT_DENIED, 401, "attestation denied: evidence");
+	evidence_sign(&e);
+	e.tees = TEE_SGX;
+	appraise(&rig, 3, TRANSFER_EVIDENCE, &e, policy);
+	expect(&rig, 3, VERDICT_DENIED, 401, "attestation denied: type");
+	e.tees = 0;
+	appraise(&rig, 4, TRANSFER_EVIDENCE, &e, policy);
+	expect(&rig, 4, VERDICT_DENIED, 401, "attestation denied: type");
+	e.tees = TEE_TDX;
+	e.quotelen = 100;
+	appraise(&rig, 5, TRANSFER_EVIDENCE, &e, policy);
+	expect(&rig, 5, VERDICT_DENIED, 401, "attestation denied: evidence");
+	e.quotelen = sizeof(td_quote);
+	td_quote[48 + 120] = 1;
+	appraise(&rig, 6, TRANSFER_EVIDENCE, &e, policy);
+	expect(&rig, 6, VERDICT_DENIED, 401, "attestation denied: claims");
+	td_quote[48 + 120] = 0;
+	held[0] = 3;
+	held[2] = 0;
+	evidence_sign(&e);
+	appraise(&rig, 7, TRANSFER_EVIDENCE, &e, policy);
+	expect(&rig, 7, VERDICT_DENIED, 401, "attestation denied: key");
+	ATF_CHECK(peer_silent(rig.fetcher, 100));
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+}
+
+/* A token about something else than what was sent. */
+ATF_TC_WITHOUT_HEAD(substituted);
+ATF_TC_BODY(substituted, tc)
+{
+	struct rig	 rig;
+	struct evidence	 e;
+	struct asked	 a;
+	char		*token;
+	uint64_t	 i;
+	static const struct { const char *more, *text; } cases[] = {
+		{ "", "attestation denied: nonce" },
+		{ ",\"verifier_nonce\":{\"val\":\"dmFs\",\"iat\":\"aWF0\","
+		    "\"signature\":\"c2lo\"}", "attestation denied: nonce" },
+		{ NONCE_CLAIM ",\"tdx_rtmr0\":\"01000000000000000000000000000"
+		    "0000000000000000000000000000000000000000000000000000000"
+		    "000000000000\"", "attestation denied: token" },
+	};
+	uint8_t		 saved;
+
+	rig_start(&rig, 60, 0);
+	rig_ready(&rig);
+	evidence_make(&e, 1);
+	evidence_sign(&e);
+	for (i = 0; i < 3; i++) {
+		appraise(&rig, i, TRANSFER_EVIDENCE, &e, policy);
+		asked(&rig, &a);
+		token = token_make(&rig, "k", cases[i].more, 100);
+		give(&rig, &a, GOT_OK, 200, token, strlen(token));
+		expect(&rig, i, VERDICT_DENIED, 401, cases[i].text);
+	}
+	appraise(&rig, 9, TRANSFER_EVIDENCE, &e, policy);
+	asked(&rig, &a);
+	saved = held[100];
+	held[100] ^= 1;
+	token = token_make(&rig, "k", NONCE_CLAIM, 100);
+	held[100] = saved;
+	give(&rig, &a, GOT_OK, 200, token, strlen(token));
+	expect(&rig, 9, VERDICT_DENIED, 401, "attestation denied: key");
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+}
+
+ATF_TC_WITHOUT_HEAD(service);
+ATF_TC_BODY(service, tc)
+{
+	struct rig	 rig;
+	struct evidence	 e;
+	struct asked	 a;
+	struct answer	 out;
+
+	rig_start(&rig, 60, 0);
+	rig_ready(&rig);
+	evidence_make(&e, 1);
+	evidence_sign(&e);
+	appraise(&rig, 1, TRANSFER_EVIDENCE, &e, policy);
+	asked(&rig, &a);
+	give(&rig, &a, GOT_REFUSED, 400, NULL, 0);
+	expect(&rig, 1, VERDICT_DENIED, 502,
+	    "the attestation service refused");
+	appraise(&rig, 2, TRANSFER_EVIDENCE, &e, policy);
+	asked(&rig, &a);
+	give(&rig, &a, GOT_UNAVAILABLE, 503, NULL, 0);
+	expect(&rig, 2, VERDICT_UNAVAILABLE, 502,
+	    "the attestation service is not available");
+	appraise(&rig, 3, TRANSFER_EVIDENCE, &e, policy);
+	asked(&rig, &a);
+	give(&rig, &a, GOT_BUSY, 0, NULL, 0);
+	appraised(&rig, 3, &out);
+	ATF_CHECK_EQ(out.verdict, VERDICT_BUSY);
+	ATF_CHECK_EQ(out.status, 503);
+	/* the fetcher dies with a question */
+	appraise(&rig, 4, TRANSFER_EVIDENCE, &e, policy);
+	asked(&rig, &a);
+	peer_close(rig.fetcher);
+	expect(&rig, 4, VERDICT_UNAVAILABLE, 502,
+	    "the attestation service is not available");
+	appraise(&rig, 5, TRANSFER_EVIDENCE, &e, policy);
+	expect(&rig, 5, VERDICT_UNAVAILABLE, 502,
+	    "the attestation service is not available");
+	rig.fetcher = child_edge(rig.child, PROC_FETCHER, 0, 0);
+	appraise(&rig, 6, TRANSFER_EVIDENCE, &e, policy);
+	asked(&rig, &a);
+	ATF_CHECK_EQ(a.what, FETCH_ATTEST);
+	/* an answer to no question is dropped, a message of no sense is not */
+	a.tag += 1000;
+	give(&rig, &a, GOT_OK, 200, "x", 1);
+	ATF_CHECK(peer_silent(rig.broker, 100));
+	a.tag -= 1000;
+	give(&rig, &a, GOT_MAX, 200, "x", 1);
+	expect(&rig, 6, VERDICT_UNAVAILABLE, 502,
+	    "the attestation service is not available");
+	ATF_CHECK(peer_closed(rig.fetcher, MS));
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+}
+
+ATF_TC_WITHOUT_HEAD(nonce);
+ATF_TC_BODY(nonce, tc)
+{
+	struct rig		 rig;
+	struct asked		 a;
+	struct request_name	 name;
+	struct wbuf		 w = { 0 };
+	struct rbuf		 r;
+	const uint8_t		*p;
+	char			 text[512];
+	size_t			 len;
+	int			 round;
+
+	rig_start(&rig, 60, 0);
+	rig_ready(&rig);
+	for (round = 0; round < 3; round++) {
+		appraise(&rig, 20, TRANSFER_FIRST, NULL, policy);
+		asked(&rig, &a);
+		ATF_CHECK_EQ(a.what, FETCH_NONCE);
+		wb_bytes(&w, "val", 3);
+		wb_bytes(&w, "iat", 3);
+		if (round != 1)
+			wb_bytes(&w, "sig", 3);
+		give(&rig, &a, round == 2 ? GOT_UNAVAILABLE : GOT_OK, 200,
+		    w.data, w.len);
+		wb_free(&w);
+		peer_recv(rig.broker, IMSG_BROKER_NONCED, &r, MS);
+		rb_name(&r, &name);
+		ATF_CHECK_EQ(name.number, 20);
+		ATF_CHECK_EQ(rb_u8(&r), round == 0 ? VERDICT_OK :
+		    VERDICT_UNAVAILABLE);
+		ATF_CHECK_EQ(rb_u16(&r), round == 0 ? 200 : 502);
+		rb_str(&r, text, sizeof(text));
+		rb_str(&r, text, sizeof(text));
+		ATF_CHECK_EQ(rb_u8(&r), TEE_TDX);
+		p = rb_bytes(&r, &len, 0, 64);
+		ATF_CHECK_EQ(len, round == 0 ? 3 : 0);
+		if (len == 3)
+			ATF_CHECK(memcmp(p, "val", 3) == 0);
+		(void)rb_bytes(&r, &len, 0, 64);
+		(void)rb_bytes(&r, &len, 0, 64);
+		ATF_CHECK(rb_end(&r) == 0);
+	}
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+}
+
+/* Garbage from the broker ends its edge, not the process. */
+ATF_TC_WITHOUT_HEAD(violation);
+ATF_TC_BODY(violation, tc)
+{
+	static const uint32_t types[] = { IMSG_VERIFIER_APPRAISE,
+	    IMSG_VERIFIER_NONCE, IMSG_VERIFIER_COLLATERAL,
+	    IMSG_VERIFIER_GOT, IMSG_ENGINE_ORDER };
+	struct rig	 rig;
+	struct wbuf	 w = { 0 };
+	struct rbuf	 r;
+	size_t		 i, j;
+
+	rig_start(&rig, 60, 0);
+	kept(&rig, NULL, 0);
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		for (j = 0; j < 120; j++)
+			wb_u8(&w, 0xff);
+		peer_send(rig.broker, types[i], &w);
+		ATF_CHECK(peer_closed(rig.broker, MS));
+		peer_recv(child_parent(rig.child), IMSG_PARENT_VIOLATION, &r,
+		    MS);
+		peer_close(rig.broker);
+		rig.broker = child_edge(rig.child, PROC_BROKER, 0, 0);
+	}
+	serve(&rig);
+	free(put(&rig, &(size_t){ 0 }));
+	passport(&rig, 1, token_make(&rig, "k", "", 100));
+	expect(&rig, 1, VERDICT_OK, 200, "");
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+	ATF_TP_ADD_TC(tp, token);
+	ATF_TP_ADD_TC(tp, token_refused);
+	ATF_TP_ADD_TC(tp, revoked);
+	ATF_TP_ADD_TC(tp, flood);
+	ATF_TP_ADD_TC(tp, gate);
+	ATF_TP_ADD_TC(tp, merge);
+	ATF_TP_ADD_TC(tp, renewal);
+	ATF_TP_ADD_TC(tp, copy);
+	ATF_TP_ADD_TC(tp, evidence);
+	ATF_TP_ADD_TC(tp, evidence_refused);
+	ATF_TP_ADD_TC(tp, substituted);
+	ATF_TP_ADD_TC(tp, service);
+	ATF_TP_ADD_TC(tp, nonce);
+	ATF_TP_ADD_TC(tp, violation);
+	return (atf_no_error());
+}

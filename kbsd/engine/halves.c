@@ -358,7 +358,9 @@ halves_verdict(struct edge *edge, struct rbuf *r)
 {
 	struct request_name	 name;
 	struct request		*req;
-	struct half_verdict		 v = { .here = 1, .verifier = edge->instance };
+	struct half_verdict		 v = {
+		.here = 1, .verifier = edge->instance
+	};
 	const uint8_t		*e, *n;
 	uint8_t			 evidence[DIGEST_LEN];
 

@@ -35,8 +35,10 @@ static const char	 import_kind[] =
     "key data: not of the named algorithm";
 static const char	 import_length[] = "key data: not of the named length";
 static const char	 import_curve[] = "key data: not on the named curve";
-static const char	 import_bad[] = "key data: the private key is malformed";
-static const char	 import_false[] = "key data: the private key is not valid";
+static const char	 import_bad[] =
+    "key data: the private key is malformed";
+static const char	 import_false[] =
+    "key data: the private key is not valid";
 
 /* RFC 5480 section 2.1.1.1 */
 static const uint8_t	 oid_p256[] = { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03,

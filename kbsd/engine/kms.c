@@ -30,7 +30,8 @@
 /* kms has its own clock; its word on what took so long comes first. */
 #define KMS_GRACE_MS	250
 
-static char	 keystores[KEYSTORES_MAX][NAME_MAX_STORE];	/* by instance */
+/* by instance */
+static char	 keystores[KEYSTORES_MAX][NAME_MAX_STORE];
 static uint32_t	 nkeystores;
 
 int

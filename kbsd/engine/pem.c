@@ -29,7 +29,8 @@
 
 static const char	 pem_none[] = "key data: not a PEM private key";
 static const char	 pem_bad[] = "key data: the PEM text is malformed";
-static const char	 pem_locked[] = "key data: the private key is encrypted";
+static const char	 pem_locked[] =
+    "key data: the private key is encrypted";
 static const char	 pem_memory[] = "no memory";
 
 static const struct {

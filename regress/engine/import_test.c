@@ -87,7 +87,7 @@ try(const struct key_record *k, const char *text, size_t len, EVP_PKEY *pkey)
 	do {								\
 		const char	*no = try(k, text, strlen(text), NULL);	\
 		ATF_CHECK_MSG(no != NULL && strstr(no, part) != NULL,	\
-		    "line %d: %s", __LINE__, no == NULL ? "taken" : no);	\
+		    "line %d: %s", __LINE__, no == NULL ? "taken" : no); \
 	} while (0)
 
 static char *

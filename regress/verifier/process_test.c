@@ -381,7 +381,7 @@ verdict(struct rig *rig, unsigned int engine, uint64_t number,
 	ATF_CHECK(expiry > now && expiry <= now + 30000);
 }
 
-/* --- passport ------------------------------------------------------------ */
+/* --- passport ------------------------------------------------------ */
 
 ATF_TC_WITHOUT_HEAD(token);
 ATF_TC_BODY(token, tc)
@@ -499,7 +499,7 @@ ATF_TC_BODY(revoked, tc)
 	}
 }
 
-/* --- collateral ------------------------------------------------------------ */
+/* --- collateral ---------------------------------------------------- */
 
 ATF_TC_WITHOUT_HEAD(flood);
 ATF_TC_BODY(flood, tc)
@@ -665,7 +665,7 @@ ATF_TC_BODY(copy, tc)
 	ATF_CHECK_EQ(child_end(rig.child), 0);
 }
 
-/* --- background --------------------------------------------------------------- */
+/* --- background ---------------------------------------------------- */
 
 static uint8_t	 td_quote[48 + 584 + 4];
 

@@ -5,6 +5,7 @@
 #	make check		the tests (installs packages they miss)
 #	make install		to PREFIX, under DESTDIR
 #	make fuzz		every fuzz target for FUZZ_SECONDS
+#	make lint		what compilers and cppcheck find
 #
 # V=1 shows the commands.  SANITIZE=address,undefined, CC=clang and
 # WITHOUT_SANDBOX=1 want an O=DIR of their own.
@@ -100,7 +101,7 @@ include regress/build.mk
 
 $(O)/obj/%.o: %.c | $(O)/gen/version.h
 	@mkdir -p $(@D)
-	$(call quiet,CC)$(CC) $(CPPFLAGS) $(CFLAGS) $(ALL_CFLAGS) -I$(dir $<) -Ikbsd $(call test_flags,$<) \
+	$(call quiet,CC)$(CC) $(CPPFLAGS) $(CFLAGS) $(ALL_CFLAGS) $(ANALYZE) -I$(dir $<) -Ikbsd $(call test_flags,$<) \
 	    -DLIBEXECDIR='"$(LIBEXECDIR)/kbsd"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
 	    -MMD -MP -c -o $@ $<
 
@@ -164,6 +165,24 @@ demo: deps
 	@$(MAKE) --no-print-directory all
 	@KBSD_BIN=$(abspath $(O))/bin sh regress/demo/demo
 
+# Every warning of both compilers is an error anyway; here are those that
+# take longer to find.  Left out: RB_FIND() with a key of which only what is
+# compared is set (ctuuninitvar), and leaks, since gcc does not see that what
+# goes into a list of sys/queue.h is kept (the sanitizers look for leaks).
+lint:
+	cppcheck --quiet --enable=warning,performance,portability \
+	    --error-exitcode=1 --inline-suppr --suppress='*:/usr/include/*' \
+	    --suppress=missingIncludeSystem --suppress=unknownMacro \
+	    --suppress=funcArgOrderDifferent --suppress=ctuuninitvar \
+	    -D_GNU_SOURCE -D__linux__ \
+	    -D__GNUC__=12 -DLIBBSD_OVERLAY -DLIBEXECDIR= -DSYSCONFDIR= \
+	    -I/usr/include/bsd -I/usr/include -Icommon -Ikbsd \
+	    common kbsd kbsctl kbsget
+	@$(MAKE) --no-print-directory O=$(O)/clang CC=clang all tests
+	@$(MAKE) --no-print-directory O=$(O)/analyzer \
+	    ANALYZE="-fanalyzer -Wno-analyzer-malloc-leak \
+	    -Wno-analyzer-free-of-non-heap" all
+
 # --- install -----------------------------------------------------------
 
 SBINDIR ?=	$(PREFIX)/sbin
@@ -193,6 +212,6 @@ clean:
 	rm -rf $(O)
 
 FORCE:
-.PHONY: all deps check demo install clean FORCE
+.PHONY: all deps check demo lint install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

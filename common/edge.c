@@ -73,18 +73,20 @@ struct edge_io {
 	struct edge_count	 count;
 	int			 fd_taken;	/* came with this message */
 	int			 dirty;
-	int			 busy;		/* in a function of its table */
 	int			 dead;
 };
 
 static TAILQ_HEAD(, edge_io)	 all = TAILQ_HEAD_INITIALIZER(all);
 static TAILQ_HEAD(, edge_io)	 dirty = TAILQ_HEAD_INITIALIZER(dirty);
+/* Closed ones; functions of their tables may still stand in them. */
+static TAILQ_HEAD(, edge_io)	 graves = TAILQ_HEAD_INITIALIZER(graves);
 static struct event		*flusher;
 
 void	(*edge_violated)(struct edge *, uint32_t, const char *);
 void	(*edge_worked)(void);
 
 static void	edge_pump(struct edge_io *);
+static void	edge_flusher(int, short, void *);
 
 static void
 assembly_free(struct edge_io *io, struct assembly *a)
@@ -118,7 +120,17 @@ edge_release(struct edge_io *io)
 	free(io);
 }
 
-/* Out of every list and closed; the memory goes when nobody stands in it. */
+/* Have edge_flusher() called once, when the loop is back. */
+static void
+edge_schedule(void)
+{
+	if (flusher == NULL && (flusher = event_new(base, -1, 0, edge_flusher,
+	    NULL)) == NULL)
+		fatalx("no memory for events");
+	event_active(flusher, EV_WRITE, 0);
+}
+
+/* Out of every list and closed; the memory goes when the loop is back. */
 static void
 edge_close(struct edge_io *io)
 {
@@ -138,26 +150,19 @@ edge_close(struct edge_io *io)
 		close(io->ibuf.fd);
 		imsgbuf_clear(&io->ibuf);
 	}
-	if (!io->busy)
-		edge_release(io);
+	TAILQ_INSERT_TAIL(&graves, io, entry);
+	edge_schedule();
 }
 
 /* The peer is gone: tell the process, then forget the edge. */
 static void
 edge_down(struct edge_io *io)
 {
-	int	 wasbusy = io->busy;
-
 	if (io->dead)
 		return;
-	io->busy = 1;		/* down() may free the edge itself */
 	if (io->table->down != NULL)
 		io->table->down(&io->edge);
-	io->busy = wasbusy;
-	if (!io->dead)
-		edge_close(io);
-	else if (!io->busy)
-		edge_release(io);
+	edge_close(io);
 }
 
 static void
@@ -198,6 +203,10 @@ edge_flusher(int fd, short what, void *arg)
 		io->dirty = 0;
 		edge_write(io);
 	}
+	while ((io = TAILQ_FIRST(&graves)) != NULL) {
+		TAILQ_REMOVE(&graves, io, entry);
+		edge_release(io);
+	}
 }
 
 static void
@@ -213,11 +222,8 @@ edge_mark(struct edge_io *io)
 {
 	if (io->dirty)
 		return;
-	if (flusher == NULL && (flusher = event_new(base, -1, 0, edge_flusher,
-	    NULL)) == NULL)
-		fatalx("no memory for events");
 	if (TAILQ_EMPTY(&dirty))
-		event_active(flusher, EV_WRITE, 0);
+		edge_schedule();
 	TAILQ_INSERT_TAIL(&dirty, io, dirtyentry);
 	io->dirty = 1;
 }
@@ -405,8 +411,8 @@ edge_message(struct edge_io *io, struct imsg *imsg)
 	return (edge_deliver(io, rule, imsg->data, len));
 }
 
-/* Every whole message in the buffer; 0 while the edge lives. */
-static int
+/* Every whole message in the buffer. */
+static void
 edge_dispatch(struct edge_io *io)
 {
 	struct imsg	 imsg;
@@ -429,7 +435,6 @@ edge_dispatch(struct edge_io *io)
 		if (why != NULL)
 			edge_violation(io, imsg.hdr.type, why);
 	}
-	return (io->dead ? -1 : 0);
 }
 
 static void
@@ -442,15 +447,10 @@ edge_readable(int fd, short what, void *arg)
 	(void)what;
 	if ((n = imsgbuf_read(&io->ibuf)) == -1 && errno == EAGAIN)
 		return;
-	if (n <= 0) {
+	if (n <= 0)
 		edge_down(io);
-		return;
-	}
-	io->busy = 1;
-	n = edge_dispatch(io);
-	io->busy = 0;
-	if (n == -1)
-		edge_release(io);
+	else
+		edge_dispatch(io);
 }
 
 struct edge *

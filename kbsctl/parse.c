@@ -187,7 +187,7 @@ place_usage(const char *word)
 	    place.first == NULL ? "" : place.first,
 	    place.first == NULL ? "" : " ");
 	for (fits = 0, i = 0; (name = place_nth(i)) != NULL; i++)
-		if (len == 0 || strncmp(name, word, len) == 0)
+		if (word == NULL || strncmp(name, word, len) == 0)
 			fprintf(stderr, "%s%s", fits++ > 0 ? " | " : "",
 			    name);
 	fprintf(stderr, "\n");

@@ -179,7 +179,7 @@ chain_window(int fd, off_t size, size_t len, struct chain *chain, int *torn)
 	size_t	 end = len;
 	int	 ret = -1;
 
-	if ((buf = malloc(len)) == NULL)
+	if ((buf = calloc(1, len)) == NULL)
 		return (-1);
 	if (read_at(fd, buf, len, size - (off_t)len) == -1)
 		goto done;

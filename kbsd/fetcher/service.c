@@ -455,7 +455,7 @@ service_error(const uint8_t *data, size_t len, char *why, size_t whysize)
 	if (json_pick(object, members, 2, scrap, sizeof(scrap)) == 0 &&
 	    (error != NULL || message != NULL)) {
 		s = json_string_value(error != NULL ? error : message);
-		for (i = 0; s[i] != '\0' && i < ERROR_SHOWN; i++)
+		for (i = 0; i < ERROR_SHOWN && s[i] != '\0'; i++)
 			text[i] = isprint((unsigned char)s[i]) ? s[i] : '?';
 		text[i] = '\0';
 		strlcat(why, ": ", whysize);

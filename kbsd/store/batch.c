@@ -178,7 +178,7 @@ static void
 writes_run(void)
 {
 	struct request	*q;
-	unsigned int	 n;
+	unsigned int	 n = 0;
 	int		 rc;
 
 	while ((q = TAILQ_FIRST(&writes)) != NULL) {

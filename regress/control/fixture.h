@@ -284,7 +284,7 @@ policy_record(struct wbuf *w, const char *text)
 }
 
 #define POLICY								\
-	"{\"attestation_type\":\"SGX\",\"sgx\":{\"attributes\":{"		\
+	"{\"attestation_type\":\"SGX\",\"sgx\":{\"attributes\":{"	\
 	"\"mrenclave\":[\"83f4e819861adef6ffb2a4865efea9337b91ed30fa33491b17" \
 	"f0d5d9e8204410\"],\"isvsvn\":1}}}"
 

@@ -21,8 +21,10 @@
 #include "mint.h"
 
 #define NOW	1900000000
-#define A32	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define B32	"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define A32	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"	\
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define B32	"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"	\
+		"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define A48	A32 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define B48	B32 "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define ID_A	"ee37c360-7eae-4250-a677-6ee12adce8e2"

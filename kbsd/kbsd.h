@@ -89,7 +89,8 @@ enum imsg_type {
 	 * ASKED: NAME, str client address, bytes ask, as it came.
 	 * LEFTOVER: NAME, bytes key record, bytes intent: finish or undo it.
 	 * ROWS: u64 tag, bytes user, bytes lockout, bytes policy, bytes key
-	 *   (records; empty: not there).
+	 *   (records; empty: not there), u8 result (ROW_OK, or ROW_FAILED:
+	 *   the store could not tell what is there).
 	 * ROW_DONE: u64 tag, u8 result (ROW_*).
 	 */
 	IMSG_AUTH_ASKED,
@@ -102,7 +103,8 @@ enum imsg_type {
 	 *   u8 operation, digest of the ask's bytes, uuid object, u64 Unix
 	 *   time, digest of the policy, bytes record (the new or changed user
 	 *   or policy with its seal; empty), bytes intent (key writes; else
-	 *   empty).  To LEFTOVER: operation OP_KEY_DELETE is undo; the object
+	 *   empty), the seal of the key record that auth was shown (zero: of
+	 *   none).  To LEFTOVER: operation OP_KEY_DELETE is undo; the object
 	 *   of OP_KEY_MOVE is the new policy.
 	 * REFUSED: NAME, u16 status, u16 Retry-After, str error, str who, str
 	 *   reason (for the audit line).
@@ -209,7 +211,10 @@ enum imsg_type {
 	 * GRANT, auth -> engine, maker: NAME, u8 operation, uuid key, uuid
 	 *   user, u8 algorithm, u16 length, u8 curve, str keystore, u8 flags,
 	 *   digest of the policy, digest of the material, backend id or
-	 *   public key (zero: none), u64 expiry.
+	 *   public key (zero: none), the seal of the key record that it is
+	 *   for (zero: one without), u64 expiry.  A grant is for that record
+	 *   only: serials may be foretold, seals may not, so what was granted
+	 *   once is nothing for a key that was changed since.
 	 */
 	IMSG_ENGINE_ORDER,
 	IMSG_ENGINE_VERDICT,

@@ -82,7 +82,7 @@ static const struct edge_rule control_rules[] = {
 static const struct edge_rule broker_rules[] = {
 	{ IMSG_AUTH_ASKED,    NAME_LEN + 2 * 4,	ASK_MAX,  request_asked },
 	{ IMSG_AUTH_LEFTOVER, NAME_LEN + 2 * 4,	ASK_MAX,  grant_leftover },
-	{ IMSG_AUTH_ROWS,     8 + 4 * 4,	ROWS_MAX, rows_found },
+	{ IMSG_AUTH_ROWS,     8 + 4 * 4 + 1, ROWS_MAX, rows_found },
 	{ IMSG_AUTH_ROW_DONE, 8 + 1,		8 + 1,	  rows_done },
 };
 

@@ -59,6 +59,7 @@ struct intent {
 	struct uuid	 key;
 	struct uuid	 policy;	/* the new one of OP_KEY_MOVE */
 	uint8_t		 policy_digest[DIGEST_LEN];
+	uint8_t		 seal[DIGEST_LEN];	/* of the record, by kms */
 };
 
 /* The keys of all seals come from this one; it may be wiped then. */
@@ -121,8 +122,8 @@ struct rows_found {
 };
 
 /*
- * fn is called once, with NULL (ROW_FAILED) when the broker goes; not after
- * rows_cancel() of its arg.  -1: nothing was sent, fn is not called.
+ * fn is called once, with NULL (ROW_FAILED) when the store fails or the
+ * broker goes; not after rows_cancel() of its arg.  -1: nothing was sent, fn is not called.
  */
 int	 rows_want(const struct rows_wanted *,
 	    void (*fn)(void *, const struct rows_found *), void *arg);

@@ -138,6 +138,7 @@ grant_done(struct asking *a, struct wbuf *record, struct wbuf *intent)
 	wb_digest(&w, a->policy_digest);
 	wb_bytes(&w, record->data, record->len);
 	wb_bytes(&w, intent->data, intent->len);
+	wb_digest(&w, a->key.seal);
 	if (record->failed || intent->failed)
 		w.failed = 1;
 	wb_free(record);
@@ -190,6 +191,7 @@ send_half(const struct request_name *name, uint8_t op,
 	wb_u8(&w, key->flags);
 	wb_digest(&w, policy_digest);
 	wb_digest(&w, material);
+	wb_digest(&w, key->seal);
 	wb_u64(&w, now_ms() + (is_making(op) ? DEADLINE_MAKE_MS :
 	    DEADLINE_REQUEST_MS));
 	return (edge_send(engine_of(name, op), IMSG_ENGINE_GRANT, &w));
@@ -216,6 +218,7 @@ grant_to_engine(struct asking *a)
 	if (a->ask.op == OP_KEY_MOVE)
 		intent.policy = a->ask.policy;
 	memcpy(intent.policy_digest, a->policy_digest, DIGEST_LEN);
+	memcpy(intent.seal, a->key.seal, DIGEST_LEN);
 	seal_intent(&w, &intent);
 	grant_done(a, NULL, &w);
 }
@@ -378,7 +381,7 @@ grant_user_found(void *arg, const struct rows_found *found)
 	char			 hash[HASH_TEXT];
 
 	if (found == NULL) {
-		grant_busy(a, "the broker is gone");
+		grant_busy(a, "the rows can't be had");
 		return;
 	}
 	if (found->user == NULL ||
@@ -480,7 +483,6 @@ take_key(struct asking *a, const struct key_record *key)
 	return (0);
 }
 
-/* found NULL: the broker is gone, or (local) nothing was wanted. */
 static void
 grant_decide(struct asking *a, const struct rows_found *found)
 {
@@ -507,7 +509,7 @@ static void
 grant_rows(void *arg, const struct rows_found *found)
 {
 	if (found == NULL)
-		grant_busy(arg, "the broker is gone");
+		grant_busy(arg, "the rows can't be had");
 	else
 		grant_decide(arg, found);
 }
@@ -593,6 +595,7 @@ leftover_granted(const struct request_name *name, uint8_t op,
 	wb_digest(&w, intent->policy_digest);
 	wb_bytes(&w, NULL, 0);
 	wb_bytes(&w, sealed, len);
+	wb_digest(&w, intent->seal);
 	if (edge_send(edge_find(PROC_BROKER, 0), IMSG_BROKER_GRANTED,
 	    &w) == -1)
 		log_warn("a grant can't be sent");
@@ -627,6 +630,8 @@ grant_leftover(struct edge *edge, struct rbuf *r)
 		    "the intent is not sealed by us");
 		return (0);
 	}
+	/* what the row says of the key since then was not asked for */
+	memcpy(key.seal, intent.seal, DIGEST_LEN);
 	if (send_half(&name, op, &uuid_nil, &key, intent.policy_digest,
 	    none) == -1)
 		grant_refuse_name(&name, 503, RETRY_BUSY, "busy", "",

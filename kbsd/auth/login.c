@@ -285,7 +285,7 @@ login_rows(void *arg, const struct rows_found *found)
 	int64_t			 now = time(NULL);
 
 	if (found == NULL) {
-		login_unavailable(login, "the broker is gone");
+		login_unavailable(login, "the rows can't be had");
 		return;
 	}
 	memset(l, 0, sizeof(*l));

@@ -173,6 +173,7 @@ rows_found(struct edge *edge, struct rbuf *r)
 	struct call		*call;
 	struct rbuf		 u, l, p, k;
 	uint64_t		 tag;
+	uint8_t			 result;
 	int			 has_u, has_l, has_p, has_k;
 
 	(void)edge;
@@ -181,7 +182,9 @@ rows_found(struct edge *edge, struct rbuf *r)
 	has_l = row_begin(r, &l);
 	has_p = row_begin(r, &p);
 	has_k = row_begin(r, &k);
-	if (rb_end(r) == -1 || tag == 0 || tag > tags)
+	result = rb_enum(r, ROW_RESULT_MAX - 1);
+	if (rb_end(r) == -1 || tag == 0 || tag > tags ||
+	    (result != ROW_OK && result != ROW_FAILED))
 		return (-1);
 	if ((call = call_take(tag)) == NULL)
 		return (0);		/* cancelled */
@@ -189,6 +192,11 @@ rows_found(struct edge *edge, struct rbuf *r)
 		call->done(call->arg, ROW_FAILED);
 		free(call);
 		return (-1);
+	}
+	if (result == ROW_FAILED) {
+		call->found(call->arg, NULL);
+		free(call);
+		return (0);
 	}
 	if (has_u && (rb_user_record(&u, &user), row_whole(&u, "user")))
 		found.user = &user;

@@ -191,6 +191,7 @@ seal_intent(struct wbuf *w, const struct intent *intent)
 	wb_uuid(w, &intent->key);
 	wb_uuid(w, &intent->policy);
 	wb_digest(w, intent->policy_digest);
+	wb_digest(w, intent->seal);
 	if (w->failed)
 		return;
 	intent_mac(mac, w->data + from, w->len - from);
@@ -211,6 +212,7 @@ seal_intent_open(struct intent *intent, const void *data, size_t len)
 	rb_uuid(&r, &intent->key);
 	rb_uuid(&r, &intent->policy);
 	rb_digest(&r, intent->policy_digest);
+	rb_digest(&r, intent->seal);
 	rb_digest(&r, seal);
 	if (rb_end(&r) == -1)
 		return (-1);

@@ -172,7 +172,7 @@ admin_granted(struct edge *edge, struct rbuf *r)
 	const uint8_t		*row, *intent;
 	char			 who[NAME_MAX_USER + 16];
 	uint8_t			 op, asked[DIGEST_LEN], ours[DIGEST_LEN];
-	uint8_t			 policy[DIGEST_LEN];
+	uint8_t			 policy[DIGEST_LEN], seal[DIGEST_LEN];
 	uint64_t		 when;
 	size_t			 rowlen, intentlen;
 
@@ -186,6 +186,7 @@ admin_granted(struct edge *edge, struct rbuf *r)
 	rb_digest(r, policy);
 	row = rb_bytes(r, &rowlen, 0, EVIDENCE_MAX);
 	intent = rb_bytes(r, &intentlen, 0, 4096);
+	rb_digest(r, seal);
 	if (rb_end(r) == -1)
 		return (-1);
 	if ((req = request_find(&name)) == NULL || req->on != edge)
@@ -202,6 +203,7 @@ admin_granted(struct edge *edge, struct rbuf *r)
 	memcpy(req->policy_digest, policy, DIGEST_LEN);
 	wb_raw(&req->row, row, rowlen);
 	wb_raw(&req->intent, intent, intentlen);
+	memcpy(req->granted_seal, seal, DIGEST_LEN);
 	if (name.front == self.front) {
 		req->op = op;
 		return (leftover_granted(req));

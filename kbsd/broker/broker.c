@@ -113,7 +113,7 @@ static const struct edge_rule control_rules[] = {
 };
 
 static const struct edge_rule auth_rules[] = {
-	{ IMSG_BROKER_GRANTED, 130, 256 * 1024, admin_granted },
+	{ IMSG_BROKER_GRANTED, 162, 256 * 1024, admin_granted },
 	{ IMSG_BROKER_REFUSED, 28, 4096, admin_refused },
 	{ IMSG_BROKER_ROWS_WANT, 60, 512, shelf_rows_want },
 	{ IMSG_BROKER_ROW_PUT, 13, 4096, shelf_row_put },

@@ -57,6 +57,7 @@ struct request {
 	int64_t			 time;
 	struct wbuf		 row;		/* sealed user or policy */
 	struct wbuf		 intent;
+	uint8_t			 granted_seal[DIGEST_LEN];
 
 	/* what they are about */
 	struct key_record	 key;

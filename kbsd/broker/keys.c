@@ -234,6 +234,11 @@ key_current(struct request *req, const struct row_found *found)
 		    "the key is being changed");
 		return (-1);
 	}
+	/* Else the engine would refuse, and a change would be left over. */
+	if (memcmp(req->key.seal, req->granted_seal, DIGEST_LEN) != 0) {
+		answer_error(req, 503, 1, "the key was changed meanwhile");
+		return (-1);
+	}
 	return (0);
 }
 
@@ -244,6 +249,13 @@ key_change_found(void *arg, const struct row_found *found)
 
 	if (key_current(req, found) == -1)
 		return;
+	/* kms refuses that, and the row would be left as moving for good. */
+	if (req->op == OP_KEY_MOVE &&
+	    (req->key.flags & KEY_ATTESTED_ONLY) != 0) {
+		answer_error(req, 400, 0, "a key that is attested only stays "
+		    "under its policy");
+		return;
+	}
 	req->key.state = KEY_DELETING;
 	if (req->op == OP_KEY_MOVE) {
 		/* The new policy is in use from now on. */

@@ -30,6 +30,7 @@ struct want {
 	uint32_t	 instance;	/* of auth */
 	uint64_t	 tag;
 	int		 left;
+	int		 failed;	/* the store could not tell */
 	struct wbuf	 user, lockout, policy, key;
 };
 
@@ -45,6 +46,7 @@ want_answer(struct want *want)
 	wb_bytes(&w, want->lockout.data, want->lockout.len);
 	wb_bytes(&w, want->policy.data, want->policy.len);
 	wb_bytes(&w, want->key.data, want->key.len);
+	wb_u8(&w, want->failed ? ROW_FAILED : ROW_OK);
 	(void)edge_send(edge_find(PROC_AUTH, want->instance), IMSG_AUTH_ROWS,
 	    &w);
 	wb_free(&want->user);
@@ -54,6 +56,28 @@ want_answer(struct want *want)
 	free(want);
 }
 
+/* What is not there is an answer; that nobody can say is none. */
+static void
+want_result(struct want *want, const struct row_found *found)
+{
+	if (found->result != ROW_OK && found->result != ROW_NONE)
+		want->failed = 1;
+	want_answer(want);
+}
+
+/* 1: it is wanted, and the store was asked. */
+static int
+want_find(struct want *want, enum row_kind kind, const struct uuid *id,
+    const char *name, row_fn fn)
+{
+	if (uuid_isnil(id) && name[0] == '\0')
+		return (0);
+	if (rows_find(kind, id, name, fn, want) == 0)
+		return (1);
+	want->failed = 1;
+	return (0);
+}
+
 static void
 want_user(void *arg, const struct row_found *found)
 {
@@ -61,7 +85,7 @@ want_user(void *arg, const struct row_found *found)
 
 	wb_raw(&want->user, found->record, found->len);
 	wb_raw(&want->lockout, found->second, found->secondlen);
-	want_answer(want);
+	want_result(want, found);
 }
 
 static void
@@ -70,7 +94,7 @@ want_policy(void *arg, const struct row_found *found)
 	struct want	*want = arg;
 
 	wb_raw(&want->policy, found->record, found->len);
-	want_answer(want);
+	want_result(want, found);
 }
 
 static void
@@ -79,7 +103,7 @@ want_key(void *arg, const struct row_found *found)
 	struct want	*want = arg;
 
 	wb_raw(&want->key, found->record, found->len);
-	want_answer(want);
+	want_result(want, found);
 }
 
 int
@@ -102,15 +126,9 @@ shelf_rows_want(struct edge *edge, struct rbuf *r)
 	want->instance = edge->instance;
 	want->tag = tag;
 	want->left = 1;
-	if ((!uuid_isnil(&user) || name[0] != '\0') &&
-	    rows_find(ROW_USER, &user, name, want_user, want) == 0)
-		want->left++;
-	if (!uuid_isnil(&policy) &&
-	    rows_find(ROW_POLICY, &policy, "", want_policy, want) == 0)
-		want->left++;
-	if (!uuid_isnil(&key) &&
-	    rows_find(ROW_KEY, &key, "", want_key, want) == 0)
-		want->left++;
+	want->left += want_find(want, ROW_USER, &user, name, want_user);
+	want->left += want_find(want, ROW_POLICY, &policy, "", want_policy);
+	want->left += want_find(want, ROW_KEY, &key, "", want_key);
 	want_answer(want);
 	return (0);
 }

@@ -162,6 +162,9 @@ agree_grant(const struct request *req, uint64_t now)
 		return ("order and grant name different operations");
 	if (uuid_cmp(&g->key, &o->record.id) != 0)
 		return ("order and grant name different keys");
+	/* of the same key, but before or after it was changed */
+	if (!equal(g->seal, o->record.seal))
+		return ("order and grant name different records of the key");
 	if ((what & AGREE_KIND) != 0)
 		why = agree_kind(&o->record, g);
 	if (why == NULL && (what & AGREE_POLICY) != 0 &&

@@ -82,6 +82,7 @@ struct half_grant {
 	uint8_t			 policy_digest[DIGEST_LEN];
 	uint8_t			 detail[DIGEST_LEN];	/* material, backend */
 					/* id or public key; zero: none */
+	uint8_t			 seal[DIGEST_LEN];	/* of the record */
 	uint64_t		 expiry;
 };
 
@@ -285,7 +286,7 @@ void	 heap_init(void);
 #define VERDICT_LEAST	(12 + 16 + DIGEST_LEN + 1 + 4 + 4 + DIGEST_LEN + 8)
 #define VERDICT_MOST	(VERDICT_LEAST + WRAPPING_E_MAX + WRAPPING_N_MAX)
 #define GRANT_LEAST	(12 + 1 + 16 + 16 + 1 + 2 + 1 + 4 + 1 + \
-			2 * DIGEST_LEN + 8)
+			3 * DIGEST_LEN + 8)
 #define GRANT_MOST	(GRANT_LEAST + NAME_MAX_STORE)
 #define MATERIAL_LEAST	(8 + 4)
 #define MATERIAL_MOST	(MATERIAL_LEAST + MATERIAL_MAX)

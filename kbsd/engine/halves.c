@@ -409,6 +409,7 @@ halves_grant(struct edge *edge, struct rbuf *r)
 	g.flags = rb_u8(r);
 	rb_digest(r, g.policy_digest);
 	rb_digest(r, g.detail);
+	rb_digest(r, g.seal);
 	g.expiry = rb_u64(r);
 	if (rb_end(r) == -1 || action_find(g.operation) == NULL ||
 	    agree_half(g.operation) != HALF_GRANT)

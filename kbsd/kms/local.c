@@ -30,6 +30,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "digest.h"
@@ -39,6 +40,9 @@
 
 #define OPEN_PATIENCE_MS	20000
 #define BUSY_RETRY_MS		3
+
+/* A key that was made can be undone so long, by who never saw its seal. */
+#define UNDO_SECONDS		900
 
 /* What a step answers besides enum done_result. */
 #define LOCAL_BUSY		(-1)
@@ -423,6 +427,7 @@ local_store(struct job *job, struct outcome *out)
 	}
 	strlcpy(record.backend, id, sizeof(record.backend));
 	record.serial = 1;
+	record.created = time(NULL);	/* ours: undoable() asks for it */
 	if (seal_make(&record) == -1 || box_seal(box, master, &record,
 	    job->material, job->materiallen) == -1)
 		return (failed(-2, out));
@@ -468,14 +473,21 @@ local_reseal(struct job *job, struct outcome *out)
 	return (DONE_OK);
 }
 
-/* The record of a key that was never finished has no seal yet. */
+/*
+ * The record of a key whose making was cut short has no seal yet.  But so had
+ * every key's: who kept that record, and the intent, must not undo one that
+ * is long in use.
+ */
 static int
-unsealed(const struct key_record *record)
+undoable(const struct key_record *record, const struct key_record *newest)
 {
 	static const uint8_t	 zero[DIGEST_LEN];
+	int64_t			 now = time(NULL);
 
 	return (record->serial == 0 &&
-	    secret_cmp(record->seal, zero, DIGEST_LEN) == 0);
+	    secret_cmp(record->seal, zero, DIGEST_LEN) == 0 &&
+	    newest->serial == 1 && newest->created <= now &&
+	    newest->created > now - UNDO_SECONDS);
 }
 
 /* What is not there is as good as deleted: a second try must succeed. */
@@ -489,7 +501,8 @@ local_remove(struct job *job, struct outcome *out)
 	if ((rc = local_find(job, &stmt, &newest)) != 1)
 		return (rc == 0 ? DONE_OK : failed(rc, out));
 	sqlite3_reset(stmt);
-	if (!unsealed(&job->record) && !local_newest(job, &newest, out))
+	if (!undoable(&job->record, &newest) &&
+	    !local_newest(job, &newest, out))
 		return (DONE_STALE);
 	stmt = statement((newest.flags & KEY_ATTESTED_ONLY) != 0 ? ST_BURY :
 	    ST_DELETE);

@@ -49,6 +49,7 @@ static size_t			 nlockouts;
 static struct policy_record	 policy;
 static struct key_record	 key;
 static uint64_t			 numbers;
+static int			 store_fails;
 
 /* --- the process and its edges ------------------------------------------ */
 
@@ -172,6 +173,7 @@ serve_rows(void)
 	wb_bytes(&w, l.data, l.len);
 	wb_bytes(&w, p.data, p.len);
 	wb_bytes(&w, k.data, k.len);
+	wb_u8(&w, store_fails ? ROW_FAILED : ROW_OK);
 	wb_free(&l);
 	wb_free(&p);
 	wb_free(&k);
@@ -394,6 +396,7 @@ struct granted {
 	struct uuid		 user, object;
 	char			 who[NAME_MAX_USER + 16];
 	uint8_t			 op, asked[DIGEST_LEN], policy[DIGEST_LEN];
+	uint8_t			 seal[DIGEST_LEN];
 	int64_t			 time;
 	const uint8_t		*record, *intent;
 	size_t			 len, intentlen;
@@ -416,6 +419,7 @@ recv_granted(uint8_t op)
 	rb_digest(&r, g.policy);
 	g.record = rb_bytes(&r, &g.len, 0, MAX_IMSGSIZE);
 	g.intent = rb_bytes(&r, &g.intentlen, 0, MAX_IMSGSIZE);
+	rb_digest(&r, g.seal);
 	ATF_REQUIRE(rb_end(&r) == 0);
 	ATF_CHECK_EQ(op, g.op);
 	return (&g);
@@ -516,6 +520,7 @@ struct grant_half {
 	uint16_t		 length;
 	char			 keystore[NAME_MAX_STORE];
 	uint8_t			 policy[DIGEST_LEN], material[DIGEST_LEN];
+	uint8_t			 seal[DIGEST_LEN];
 	uint64_t		 expiry;
 };
 
@@ -538,6 +543,7 @@ recv_half(struct peer *engine, uint8_t op)
 	h.flags = rb_u8(&r);
 	rb_digest(&r, h.policy);
 	rb_digest(&r, h.material);
+	rb_digest(&r, h.seal);
 	h.expiry = rb_u64(&r);
 	ATF_REQUIRE(rb_end(&r) == 0);
 	ATF_CHECK_EQ(op, h.op);
@@ -606,6 +612,7 @@ make_a_key(void)
 	key.length = 256;
 	key.state = KEY_ACTIVE;
 	memset(key.policy_digest, 0x33, DIGEST_LEN);
+	memset(key.seal, 0x44, DIGEST_LEN);
 }
 
 /* The child has cut this peer off, and told its parent. */
@@ -1097,6 +1104,8 @@ ATF_TC_BODY(key_create, tc)
 	ATF_CHECK(memcmp(want, h.policy, DIGEST_LEN) == 0);
 	ATF_CHECK(memcmp(want, g.policy, DIGEST_LEN) == 0);
 	ATF_CHECK(is_zero(h.material));
+	ATF_CHECK(is_zero(h.seal));
+	ATF_CHECK(is_zero(g.seal));
 	ATF_REQUIRE(g.intentlen > 0);
 
 	/* shown again after a crash, the intent undoes it */
@@ -1108,6 +1117,8 @@ ATF_TC_BODY(key_create, tc)
 	h = *recv_half(engines[77 % ENGINES], OP_KEY_DELETE);
 	ATF_CHECK(uuid_cmp(&h.key, &key.id) == 0);
 	ATF_CHECK_EQ(1, h.name.front);
+	/* as it was then, without a seal, not as the row shows it now */
+	ATF_CHECK(is_zero(h.seal));
 	recv_granted(OP_KEY_DELETE);
 	/* changed, it is nothing */
 	w.data[0] ^= OP_KEY_CREATE ^ OP_KEY_MOVE;
@@ -1219,7 +1230,7 @@ ATF_TC_BODY(key_move_and_delete, tc)
 	struct wbuf	 w = { 0 };
 	struct granted	*g;
 	struct grant_half	*h;
-	uint8_t		 want[DIGEST_LEN];
+	uint8_t		 want[DIGEST_LEN], seal[DIGEST_LEN];
 
 	begin();
 	make_a_key();
@@ -1235,16 +1246,24 @@ ATF_TC_BODY(key_move_and_delete, tc)
 	h = recv_half(engines[numbers % ENGINES], OP_KEY_MOVE);
 	ATF_CHECK(memcmp(h->policy, want, DIGEST_LEN) == 0);
 	ATF_CHECK(uuid_cmp(&h->key, &key.id) == 0);
+	ATF_CHECK(memcmp(h->seal, key.seal, DIGEST_LEN) == 0);
+	memcpy(seal, key.seal, DIGEST_LEN);
 	g = granted(&ask);
+	ATF_CHECK(memcmp(g->seal, seal, DIGEST_LEN) == 0);
 	ATF_CHECK(uuid_cmp(&g->object, &key.id) == 0);
-	/* cut short: to the policy of the intent, whatever the row says */
+	/*
+	 * Cut short: to the policy of the intent, and for the record that it
+	 * was granted for, whatever the row says.
+	 */
 	uuid_make(&key.policy);
+	memset(key.seal, 0x45, DIGEST_LEN);
 	key.state = KEY_MOVING;
 	wb_raw(&w, g->intent, g->intentlen);
 	send_leftover(4, &w);
 	wb_free(&w);
 	h = recv_half(engines[0], OP_KEY_MOVE);
 	ATF_CHECK(memcmp(h->policy, want, DIGEST_LEN) == 0);
+	ATF_CHECK(memcmp(h->seal, seal, DIGEST_LEN) == 0);
 	g = recv_granted(OP_KEY_MOVE);
 	ATF_CHECK(uuid_cmp(&g->object, &policy.id) == 0);
 	ATF_CHECK(memcmp(g->policy, want, DIGEST_LEN) == 0);
@@ -1256,6 +1275,30 @@ ATF_TC_BODY(key_move_and_delete, tc)
 	h = recv_half(engines[numbers % ENGINES], OP_KEY_DELETE);
 	ATF_CHECK(uuid_cmp(&h->key, &key.id) == 0);
 	ATF_CHECK(granted(&ask)->intentlen > 0);
+	end();
+}
+
+/* That the store can't tell is no 401 and no 404. */
+ATF_TC_WITHOUT_HEAD(store_fails_503);
+ATF_TC_BODY(store_fails_503, tc)
+{
+	struct ask	 ask = { .op = OP_KEY_DELETE };
+	struct answer	*a;
+	char		*token;
+
+	begin();
+	token = make_token("alice", PERM_ALL);
+	make_a_key();
+	store_fails = 1;
+	a = login("alice", "secret one", "r");
+	ATF_CHECK_EQ(503, a->status);
+	ask.id = key.id;
+	ask_for(&ask, token, "");
+	serve_rows();
+	refused(503, "busy: try again later", "the rows can't be had");
+	store_fails = 0;
+	ATF_CHECK_EQ(200, login("alice", "secret one", "rc")->status);
+	free(token);
 	end();
 }
 
@@ -1524,6 +1567,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, key_register);
 	ATF_TP_ADD_TC(tp, key_release);
 	ATF_TP_ADD_TC(tp, key_move_and_delete);
+	ATF_TP_ADD_TC(tp, store_fails_503);
 	ATF_TP_ADD_TC(tp, administrator);
 	ATF_TP_ADD_TC(tp, administrator_dies_with_hasher);
 	ATF_TP_ADD_TC(tp, tables);

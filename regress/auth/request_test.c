@@ -279,6 +279,7 @@ ATF_TC_BODY(rows_never_come, tc)
 	wb_bytes(&w, NULL, 0);
 	wb_bytes(&w, NULL, 0);
 	wb_bytes(&w, NULL, 0);
+	wb_u8(&w, ROW_OK);
 	ATF_CHECK_EQ(0, call(rows_found, broker, &w));
 	/* of a tag that was never given, they are */
 	wb_u64(&w, 2);
@@ -286,6 +287,7 @@ ATF_TC_BODY(rows_never_come, tc)
 	wb_bytes(&w, NULL, 0);
 	wb_bytes(&w, NULL, 0);
 	wb_bytes(&w, NULL, 0);
+	wb_u8(&w, ROW_OK);
 	ATF_CHECK_EQ(-1, call(rows_found, broker, &w));
 }
 

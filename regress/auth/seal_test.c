@@ -140,6 +140,7 @@ ATF_TC_BODY(intent, tc)
 	uuid_make(&in.key);
 	uuid_make(&in.policy);
 	memset(in.policy_digest, 0x5a, DIGEST_LEN);
+	memset(in.seal, 0xa5, DIGEST_LEN);
 	/* whatever stands before it is not sealed */
 	wb_u8(&w, 1);
 	seal_intent(&w, &in);
@@ -150,6 +151,7 @@ ATF_TC_BODY(intent, tc)
 	ATF_CHECK(uuid_cmp(&in.policy, &out.policy) == 0);
 	ATF_CHECK(memcmp(in.policy_digest, out.policy_digest,
 	    DIGEST_LEN) == 0);
+	ATF_CHECK(memcmp(in.seal, out.seal, DIGEST_LEN) == 0);
 	for (i = 1; i < w.len; i++) {
 		w.data[i] ^= 1;
 		ATF_CHECK(seal_intent_open(&out, w.data + 1,

@@ -647,6 +647,7 @@ send_granted(uint64_t number, uint8_t op, const struct uuid *object,
 	wb_bytes(&w, row == NULL ? NULL : row->data,
 	    row == NULL ? 0 : row->len);
 	wb_bytes(&w, intent, strlen(intent));
+	wb_digest(&w, zero);
 	peer_send(auth, IMSG_BROKER_GRANTED, &w);
 }
 
@@ -890,6 +891,7 @@ ATF_TC_BODY(leftover, tc)
 	wb_digest(&w, zero);
 	wb_bytes(&w, NULL, 0);
 	wb_bytes(&w, NULL, 0);
+	wb_digest(&w, zero);
 	peer_send(auth, IMSG_BROKER_GRANTED, &w);
 	peer_recv(audit, IMSG_AUDIT_RECORD, &r, WAIT);
 	peer_recv(engine, IMSG_ENGINE_ORDER, &r, WAIT);
@@ -901,6 +903,98 @@ ATF_TC_BODY(leftover, tc)
 	peer_send(engine, IMSG_BROKER_DONE, &w);
 	answer_put(IMSG_STORE_DELETE, ROW_KEY, ROW_OK, 0, NULL, NULL);
 	wb_free(&record);
+}
+
+/* One FIND of the broker, answered. */
+static void
+tell_row(enum row_result result, const struct key_record *key)
+{
+	struct wbuf	 w = { 0 }, record = { 0 };
+	struct rbuf	 r;
+
+	peer_recv(store, IMSG_STORE_FIND, &r, WAIT);
+	wb_u64(&w, rb_u64(&r));
+	wb_u8(&w, (uint8_t)result);
+	if (key != NULL)
+		wb_key_record(&record, key);
+	wb_bytes(&w, record.data, record.len);
+	wb_bytes(&w, NULL, 0);
+	wb_free(&record);
+	peer_send(store, IMSG_BROKER_FOUND, &w);
+}
+
+/* A grant is for the record that auth was shown, or nothing is begun. */
+ATF_TC_WITHOUT_HEAD(changed_since_granted);
+ATF_TC_BODY(changed_since_granted, tc)
+{
+	struct key_record	 key;
+	struct recorded		 rec;
+	struct ask		 ask;
+	uint64_t		 n;
+
+	start();
+	memset(&ask, 0, sizeof(ask));
+	ask.op = OP_KEY_DELETE;
+	ask.id = key_id;
+	for (n = 1; n <= 2; n++) {
+		a_key(&key);
+		key.seal[0] = n == 1 ? 7 : 0;
+		send_ask(n, &ask);
+		want_asked(n);
+		send_granted(n, OP_KEY_DELETE, &key_id, NULL, "sealed");
+		tell_row(ROW_OK, &key);
+		if (n == 1)
+			want_answer(n, 503, NULL, NULL);
+	}
+	answer_put(IMSG_STORE_PUT, ROW_KEY, ROW_OK, 6, &key, NULL);
+	ATF_CHECK_EQ(KEY_DELETING, key.state);
+	want_record(2, &rec);
+	ATF_CHECK(peer_silent(front, 50));
+}
+
+/* "There is none" and "nobody knows" are not the same to auth. */
+ATF_TC_WITHOUT_HEAD(rows_that_fail);
+ATF_TC_BODY(rows_that_fail, tc)
+{
+	static const enum row_result	 results[] = { ROW_OK, ROW_NONE,
+					    ROW_FAILED };
+	struct key_record	 key;
+	struct wbuf		 w = { 0 };
+	struct rbuf		 r;
+	size_t			 i, j, len;
+
+	start();
+	a_key(&key);
+	for (i = 0; i < 3; i++) {
+		wb_u64(&w, i + 1);
+		wb_uuid(&w, &uuid_nil);
+		wb_str(&w, "");
+		wb_uuid(&w, &uuid_nil);
+		wb_uuid(&w, &key_id);
+		peer_send(auth, IMSG_BROKER_ROWS_WANT, &w);
+		tell_row(results[i], i == 0 ? &key : NULL);
+		peer_recv(auth, IMSG_AUTH_ROWS, &r, WAIT);
+		ATF_CHECK_EQ(i + 1, rb_u64(&r));
+		for (j = 0; j < 4; j++)
+			(void)rb_bytes(&r, &len, 0, 4096);
+		ATF_CHECK_EQ(i == 0, len > 0);
+		ATF_CHECK_EQ(i == 2 ? ROW_FAILED : ROW_OK, rb_u8(&r));
+		ATF_CHECK(rb_end(&r) == 0);
+	}
+	/* no store at all */
+	peer_close(store);
+	usleep(100000);
+	wb_u64(&w, 9);
+	wb_uuid(&w, &key_id);
+	wb_str(&w, "");
+	wb_uuid(&w, &uuid_nil);
+	wb_uuid(&w, &uuid_nil);
+	peer_send(auth, IMSG_BROKER_ROWS_WANT, &w);
+	peer_recv(auth, IMSG_AUTH_ROWS, &r, WAIT);
+	ATF_CHECK_EQ(9, rb_u64(&r));
+	for (j = 0; j < 4; j++)
+		(void)rb_bytes(&r, &len, 0, 4096);
+	ATF_CHECK_EQ(ROW_FAILED, rb_u8(&r));
 }
 
 ATF_TC_WITHOUT_HEAD(bounded);
@@ -956,6 +1050,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, key_create);
 	ATF_TP_ADD_TC(tp, key_create_fails);
 	ATF_TP_ADD_TC(tp, leftover);
+	ATF_TP_ADD_TC(tp, changed_since_granted);
+	ATF_TP_ADD_TC(tp, rows_that_fail);
 	ATF_TP_ADD_TC(tp, bounded);
 	ATF_TP_ADD_TC(tp, violations);
 	return (atf_no_error());

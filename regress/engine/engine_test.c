@@ -285,6 +285,7 @@ static void	gbad_detail(struct halves *h) { h->detail[5] ^= 1; }
 static void	gbad_expiry(struct halves *h) { h->gexpiry = now_ms() - 1; }
 static void	gbad_mark(struct halves *h)
 		    { h->record.flags = h->gflags = KEY_ATTESTED_ONLY; }
+static void	gbad_seal(struct halves *h) { h->gseal[31] ^= 1; }
 static void	gbad_none(struct halves *h) { h->argumentlen = 0; }
 static void	gbad_alg(struct halves *h) { h->galgorithm = ALG_RSA; }
 static void	gbad_length(struct halves *h) { h->glength = 128; }
@@ -309,6 +310,8 @@ ATF_TC_BODY(grant_mismatch, tc)
 		{ OP_KEY_RELEASE, gbad_expiry },
 		{ OP_KEY_RELEASE, gbad_mark }, { OP_KEY_RELEASE, gbad_none },
 		{ OP_KEY_RELEASE, gbad_argument },
+		{ OP_KEY_RELEASE, gbad_seal }, { OP_KEY_MOVE, gbad_seal },
+		{ OP_KEY_DELETE, gbad_seal },
 		{ OP_KEY_MOVE, gbad_op }, { OP_KEY_MOVE, gbad_key },
 		{ OP_KEY_MOVE, gbad_alg }, { OP_KEY_MOVE, gbad_length },
 		{ OP_KEY_MOVE, gbad_curve }, { OP_KEY_MOVE, gbad_store },

@@ -77,6 +77,7 @@ struct halves {
 	uint8_t			 gflags;
 	uint8_t			 gpolicy[DIGEST_LEN];
 	uint8_t			 detail[DIGEST_LEN];
+	uint8_t			 gseal[DIGEST_LEN];
 	uint64_t		 gexpiry;
 };
 
@@ -158,6 +159,7 @@ halves_init(struct halves *h, uint8_t op, uint64_t number, EVP_PKEY *pkey)
 		strlcpy(h->record.backend, "id", sizeof(h->record.backend));
 		h->record.serial = 3;
 		memset(h->record.seal, 0x55, DIGEST_LEN);
+		memset(h->gseal, 0x55, DIGEST_LEN);
 	}
 	h->record.state = KEY_ACTIVE;
 	memset(h->policy, 0x33, DIGEST_LEN);
@@ -255,6 +257,7 @@ send_grant(struct play *p, const struct halves *h)
 	wb_u8(&w, h->gflags);
 	wb_digest(&w, h->gpolicy);
 	wb_digest(&w, h->detail);
+	wb_digest(&w, h->gseal);
 	wb_u64(&w, h->gexpiry);
 	peer_send(p->auth, IMSG_ENGINE_GRANT, &w);
 }

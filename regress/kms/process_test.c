@@ -505,6 +505,70 @@ ATF_TC_BODY(remove, tc)
 	kms_end();
 }
 
+/* A day passes for the one key that there is. */
+static void
+age_the_key(void)
+{
+	struct key_record	 k;
+	sqlite3_stmt		*stmt;
+	sqlite3			*db;
+	struct wbuf		 w = { 0 };
+	struct rbuf		 r;
+
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_open("d/keys.db", &db));
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_prepare_v2(db,
+	    "SELECT record FROM keys", -1, &stmt, NULL));
+	ATF_REQUIRE_EQ(SQLITE_ROW, sqlite3_step(stmt));
+	rb_init(&r, sqlite3_column_blob(stmt, 0),
+	    (size_t)sqlite3_column_bytes(stmt, 0));
+	rb_key_record(&r, &k);
+	ATF_REQUIRE_EQ(0, rb_end(&r));
+	sqlite3_finalize(stmt);
+	k.created -= 24 * 60 * 60;
+	wb_key_record(&w, &k);
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_prepare_v2(db,
+	    "UPDATE keys SET record = ?1", -1, &stmt, NULL));
+	sqlite3_bind_blob(stmt, 1, w.data, (int)w.len, SQLITE_STATIC);
+	ATF_REQUIRE_EQ(SQLITE_DONE, sqlite3_step(stmt));
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	wb_free(&w);
+}
+
+/* The record that each key began with is good for an undo only for a while. */
+ATF_TC_WITHOUT_HEAD(undo_in_time);
+ATF_TC_BODY(undo_in_time, tc)
+{
+	struct key_record	 k, bare, newest;
+	struct uuid		 policy;
+
+	kms_start();
+	uuid_make(&policy);
+	/* changed since */
+	new_record(&bare, 0);
+	k = bare;
+	ATF_REQUIRE_EQ(DONE_OK, do_store(&k));
+	ATF_REQUIRE_EQ(DONE_OK, do_move(&k, &policy, 'n'));
+	memset(&newest, 0, sizeof(newest));
+	ATF_CHECK_EQ(DONE_STALE, do_remove(&bare, &newest));
+	ATF_CHECK_EQ(2, newest.serial);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&newest, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_remove(&newest, NULL));
+	/* long in use: its record is what comes back */
+	new_record(&bare, 0);
+	bare.created = 4102444800;	/* whatever the broker says */
+	k = bare;
+	ATF_REQUIRE_EQ(DONE_OK, do_store(&k));
+	kms_end();
+	age_the_key();
+	kms_start();
+	memset(&newest, 0, sizeof(newest));
+	ATF_CHECK_EQ(DONE_STALE, do_remove(&bare, &newest));
+	ATF_CHECK_EQ(0, memcmp(newest.seal, k.seal, DIGEST_LEN));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&newest, NULL));
+	kms_end();
+}
+
 /* What was answered is there after kill -9, and not in the clear. */
 ATF_TC_WITHOUT_HEAD(kill);
 ATF_TC_BODY(kill, tc)
@@ -816,6 +880,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, attested_only);
 	ATF_TP_ADD_TC(tp, move);
 	ATF_TP_ADD_TC(tp, remove);
+	ATF_TP_ADD_TC(tp, undo_in_time);
 	ATF_TP_ADD_TC(tp, kill);
 	ATF_TP_ADD_TC(tp, key_files);
 	ATF_TP_ADD_TC(tp, busy);

@@ -1,0 +1,103 @@
+# Copyright (c) 2026 The kbsd authors
+#
+# Permission to use, copy, modify, and distribute this software for any
+# purpose with or without fee is hereby granted, provided that the above
+# copyright notice and this permission notice appear in all copies.
+#
+# THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+# WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+# MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+# ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+# WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+# ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+# OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+
+
+# The contract of the running daemon, over TLS: what clients of the KBS v1
+# interface send and expect.  The client is contract.py; contract_api.py and
+# contract_transfer.py hold the checks, in groups.  Each group has a daemon of
+# its own; each check is printed, and one that fails names what does not hold.
+
+. "$(atf_get_srcdir)/daemon.sh"
+
+PYTHON=/usr/bin/python3
+
+# checks FILE GROUP: runs them against the daemon that is up.
+checks()
+{
+	env KBSD_PORT="$port" KBSD_STATE="$state" KBSD_ITA="$dir/ita" \
+	    KBSD_ADMIN="$dir/admin.password" KBSD_TEE="$dir/tee" \
+	    KBSD_STANDIN="$standin" KBSD_CTL="$bin/kbsctl -s $dir/kbsd.sock" \
+	    $PYTHON "$(atf_get_srcdir)/contract_$1.py" "$2" >checks 2>&1 &&
+	    status=0 || status=$?
+	cat checks
+	[ $status -eq 0 ] ||
+	    atf_fail "$2: $(grep -c '^FAIL' checks) checks fail"
+	# none of it may have cost a process its life
+	if grep -E 'what it may not|\(pid [0-9]+\) ended' "$log"; then
+		atf_fail "a process was replaced"
+	fi
+}
+
+admin_is_there()
+{
+	ctl show users | grep -q admin
+}
+
+# group FILE GROUP [line ...]: with these lines more in kbsd.conf
+group()
+{
+	file=$1 name=$2
+	shift 2
+	$PYTHON -c 'import cryptography' 2>/dev/null ||
+	    atf_skip "python3-cryptography is missing"
+	start_ita
+	write_conf "$@"
+	sed -i 's/retry wait .*/retry wait 0s to 0s/' "$conf"
+	run_kbsd
+	wait_for 50 admin_is_there || atf_fail "no administrator"
+	checks "$file" "$name"
+	stop_kbsd
+}
+
+daemon_case version "GET /version, TLS 1.3 alone, ids of requests"
+version_body() { group api version; }
+
+daemon_case token "POST /token: types, bodies, the bearer token, lockout"
+token_body()
+{
+	group api token "login {" "attempts 3 within 4s" "lockout 3s" \
+	    "token lifetime 60s" "}"
+}
+
+daemon_case permissions "each path with each permission alone"
+permissions_body() { group api permissions; }
+
+daemon_case headers "Accept and Content-Type of each path"
+headers_body() { group api headers; }
+
+daemon_case strictness "JSON that is almost right"
+strictness_body() { group api strictness; }
+
+daemon_case order "route, authorization, headers, body, id"
+order_body() { group api order; }
+
+daemon_case router "paths and methods that are not"
+router_body() { group api router; }
+
+daemon_case users "users, their names and passwords, the end of tokens"
+users_body() { group api users; }
+
+daemon_case policies "every form of a policy, good and bad"
+policies_body() { group api policies; }
+
+daemon_case keys "create, register, search, move, release, delete"
+keys_body() { group api keys; }
+
+daemon_case framing "HTTP that is allowed, and what is ambiguous"
+framing_body() { group api framing; }
+
+atf_init_test_cases()
+{
+	daemon_add_cases
+}

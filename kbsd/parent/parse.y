@@ -73,6 +73,7 @@ static void		 listener_add(char *, int64_t, enum role);
 static void		 attestation_begin(char *);
 static void		 keystore_begin(char *);
 static void		 set_once(char **, char *, const char *);
+static int64_t		 time_parse(const char *);
 static unsigned int	 range(int64_t, int64_t, int64_t, const char *);
 
 typedef union {
@@ -92,6 +93,7 @@ typedef union {
 %token	<number> NUMBER
 %type	<number> seconds role port
 %type	<string> name
+%destructor	{ free($$); } <string>
 
 %%
 
@@ -158,9 +160,10 @@ main		: DIRECTORY STRING {
 		| VERBOSE NUMBER {
 			conf->verbose = range($2, 0, 2, "verbose");
 		}
-		| ATTESTATION STRING { attestation_begin($2); }
+		| ATTESTATION STRING { attestation_begin($2); $2 = NULL; }
 		    '{' optnl attestation_opts '}'
-		| KEYSTORE STRING LOCAL { keystore_begin($2); } keystore_block
+		| KEYSTORE STRING LOCAL { keystore_begin($2); $2 = NULL; }
+		    keystore_block
 		;
 
 control_opt	: /* empty */
@@ -220,18 +223,11 @@ sep		: optnl
 
 seconds		: NUMBER		{ $$ = $1; }
 		| STRING {
-			char	*end;
-
-			errno = 0;
-			$$ = strtoll($1, &end, 10);
-			if (errno != 0 || end == $1 || end[0] == '\0' ||
-			    end[1] != '\0' || strchr("smhd", *end) == NULL) {
+			if (($$ = time_parse($1)) == -1) {
 				yyerror("\"%s\" is no time: write 30s, 5m, 2h "
 				    "or 1d", $1);
 				$$ = 1;
-			} else
-				$$ *= *end == 's' ? 1 : *end == 'm' ? 60 :
-				    *end == 'h' ? 3600 : 86400;
+			}
 			free($1);
 		}
 		;
@@ -335,6 +331,30 @@ set_once(char **where, char *value, const char *what)
 		yyerror("%s is set twice", what);
 	free(*where);
 	*where = value;
+}
+
+/* Seconds, or -1; what is far too long is left to range(). */
+static int64_t
+time_parse(const char *text)
+{
+	static const struct {
+		char	 unit;
+		int	 seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	char		 digits[12];
+	const char	*error;
+	size_t		 i, len = strlen(text);
+	int64_t		 n;
+
+	if (len < 2 || len > sizeof(digits) ||
+	    strspn(text, "0123456789") != len - 1)
+		return (-1);
+	strlcpy(digits, text, len);
+	n = strtonum(digits, 0, INT32_MAX, &error);
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (text[len - 1] == units[i].unit)
+			return (error == NULL ? n * units[i].seconds : -1);
+	return (-1);
 }
 
 static unsigned int
@@ -563,7 +583,7 @@ lex_quoted(int quote)
 static int
 lex_isword(int c)
 {
-	return (c != EOF && (isalnum(c) || strchr("-_./:@[]", c) != NULL));
+	return (c > '\0' && (isalnum(c) || strchr("-_./:@[]", c) != NULL));
 }
 
 static int
@@ -584,6 +604,27 @@ lex_word(int c, char *text, size_t size)
 }
 
 static int
+lex_isnumber(const char *text)
+{
+	return (*text != '\0' && text[strspn(text, "0123456789")] == '\0');
+}
+
+static int
+lex_number(const char *text)
+{
+	const char	*why;
+
+	strlcpy(last_word, text, sizeof(last_word));
+	yylval.number = strtonum(text, 0, INT64_MAX, &why);
+	if (why != NULL) {
+		yyerror("number %s is %s", text, why);
+		return (ERROR);
+	}
+	return (NUMBER);
+}
+
+/* Its value stands in quotes where it is defined, numbers too. */
+static int
 lex_macro(void)
 {
 	char		 name[LINE_LONGEST];
@@ -595,27 +636,19 @@ lex_macro(void)
 		yyerror("macro \"%s\" is not defined", name);
 		return (ERROR);
 	}
-	return (lex_string(value));
+	return (lex_isnumber(value) ? lex_number(value) : lex_string(value));
 }
 
 static int
 lex_plain(int c)
 {
-	char		 text[LINE_LONGEST];
-	const char	*why;
-	int		 token;
+	char	 text[LINE_LONGEST];
+	int	 token;
 
 	if (lex_word(c, text, sizeof(text)) == -1)
 		return (ERROR);
-	if (strspn(text, "0123456789") == strlen(text)) {
-		strlcpy(last_word, text, sizeof(last_word));
-		yylval.number = strtonum(text, 0, INT64_MAX, &why);
-		if (why != NULL) {
-			yyerror("number %s is %s", text, why);
-			return (ERROR);
-		}
-		return (NUMBER);
-	}
+	if (lex_isnumber(text))
+		return (lex_number(text));
 	lex_string(text);
 	if ((token = keyword_find(text)) != STRING)
 		free(yylval.string);
@@ -655,7 +688,11 @@ yylex(void)
 		return (lex_macro());
 	if (lex_isword(c))
 		return (lex_plain(c));
-	return (c);
+	if (isgraph(c))
+		return (c);
+	/* A NUL would even pass for the end of the file. */
+	yyerror("a byte 0x%02x that is no text", (unsigned int)c);
+	return (ERROR);
 }
 
 /* --- files and macros ---------------------------------------------------- */

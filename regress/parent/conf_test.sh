@@ -1,0 +1,151 @@
+# kbsd.conf(5): what is taken, and what is said of what is not.
+
+kbsd()
+{
+	"$(atf_get_srcdir)/../../bin/kbsd" "$@"
+}
+
+# good TEXT: it is taken, and what -nv prints of it is taken as the same.
+good()
+{
+	printf "$1" >conf
+	kbsd -nv -f conf >printed 2>err || atf_fail "refused: $1: $(cat err)"
+	chmod 600 printed
+	kbsd -nv -f printed >again 2>err || atf_fail "not read back: $1"
+	cmp -s printed again || atf_fail "not the same: $1"
+}
+
+# bad LINE PART TEXT: it is refused with file:LINE: ... PART ...
+bad()
+{
+	printf "$3" >conf
+	if kbsd -n -f conf 2>err; then
+		atf_fail "taken: $3"
+	fi
+	if [ "$1" = - ]; then
+		grep -qF "$2" err ||
+		    atf_fail "of $3 it says: $(tr '\n' '|' <err)"
+	else
+		grep -F "conf:$1: " err | grep -qF "$2" ||
+		    atf_fail "of $3 it says: $(tr '\n' '|' <err)"
+	fi
+}
+
+ita='trust authority api "https://a" base "https://b" api key file "/k" root "/r"'
+
+atf_test_case taken
+taken_body()
+{
+	good ''
+	good '# nothing\n\n\n'
+	good 'prefork 3'
+	good 'listen on * port 1 role admin\nlisten on "::1" role transfer\n'
+	good 'listen on localhost\n'
+	good 'a = "7"\nprefork 2\ntls names "x" "y", "z"\n'
+	good 'login { attempts 3 within 30s lockout 2h token lifetime 5m }\n'
+	good 'login {\n\tattempts 3 within 30s;\n\n\tlockout 1d\n}\n'
+	good "attestation \"ita\" { $ita }\n"
+	good "attestation \"ita\" {\n$ita\nretry wait 1s to 3s\nrefetch 5s\napi version 1\nissuer \"i\"\nproxy \"http://p:1\"\ncrl host \"h:2\"\nca \"/c\"\n}\n"
+	good 'keystore "a" local\nkeystore "b" local {\n master key file "/m" }\n'
+	good 'audit optional\nrequire nonce\nverbose 2\nconnections 9\n'
+	good 'control socket "/tmp/x" group "g"\ndirectory "/d"\n'
+	good 'directory \\\n"/d"\n'
+	good 'user "u"\nkeyuser "k"\naudit log "/a"\n'
+	good 'administrator "admin" password file "/p"\n'
+	printf 'prefork 4\n' >part
+	chmod 600 part
+	good 'include "part"\nverbose 1\n'
+}
+
+atf_test_case refused
+refused_body()
+{
+	bad 1 'near "bogus"' 'bogus\n'
+	bad 2 'near "rule"' '\nlisten on x rule all\n'
+	bad 1 'prefork 99 is not between 1 and 32' 'prefork 99\n'
+	bad 1 'port 65536 is not between' 'listen on x port 65536\n'
+	bad 1 'number 99999999999999999999 is too large' \
+	    'prefork 99999999999999999999\n'
+	bad 1 '"5x" is no time' 'login { lockout 5x }\n'
+	bad 1 '"99999999999999999999m" is no time' \
+	    'login { lockout 99999999999999999999m }\n'
+	bad 1 'token lifetime 59 is not between 60 and 1800' \
+	    'login { token lifetime 59s }\n'
+	bad 1 'a string is not ended' 'directory "/x\n'
+	bad 1 'macro "m" is not defined' 'directory $m\n'
+	bad 2 'directory is set twice' 'directory "/a"\ndirectory "/b"\n'
+	bad 2 'keystore "a" is set twice' \
+	    'keystore "a" local\nkeystore "a" local\n'
+	bad 1 'keystore name "../x"' 'keystore "../x" local\n'
+	bad 1 'attestation name "a/b"' "attestation \"a/b\" { $ita }\n"
+	bad 1 'include "gone"' 'include "gone"\n'
+	bad - 'directory "rel" must begin with /' 'directory "rel"\n'
+	bad - 'attestation "i": base is missing' 'attestation "i" { }\n'
+	bad - 'is no plain https URL' \
+	    'attestation "i" { trust authority api "http://x" }\n'
+	bad - 'the least is more than the most' \
+	    'attestation "i" { retry wait 9s to 2s }\n'
+}
+
+# All errors at once, each with its place, in included files too.
+atf_test_case several
+several_body()
+{
+	printf 'prefork x\nverbose 1' >part
+	printf 'include "part"\nprefork 99\nfoo\nlisten on a role all' >conf
+	atf_check -s exit:1 -e save:err "$(atf_get_srcdir)/../../bin/kbsd" \
+	    -n -f conf
+	atf_check_equal "$(grep -c . err)" 3
+	atf_check -o ignore grep -F 'part:1: ' err
+	atf_check -o ignore grep -F 'conf:2: ' err
+	atf_check -o ignore grep -F 'conf:3: ' err
+}
+
+atf_test_case hostile
+hostile_body()
+{
+	# An include of itself ends.
+	printf 'include "conf"\n' >conf
+	atf_check -s exit:1 -e match:"include" \
+	    "$(atf_get_srcdir)/../../bin/kbsd" -n -f conf
+	printf '\000\000prefork 2\n' >conf
+	atf_check -s exit:1 -e match:"a byte 0x00 that is no text" \
+	    "$(atf_get_srcdir)/../../bin/kbsd" -n -f conf
+	head -c 100000 /dev/zero | tr '\0' a >conf
+	atf_check -s exit:1 -e match:"too long" \
+	    "$(atf_get_srcdir)/../../bin/kbsd" -n -f conf
+	head -c 100000 /dev/zero | tr '\0' '{' >conf
+	atf_check -s exit:1 -e match:"syntax error" \
+	    "$(atf_get_srcdir)/../../bin/kbsd" -n -f conf
+	printf 'prefork 2\n' >conf
+	chmod 666 conf
+	atf_check -s exit:1 -e match:"others may write it" \
+	    "$(atf_get_srcdir)/../../bin/kbsd" -n -f conf
+	atf_check -s exit:1 -e match:"gone" \
+	    "$(atf_get_srcdir)/../../bin/kbsd" -n -f gone
+}
+
+atf_test_case options
+options_body()
+{
+	k="$(atf_get_srcdir)/../../bin/kbsd"
+	printf 'n = 3\nprefork $n\n' >conf
+	atf_check -s exit:1 -e match:'near "3"' "$k" -n -f conf
+	printf 'd = "/a"\ndirectory $d\n' >conf
+	atf_check -e ignore -o match:'^directory "/a"$' "$k" -nv -f conf
+	atf_check -e ignore -o match:'^directory "/b"$' \
+	    "$k" -nv -D d=/b -f conf
+	atf_check -s exit:2 -e match:"macro=value" "$k" -n -D d -f conf
+	atf_check -s exit:2 -e match:usage "$k" -n -f conf more
+	atf_check -s exit:2 -e match:usage "$k" -Q
+	atf_check -o match:'^kbsd [0-9]' "$k" -V
+}
+
+atf_init_test_cases()
+{
+	atf_add_test_case taken
+	atf_add_test_case refused
+	atf_add_test_case several
+	atf_add_test_case hostile
+	atf_add_test_case options
+}

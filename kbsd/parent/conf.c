@@ -285,11 +285,41 @@ config_finish(struct config *conf)
 
 /* --- printing ------------------------------------------------------------ */
 
+/* In quotes, as the lexer takes them apart. */
+static void
+print_quoted(const char *text)
+{
+	putchar('"');
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			putchar('\\');
+		putchar(*text);
+	}
+	putchar('"');
+}
+
 static void
 print_word(const char *before, const char *value)
 {
-	if (value != NULL)
-		printf("%s\"%s\"\n", before, value);
+	if (value == NULL)
+		return;
+	printf("%s", before);
+	print_quoted(value);
+	putchar('\n');
+}
+
+/* Two words of one line, the second one of which may be missing. */
+static void
+print_words(const char *before, const char *value, const char *between,
+    const char *second)
+{
+	printf("%s", before);
+	print_quoted(value);
+	if (second != NULL) {
+		printf("%s", between);
+		print_quoted(second);
+	}
+	putchar('\n');
 }
 
 static void
@@ -324,23 +354,27 @@ config_print(const struct config *conf)
 	const struct word		*w;
 
 	print_word("directory ", conf->directory);
-	printf("control socket \"%s\"", conf->control_path);
-	if (conf->control_group != NULL)
-		printf(" group \"%s\"", conf->control_group);
-	printf("\nuser \"%s\"\nkeyuser \"%s\"\n", conf->user, conf->keyuser);
-	TAILQ_FOREACH(l, &conf->listeners, entry)
-		printf("listen on \"%s\" port %s role %s\n", l->address,
-		    l->port, roles[l->role]);
+	print_words("control socket ", conf->control_path, " group ",
+	    conf->control_group);
+	print_word("user ", conf->user);
+	print_word("keyuser ", conf->keyuser);
+	TAILQ_FOREACH(l, &conf->listeners, entry) {
+		printf("listen on ");
+		print_quoted(l->address);
+		printf(" port %s role %s\n", l->port, roles[l->role]);
+	}
 	if (conf->tls_cert != NULL)
-		printf("tls certificate \"%s\" key \"%s\"\n", conf->tls_cert,
+		print_words("tls certificate ", conf->tls_cert, " key ",
 		    conf->tls_key);
 	printf("tls names");
-	TAILQ_FOREACH(w, &conf->tls_names, entry)
-		printf(" \"%s\"", w->text);
-	printf("\n");
+	TAILQ_FOREACH(w, &conf->tls_names, entry) {
+		putchar(' ');
+		print_quoted(w->text);
+	}
+	putchar('\n');
 	if (conf->administrator != NULL)
-		printf("administrator \"%s\" password file \"%s\"\n",
-		    conf->administrator, conf->admin_password);
+		print_words("administrator ", conf->administrator,
+		    " password file ", conf->admin_password);
 	printf("prefork %u\nconnections %u\n", conf->prefork,
 	    conf->connections);
 	printf("login {\n\tattempts %u within %us\n\tlockout %us\n"
@@ -356,9 +390,10 @@ config_print(const struct config *conf)
 		print_attestation(a);
 	TAILQ_FOREACH(k, &conf->keystores, entry) {
 		printf("keystore \"%s\" local", k->name);
-		if (k->master_key != NULL)
-			printf(" {\n\tmaster key file \"%s\"\n}",
-			    k->master_key);
-		printf("\n");
+		if (k->master_key != NULL) {
+			print_word(" {\n\tmaster key file ", k->master_key);
+			putchar('}');
+		}
+		putchar('\n');
 	}
 }

@@ -186,6 +186,15 @@ fail:
 	return (-1);
 }
 
+/* A file that is not there is empty too. */
+int
+files_empty(const char *path)
+{
+	struct stat	 st;
+
+	return (stat(path, &st) == -1 ? errno == ENOENT : st.st_size == 0);
+}
+
 int
 files_secret(const char *path, int make)
 {

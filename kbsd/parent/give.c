@@ -20,6 +20,7 @@
  */
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -157,7 +158,8 @@ give_certificate(struct child *c)
 		    files_public(conf->tls_cert)));
 	fd = open(files_path(conf, "tls.crt"), O_RDWR | O_CREAT | O_CLOEXEC |
 	    O_NOFOLLOW, 0644);
-	if (fd == -1)
+	/* Clients are given it. */
+	if (fd == -1 || fchmod(fd, 0644) == -1)
 		log_warn("%s", files_path(conf, "tls.crt"));
 	return (give_fd(FD_TLS_CERT, fd));
 }
@@ -203,6 +205,24 @@ give_signer(struct child *c, struct wbuf *w)
 	return (give_certificate(c));
 }
 
+/*
+ * auth would make a new seal key, and then believe none of the rows.  It can't
+ * see whether there are any; its key is older than the database.
+ */
+static int
+give_seal_key(const struct config *conf)
+{
+	if (files_empty(files_path(conf, "keys/seal.key")) &&
+	    !files_empty(files_path(conf, "store/store.db"))) {
+		log_warnx("%s is missing or empty, but store/store.db holds "
+		    "what was sealed with it: bring back the file, none is "
+		    "made", files_path(conf, "keys/seal.key"));
+		return (-1);
+	}
+	return (give_fd(FD_SEAL_KEY, files_secret(files_path(conf,
+	    "keys/seal.key"), 1)));
+}
+
 static int
 give_auth(struct child *c, struct wbuf *w)
 {
@@ -221,8 +241,7 @@ give_auth(struct child *c, struct wbuf *w)
 	if (give_fd(FD_TOKEN_KEY, files_secret(files_path(conf,
 	    "keys/token.key"), 1)) == -1)
 		return (-1);
-	return (give_fd(FD_SEAL_KEY, files_secret(files_path(conf,
-	    "keys/seal.key"), 1)));
+	return (give_seal_key(conf));
 }
 
 static int

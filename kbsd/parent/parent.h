@@ -126,6 +126,8 @@ struct users {
 int	 users_find(const struct config *, struct users *);
 /* Make what is missing below `directory'; -1 with log. */
 int	 files_prepare(const struct config *, const struct users *);
+/* Missing or without a byte. */
+int	 files_empty(const char *path);
 /*
  * Open a secret file: made when it is missing (make), refused when others
  * may read or write it.  -1 with log.

@@ -173,13 +173,43 @@ CONF
 run_kbsd()
 {
 	daemon_users
-	setsid "$bin/kbsd" -d -f "$conf" "$@" >>"$log" 2>&1 &
+	setsid ${kbsd_as:-} "$bin/kbsd" -d -f "$conf" "$@" >>"$log" 2>&1 &
 	kbsd_pid=$!
 	echo "$kbsd_pid" >>"$dir/pids"
 	wait_for 200 kbsd_answers || {
 		tail -n 20 "$log"
 		atf_fail "kbsd does not come up"
 	}
+	# Made when all else is there already.
+	! grep -q ^administrator "$conf" ||
+	    wait_for 100 ctl user show admin >"$dir/said" 2>&1 ||
+	    atf_fail "no administrator: $(cat "$dir/said")"
+}
+
+# start_refused TEXT [option ...]: kbsd ends by itself with 1, the log says TEXT,
+# and no process is left.
+start_refused()
+{
+	local text=$1 pid status
+
+	shift
+	daemon_users
+	setsid ${kbsd_as:-} "$bin/kbsd" -d -f "$conf" "$@" >refused.log 2>&1 &
+	pid=$!
+	echo "$pid" >>"$dir/pids"
+	wait_for 200 not kill -0 "$pid" || atf_fail "started"
+	wait "$pid" && status=0 || status=$?
+	[ "$status" = 1 ] && grep -q "$text" refused.log || {
+		cat refused.log
+		atf_fail "ended with $status, or not for: $text"
+	}
+	wait_for 10 kbsd_is_gone "$pid" ||
+	    atf_fail "kbsd left behind: $(ps -o pid,args -s "$pid")"
+}
+
+not()
+{
+	! "$@" 2>/dev/null
 }
 
 kbsd_answers()

@@ -1,0 +1,530 @@
+# Copyright (c) 2026 The kbsd authors
+#
+# Permission to use, copy, modify, and distribute this software for any
+# purpose with or without fee is hereby granted, provided that the above
+# copyright notice and this permission notice appear in all copies.
+#
+# THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+# WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+# MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+# ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+# WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+# ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+# OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+
+# kbsd's start: what it makes, what it refuses, how its processes stand.
+
+. "$(atf_get_srcdir)/daemon.sh"
+
+# From here on kbsd runs as a plain user, in a directory of that user's.
+plain_user()
+{
+	daemon_find
+	mkdir plain
+	dir=$dir/plain
+	state=$dir/state
+	audit=$state/audit.log
+	conf=$dir/kbsd.conf
+	mkdir "$dir/tmp"
+	ln -s ../pids "$dir/pids"
+	kbsd_as="env HOME=$dir XDG_STATE_HOME="
+	plain_uid=$(id -u)
+	is_root || return 0
+	plain_uid=$(id -u nobody)
+	chown -R nobody "$dir"
+	kbsd_as="setpriv --reuid=nobody --regid=$(id -g nobody)"
+	kbsd_as="$kbsd_as --clear-groups --inh-caps=-all"
+	kbsd_as="$kbsd_as env HOME=$dir XDG_STATE_HOME="
+	$kbsd_as sh -c "cd '$dir' && test -x '$bin/kbsd'" ||
+	    atf_skip "nobody can't reach $bin or $dir"
+}
+
+children()
+{
+	kbsd_processes | grep -v "^ *$kbsd_pid\$"
+}
+
+# Each child, whoever runs kbsd.
+check_confined()
+{
+	local pid
+
+	[ "$(children | wc -l)" -ge 13 ] || atf_fail "too few processes"
+	for pid in $(children); do
+		grep -q '^NoNewPrivs:	1$' "/proc/$pid/status" &&
+		    grep -q '^Seccomp:	2$' "/proc/$pid/status" &&
+		    grep -q '^CapEff:	0000000000000000$' \
+			"/proc/$pid/status" ||
+		    atf_fail "$(cat "/proc/$pid/status")"
+		grep -q '^Max core file size  *0  *0 ' "/proc/$pid/limits" ||
+		    atf_fail "$(cat "/proc/$pid/limits")"
+		# The files of a process that is not dumpable are root's.
+		[ "$(stat -c %u "/proc/$pid/environ")" -eq 0 ] ||
+		    atf_fail "$pid is dumpable"
+		is_root || continue
+		# The title may reach into it.
+		! tr '\0' '\n' <"/proc/$pid/environ" | grep = ||
+		    atf_fail "$pid has an environment"
+		# Nothing is open but the loop, sockets and files of its own.
+		find "/proc/$pid/fd" -type l -printf '%l\n' | grep -v \
+		    -e '^socket:' -e '^anon_inode:' -e '^/dev/null$' \
+		    -e "^$state/" -e '^/[a-z-]*\.\(db\|db-wal\|db-shm\)$' \
+		    -e '^pipe:' && atf_fail "$pid has more open"
+	done
+	:
+}
+
+daemon_case empty "an empty configuration works for a plain user" "" 60
+empty_body()
+{
+	plain_user
+	port=9443
+	[ -z "$(ss -Hltn "sport = :$port")" ] || atf_skip "port 9443 is taken"
+	$kbsd_as touch "$conf"
+	chmod 600 "$conf"
+	state=$dir/.local/state/kbsd
+	ctl()
+	{
+		$kbsd_as "$bin/kbsctl" "$@"
+	}
+	run_kbsd
+	url=https://127.0.0.1:$port/kbs/v1
+	http 200 GET /version
+	[ "$(stat -c '%a %u' "$state")" = "700 $plain_uid" ] ||
+	    atf_fail "$(ls -ld "$state")"
+	[ "$(stat -c '%a %u' "$state/kbsd.sock")" = "600 $plain_uid" ] ||
+	    atf_fail "$(ls -l "$state/kbsd.sock")"
+	ctl show status | grep -q "127.0.0.1 port 9443" ||
+	    atf_fail "$(ctl show status)"
+	[ -z "$(find "$state" ! -user "$plain_uid")" ] ||
+	    atf_fail "of another user: $(find "$state" ! -user "$plain_uid")"
+	stop_kbsd
+}
+
+daemon_case plain "a plain user's processes share a uid, and kbsd says so"
+plain_body()
+{
+	plain_user
+	write_conf
+	chown -R "$plain_uid" "$dir"
+	run_kbsd
+	grep -q "all processes share uid $plain_uid and none stands in a chroot" \
+	    "$log" || atf_fail "$(cat "$log")"
+	check_confined
+	for pid in $(kbsd_processes); do
+		[ "$(awk '/^Uid:/ { print $2 $3 $4 $5 }' \
+		    "/proc/$pid/status")" = \
+		    "$plain_uid$plain_uid$plain_uid$plain_uid" ] ||
+		    atf_fail "$pid: $(cat "/proc/$pid/status")"
+	done
+	ctl -j show processes >processes
+	[ "$(jq -r '[.[] | select(.sandbox | test("landlock:[0-9]+$") | not)] |
+	    length' processes)" = 0 ] || atf_fail "$(cat processes)"
+	login
+	api 200 GET /key-transfer-policies
+	p=$(policy) || atf_fail "no policy"
+	exits 0 ctl key create -a AES -l 256 -p "$p"
+	stop_kbsd
+}
+
+daemon_case root "root's processes become two users, in an empty directory"
+root_body()
+{
+	is_root || atf_skip "needs root"
+	start_ita
+	A_SECRET=for-nobody start_kbsd
+	check_confined
+	ctl -j show processes >processes
+	jq -r '.[] | "\(.process) \(.pid) \(.sandbox)"' processes |
+	while read -r kind pid sandbox; do
+		case $kind in
+		frontend | control | broker | verifier | fetcher)
+			user=_kbsd ;;
+		*)
+			user=_kbsdkey ;;
+		esac
+		want=$(id -u $user)
+		want="$want $want $want $want"
+		[ "$(awk '/^Uid:/ { print $2, $3, $4, $5 }' \
+		    "/proc/$pid/status")" = "$want" ] ||
+		    atf_fail "$kind: $(cat "/proc/$pid/status")"
+		want=$(id -g $user)
+		[ "$(awk '/^Gid:/ { g = $2 $3 $4 $5 } /^Groups:/ { print g, $2,
+		    $3 }' "/proc/$pid/status")" = \
+		    "$want$want$want$want $want " ] ||
+		    atf_fail "$kind: $(cat "/proc/$pid/status")"
+		case $kind in
+		store)	want=$state/store ;;
+		kms)	want=$state/kms-local ;;
+		*)	want=$state/empty ;;
+		esac
+		[ "$(readlink "/proc/$pid/root")" = "$want" ] ||
+		    atf_fail "$kind: $(readlink "/proc/$pid/root")"
+		case $sandbox in
+		"no_new_privs seccomp"*" chroot") ;;
+		*) atf_fail "$kind: $sandbox" ;;
+		esac
+	done || exit 1
+	[ -z "$(ls -A "$state/empty")" ] || atf_fail "empty is not"
+	grep -q "they run as _kbsd and, where they hold keys, as _kbsdkey" \
+	    "$log" || atf_fail "$(cat "$log")"
+	stop_kbsd
+}
+
+# mode and owner of what lies in state/, times and sizes aside
+listing()
+{
+	(cd "$state" && find . ! -name '*-wal' ! -name '*-shm' \
+	    -printf '%p %m %u\n' | sort)
+}
+
+daemon_case files "what the first start makes, the second one uses again" \
+    "sha256sum"
+files_body()
+{
+	start_ita
+	start_kbsd
+	me=$(id -un)
+	if is_root; then
+		open=711 key=_kbsdkey
+	else
+		open=700 key=$me
+	fi
+	sort >want <<LIST
+. $open $me
+./audit.log 600 $me
+./empty 555 $me
+./keys 700 $me
+./keys/kms-local.master.key 600 $me
+./keys/kms-local.seal.key 600 $me
+./keys/nonce.key 600 $me
+./keys/seal.key 600 $me
+./keys/tls.key 600 $me
+./keys/token.key 600 $me
+./kms-local 700 $key
+./kms-local/keys.db 600 $key
+./store 700 $key
+./store/store.db 600 $key
+./tls.crt 644 $me
+LIST
+	listing >got
+	diff -u want got || atf_fail "files"
+	[ "$(stat -c %a kbsd.sock)" = 600 ] || atf_fail "socket"
+	[ -z "$(find "$state" -name '*.db-*' ! -perm 600)" ] ||
+	    atf_fail "$(ls -lR "$state")"
+	p=$(policy)
+	k=$(ctl key create -a AES -l 256 -p "$p")
+	exits 0 get_key "$k" first
+	login
+	old=$token
+	sha256sum "$state"/keys/* "$state/tls.crt" >sums
+	stop_kbsd
+	run_kbsd
+	sha256sum -c --quiet sums || atf_fail "new keys"
+	exits 0 get_key "$k" second
+	cmp first second || atf_fail "another key"
+	# Who has a token goes on; the policy is believed still.
+	token=$old
+	api 200 GET "/keys/$k"
+	api 200 GET "/key-transfer-policies/$p"
+	stop_kbsd
+	[ ! -e kbsd.sock ] || ! ctl show status || atf_fail "it answers"
+	audit_intact || atf_fail "audit log"
+}
+
+daemon_case refuse_files "a start with wrong secret files is refused"
+refuse_files_body()
+{
+	start_kbsd
+	exits 0 ctl key create -a AES -l 256
+	stop_kbsd
+	cp -a "$state" saved
+	chmod 644 "$state/keys/seal.key"
+	start_refused "seal.key: others may read or write it"
+	chmod 600 "$state/keys/seal.key"
+	chmod 640 admin.password
+	start_refused "admin.password: others may read or write it"
+	chmod 600 admin.password
+
+	: >"$state/keys/kms-local.master.key"
+	start_refused "master key file is missing or empty.*bring back"
+	head -c 32 /dev/urandom >"$state/keys/kms-local.master.key"
+	start_refused "master key is not the one that keys.db was sealed with"
+	cp saved/keys/kms-local.master.key "$state/keys/"
+
+	rm "$state/keys/kms-local.seal.key"
+	start_refused "seal key file is missing or empty.*bring back"
+	head -c 32 /dev/urandom >"$state/keys/kms-local.seal.key"
+	start_refused "seal key is not the one"
+	cp saved/keys/kms-local.seal.key "$state/keys/"
+
+	rm "$state/keys/seal.key"
+	start_refused "seal.key is missing or empty.*bring back"
+	[ ! -e "$state/keys/seal.key" ] || atf_fail "one was made"
+	: >"$state/keys/seal.key"
+	chmod 600 "$state/keys/seal.key"
+	start_refused "seal.key is missing or empty.*bring back"
+	head -c 7 /dev/urandom >"$state/keys/seal.key"
+	start_refused "auth 0 did not start"
+	cp saved/keys/seal.key "$state/keys/"
+
+	echo garbage >"$state/keys/tls.key"
+	start_refused "signer 0 did not start"
+	cp saved/keys/tls.key "$state/keys/"
+	mv "$state/keys/token.key" elsewhere
+	ln -s "$dir/elsewhere" "$state/keys/token.key"
+	start_refused "token.key"
+	rm "$state/keys/token.key"
+	mv elsewhere "$state/keys/token.key"
+	run_kbsd
+	login
+	stop_kbsd
+}
+
+daemon_case refuse_second "no second instance on one socket or port"
+refuse_second_body()
+{
+	start_kbsd
+	cp "$conf" first.conf
+	sed "s/port $port/port $(free_port)/; s,$state,$state.2," \
+	    first.conf >"$conf"
+	start_refused "kbsd.sock: a kbsd is running already"
+	sed "s,kbsd.sock,other.sock,; s,$state,$state.2," first.conf >"$conf"
+	start_refused "listen on 127.0.0.1 port $port: Address already in use"
+	# The first one has not been harmed.
+	http 200 GET /version
+	stop_kbsd
+	# A socket that nobody serves is no hindrance.
+	[ -e kbsd.sock ] || python3 -c 'import socket
+s = socket.socket(socket.AF_UNIX); s.bind("kbsd.sock")'
+	mv first.conf "$conf"
+	run_kbsd
+	stop_kbsd
+}
+
+daemon_case configuration "each error is told with its line; -n, -nv, -D, -V"
+configuration_body()
+{
+	daemon_find
+	kbsd=$bin/kbsd
+	cat >bad.conf <<'CONF'
+# a comment
+listen on 127.0.0.1 port 99999
+prefork 99
+nonsense here
+login {
+	attempts 0 within 5m
+	token lifetime 10s
+	lockout 5w
+}
+tls names "not ended
+keystore "x" nowhere
+keystore "../y" local
+verbose 7
+audit log "/a"
+audit log "/b"
+directory $nothing
+attestation "a" {
+	base "http://localhost"
+}
+CONF
+	chmod 600 bad.conf
+	exits 1 "$kbsd" -n -f bad.conf
+	for line in 2 3 4 6 7 8 10 11 12 13 15 16; do
+		grep -q "^kbsd: bad.conf:$line: " cried ||
+		    atf_fail "line $line: $(cat cried)"
+	done
+	for line in 1 5 9 14 17 18; do
+		! grep -q "^kbsd: bad.conf:$line: " cried ||
+		    atf_fail "line $line: $(cat cried)"
+	done
+	for what in "api is missing" "is no plain https URL" \
+	    "api key file is missing" "root is missing"; do
+		grep -q "attestation \"a\": .*$what" cried ||
+		    atf_fail "$what: $(cat cried)"
+	done
+	exits 1 "$kbsd" -d -f bad.conf
+	exits 1 "$kbsd" -n -f missing.conf
+	grep -q "missing.conf: No such file" cried || atf_fail "$(cat cried)"
+
+	: >writable.conf
+	chmod 660 writable.conf
+	exits 1 "$kbsd" -n -f writable.conf
+	grep -q "others may write it" cried || atf_fail "$(cat cried)"
+
+	cat >inner.conf <<'CONF'
+prefork 3
+what
+CONF
+	chmod 600 inner.conf
+	echo 'include "inner.conf"' >outer.conf
+	chmod 600 outer.conf
+	exits 1 "$kbsd" -n -f outer.conf
+	grep -q "inner.conf:2: " cried || atf_fail "$(cat cried)"
+	echo 'include "outer.conf"' >outer.conf
+	exits 1 "$kbsd" -n -f outer.conf
+
+	cat >good.conf <<'CONF'
+where = "/tmp/nowhere"
+where_to = "1000"
+directory $where
+control socket "/tmp/nowhere/s" group "daemon"
+listen on * port $where_to role transfer
+listen on ::1 \
+    port 2000 role admin
+tls names a.example "b c"
+administrator "root" password file '/etc/"quoted"'
+prefork 7
+connections 99
+login { attempts 3 within 1m; lockout 2h
+	token lifetime 10m }
+audit optional
+require nonce
+user "u"; 
+CONF
+	sed -i 's/; $//' good.conf
+	cat >>good.conf <<'CONF'
+keyuser "k"
+verbose 2
+attestation "x" {
+	trust authority api "https://a.example/b"
+	base "https://b.example"; api key file "/k"
+	api version 1
+	root "/r"
+	ca "/c"
+	issuer "me"
+	proxy "http://proxy:3128"
+	crl host c.example:80
+	crl host d.example
+	retry wait 1s to 3s
+	refetch 2m
+}
+keystore "one" local { master key file "/m" }
+keystore "two" local
+CONF
+	chmod 600 good.conf
+	exits 0 "$kbsd" -n -f good.conf
+	[ ! -s said ] && grep -q '^configuration OK$' cried ||
+	    atf_fail "$(cat said cried)"
+	exits 0 "$kbsd" -nv -f good.conf
+	mv said once.conf
+	for line in 'directory "/tmp/nowhere"' 'prefork 7' 'user "u"' \
+	    'listen on "\*" port 1000 role transfer' \
+	    'listen on "::1" port 2000 role admin' 'connections 99' \
+	    '	lockout 7200s' '	refetch 120s' '	crl host "d.example"' \
+	    'audit optional' 'require nonce' 'verbose 2' \
+	    '	master key file "/m"' 'keystore "two" local' \
+	    '	api version 1' 'tls names "a.example" "b c"'; do
+		grep -q "^$line\$" once.conf ||
+		    atf_fail "$line: $(cat once.conf)"
+	done
+	chmod 600 once.conf
+	exits 0 "$kbsd" -nv -f once.conf
+	diff -u once.conf said || atf_fail "-nv does not say it twice"
+	# Defaults too.
+	: >empty.conf
+	chmod 600 empty.conf
+	exits 0 "$kbsd" -nv -f empty.conf
+	grep -q '^listen on "127.0.0.1" port 9443 role all$' said &&
+	    grep -q '^keystore "local" local$' said || atf_fail "$(cat said)"
+	mv said once.conf
+	chmod 600 once.conf
+	exits 0 "$kbsd" -nv -f once.conf
+	diff -u once.conf said || atf_fail "-nv does not say it twice"
+
+	# A macro of the command line is not changed by the file.
+	exits 0 "$kbsd" -nv -D where_to=4711 -D where=/else -f good.conf
+	grep -q '^listen on "\*" port 4711' said &&
+	    grep -q '^directory "/else"$' said || atf_fail "$(cat said)"
+	exits 2 "$kbsd" -nv -D port -f good.conf
+
+	exits 0 "$kbsd" -V
+	grep -Eq '^kbsd [0-9]+\.[0-9]+ \(' said || atf_fail "$(cat said)"
+	exits 2 "$kbsd" -x
+	exits 2 "$kbsd" -n -f good.conf more
+	grep -q '^usage: kbsd' cried || atf_fail "$(cat cried)"
+}
+
+daemon_case stop "SIGTERM and SIGINT end kbsd with 0, in the middle of work"
+stop_body()
+{
+	start_kbsd
+	p=$(pid_of frontend)
+	ctl key create -a RSA -l 4096 >made 2>&1 &
+	maker=$!
+	sleep 0.2
+	stop_kbsd
+	wait $maker
+	run_kbsd
+	pids=$(kbsd_processes)
+	# A connection that hangs does not hold it up.
+	mkfifo never
+	openssl s_client -connect "localhost:$port" -quiet <never \
+	    >s_client 2>&1 &
+	client=$!
+	exec 9>never
+	sleep 0.5
+	begin=$(date +%s)
+	kill -INT "$kbsd_pid"
+	wait "$kbsd_pid" || atf_fail "ended with $?"
+	[ $(($(date +%s) - begin)) -le 5 ] || atf_fail "slow"
+	for pid in $pids; do
+		! kill -0 "$pid" 2>/dev/null || atf_fail "$pid is left"
+	done
+	exec 9>&-
+	wait "$client"
+	grep -q 'kbsd has stopped' log || atf_fail "$(cat log)"
+}
+
+daemon_case daemon "without -d it goes into the background; titles"
+daemon_body()
+{
+	start_ita
+	write_conf 'prefork 2'
+	sed -i "s/^listen on .*/&\\nlisten on 127.0.0.1 port $(free_port) \
+role transfer/" "$conf"
+	daemon_users
+	exits 0 "$bin/kbsd" -f "$conf"
+	wait_for 200 ctl show status >/dev/null 2>&1 || atf_fail "not up"
+	kbsd_pid=$(ctl -j show status | jq -r .parent_pid)
+	echo "$kbsd_pid" >>pids
+	[ "$(ps -o sid= -p "$kbsd_pid" | tr -d ' ')" = "$kbsd_pid" ] ||
+	    [ "$(ps -o tty= -p "$kbsd_pid")" = "?" ] || atf_fail "session"
+	http 200 GET /version
+	kbsd_sid=$(ps -o sid= -p "$kbsd_pid" | tr -d ' ')
+	echo "$kbsd_sid" >>pids
+	ps -o args= -s "$kbsd_sid" | sed 's/ *\.*$//' | sort >titles
+	sort >want <<TITLES
+kbsd: audit 0
+kbsd: auth 0
+kbsd: broker 0
+kbsd: control 0
+kbsd: engine 0
+kbsd: engine 1
+kbsd: fetcher 0
+kbsd: frontend 0
+kbsd: frontend 1
+kbsd: gate 0
+kbsd: gate 1
+kbsd: hasher 0
+kbsd: kms 0
+kbsd: maker 0
+kbsd: parent
+kbsd: signer 0
+kbsd: store 0
+kbsd: verifier 0
+kbsd: verifier 1
+TITLES
+	diff -u want titles || atf_fail "titles"
+	ctl -j show processes | jq -r '.[].pid' | sort >shown
+	kbsd_processes "$kbsd_sid" | tr -d ' ' | grep -vx "$kbsd_pid" |
+	    sort >running
+	diff -u running shown || atf_fail "what is shown is not what runs"
+	kill "$kbsd_pid"
+	wait_for 60 kbsd_is_gone "$kbsd_sid" || atf_fail "it goes on"
+}
+
+atf_init_test_cases()
+{
+	daemon_add_cases
+}

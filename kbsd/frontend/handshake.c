@@ -20,6 +20,10 @@
  * shake hands now.  It can when a signer is there and has passed a probe: a
  * whole handshake with ourselves, in which a client verifies the signature.
  */
+#include <openssl/bio.h>
+#include <openssl/conf.h>
+#include <openssl/crypto.h>
+
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
@@ -97,6 +101,35 @@ load_cert(struct tls_config *config, size_t i)
 	close(certs[i]);
 }
 
+/*
+ * OpenSSL sends two session tickets behind each handshake, which could never
+ * be used here, and libtls can't tell it not to.  What can is OpenSSL's
+ * configuration, from memory and behind that of the system.  LibreSSL sends
+ * none, and passes over a section that it does not know.
+ */
+static void
+no_tickets(void)
+{
+	static const char	 text[] = "openssl_conf = all\n"
+				    "[all]\nssl_conf = ssl\n"
+				    "[ssl]\nsystem_default = default\n"
+				    "[default]\nNumTickets = 0\n";
+	BIO			*bio;
+	CONF			*conf;
+	long			 line;
+
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
+	bio = BIO_new_mem_buf(text, -1);
+	conf = NCONF_new(NULL);
+	if (bio == NULL || conf == NULL ||
+	    NCONF_load_bio(conf, bio, &line) != 1)
+		fatalx("no memory for TLS");
+	(void)CONF_modules_load(conf, NULL, CONF_MFLAGS_IGNORE_ERRORS |
+	    CONF_MFLAGS_SILENT);
+	NCONF_free(conf);
+	BIO_free(bio);
+}
+
 /* Needs the certificate's file, so it comes before the sandbox. */
 void
 handshake_init(void)
@@ -107,6 +140,7 @@ handshake_init(void)
 	if (ncerts == 0)
 		fatalx("no TLS certificate");
 	sign_init();
+	no_tickets();
 	if ((config = tls_config_new()) == NULL ||
 	    (server = tls_server()) == NULL)
 		fatalx("no memory for TLS");

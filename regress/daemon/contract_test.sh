@@ -53,7 +53,7 @@ group()
 	    atf_skip "python3-cryptography is missing"
 	start_ita
 	write_conf "$@"
-	sed -i 's/retry wait .*/retry wait 0s to 0s/' "$conf"
+	sed -i "s/retry wait .*/retry wait 0s to 0s\n\t${attestation:-}/" "$conf"
 	run_kbsd
 	wait_for 50 admin_is_there || atf_fail "no administrator"
 	checks "$file" "$name"
@@ -96,6 +96,25 @@ keys_body() { group api keys; }
 
 daemon_case framing "HTTP that is allowed, and what is ambiguous"
 framing_body() { group api framing; }
+
+daemon_case background "transfers: a nonce, then evidence for it"
+background_body() { group transfer background; }
+
+daemon_case passport "transfers: tokens, their flaws, claims and policies"
+passport_body() { group transfer passport; }
+
+daemon_case composite "transfers: a TD with GPUs"
+composite_body() { group transfer composite; }
+
+daemon_case records "what the audit log says; keys that are attested only"
+records_body() { group transfer records; }
+
+daemon_case options "require nonce, issuer, api version 1"
+options_body()
+{
+	attestation='issuer "Intel Trust Authority"\n\tapi version 1'
+	group transfer options "require nonce"
+}
 
 atf_init_test_cases()
 {

@@ -21,6 +21,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "json.h"
 #include "log.h"
@@ -119,6 +120,7 @@ verifier_secrets(void)
 	nonce_key = secret_read_or_make(nonce_fd, NONCE_KEY_LEN, &made);
 	if (nonce_key == NULL)
 		fatal("nonce key");
+	close(nonce_fd);
 	if (made)
 		log_info("made a new nonce key");
 }

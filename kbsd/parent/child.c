@@ -141,6 +141,27 @@ child_program_dir(const char *argv0)
 	return (dir);
 }
 
+/*
+ * Without the parent's signal handlers, which would tell the parent of signals
+ * that were meant for the child.  They are held back while it forks.
+ */
+static pid_t
+child_fork(void)
+{
+	sigset_t	 all, old;
+	pid_t		 pid;
+	int		 sig;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &old);
+	if ((pid = fork()) == 0)
+		for (sig = 1; sig < NSIG; sig++)
+			if (sig != SIGPIPE)
+				(void)signal(sig, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return (pid);
+}
+
 static void
 child_exec(struct child *c, int edge, int log)
 {
@@ -176,8 +197,9 @@ child_logsocket(struct child *c)
 {
 	if (c->logev != NULL)
 		return (0);
-	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-	    c->log) == -1)
+	/* Lines; but, as no datagram socket, it can't send to another name. */
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    0, c->log) == -1)
 		return (-1);
 	if ((c->logev = event_new(base, c->log[0], EV_READ | EV_PERSIST,
 	    output_child, c)) == NULL || event_add(c->logev, NULL) == -1)
@@ -202,7 +224,7 @@ child_start(struct child *c)
 		log_warn("socketpair");
 		return (-1);
 	}
-	if ((c->pid = fork()) == -1) {
+	if ((c->pid = child_fork()) == -1) {
 		log_warn("fork");
 		close(sv[0]);
 		close(sv[1]);

@@ -156,8 +156,7 @@ child_fork(void)
 	sigprocmask(SIG_BLOCK, &all, &old);
 	if ((pid = fork()) == 0)
 		for (sig = 1; sig < NSIG; sig++)
-			if (sig != SIGPIPE)
-				(void)signal(sig, SIG_DFL);
+			(void)signal(sig, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return (pid);
 }

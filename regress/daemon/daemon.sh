@@ -186,8 +186,8 @@ run_kbsd()
 	    atf_fail "no administrator: $(cat "$dir/said")"
 }
 
-# start_refused TEXT [option ...]: kbsd ends by itself with 1, the log says TEXT,
-# and no process is left.
+# start_refused TEXT [option ...]: kbsd ends by itself with 1, the log says
+# TEXT, and no process is left.
 start_refused()
 {
 	local text=$1 pid status
@@ -268,6 +268,7 @@ daemon_cleanup()
 {
 	local pid
 
+	[ ! -f loads ] || kill $(cat loads) 2>/dev/null || :
 	[ ! -f ita/pid ] || kill "$(cat ita/pid)" 2>/dev/null || :
 	[ -f pids ] || return 0
 	for pid in $(cat pids); do
@@ -389,6 +390,28 @@ held_token()
 	    atf_fail "no key pair"
 	"$standin/trust-authority" -d "$dir/ita" token --held-data held \
 	    --tee tdx -o token.jwt "$@" >/dev/null || atf_fail "no token"
+}
+
+# start_load KEY: clients that do not stop (see load.py), until stop_load; what
+# they saw is then in load.json.  KEY needs a policy of `policy'.
+start_load()
+{
+	held_token
+	python3 "$(atf_get_srcdir)/load.py" "$port" "$state/tls.crt" "$1" \
+	    token.jwt admin.password "'$bin/kbsget' \
+	    -u 'https://localhost:$port' -c '$state/tls.crt' -k '$1' \
+	    -q '$standin/tee -d $dir/tee -t tdx' -o '$dir/load.out'" \
+	    >load.json 2>load.err &
+	load_pid=$!
+	echo "$load_pid" >>loads
+	sleep 1
+}
+
+stop_load()
+{
+	kill "$load_pid"
+	wait "$load_pid" || atf_fail "load.py: $(cat load.err)"
+	jq -c '[.done, .closed]' load.json
 }
 
 # Each line of the audit log has its number and the hash of the one before; a

@@ -1,0 +1,332 @@
+# Copyright (c) 2026 The kbsd authors
+#
+# Permission to use, copy, modify, and distribute this software for any
+# purpose with or without fee is hereby granted, provided that the above
+# copyright notice and this permission notice appear in all copies.
+#
+# THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+# WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+# MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+# ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+# WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+# ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+# OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+
+# A new configuration in a running kbsd: a second set of processes takes over,
+# and nobody who asks something meanwhile sees it.
+
+. "$(atf_get_srcdir)/daemon.sh"
+
+status()
+{
+	ctl -j show status | jq -r ".$1"
+}
+
+sets_are()
+{
+	[ "$(status sets)" = "$1" ]
+}
+
+configuration_is()
+{
+	[ "$(status configuration)" = "$1" ]
+}
+
+# The old set has gone, and the new one is this number.
+reloaded()
+{
+	wait_for 400 configuration_is "$1" &&
+	    wait_for 400 sets_are 1 || {
+		tail "$log"
+		atf_fail "configuration $(status configuration), \
+sets $(status sets); wanted $1"
+	}
+}
+
+prepare()
+{
+	start_ita
+	start_kbsd "$@"
+	p=$(policy) || atf_fail "no policy"
+	k=$(ctl key create -a AES -l 256 -p "$p") || atf_fail "no key"
+}
+
+daemon_case under_load "five reloads under load: no request fails"
+under_load_body()
+{
+	prepare
+	before=$(kbsd_processes | wc -l)
+	start_load "$k"
+	n=1
+	while [ $n -le 5 ]; do
+		n=$((n + 1))
+		if [ $((n % 2)) = 0 ]; then
+			kill -HUP "$kbsd_pid"
+		else
+			exits 0 ctl reload
+		fi
+		reloaded $n
+		sleep 0.5
+	done
+	stop_load
+	jq -e '.failed == []' load.json >failed ||
+	    atf_fail "$(jq .failed load.json; tail -n 60 "$log")"
+	# All kinds of work were done, and connections were told to end.
+	jq -e '(.done | .transfer > 20 and .version > 20 and .login > 3 and
+	    .policy > 3 and .key > 3 and .release > 3 and .kbsget > 1) and
+	    .closed >= 5' load.json || atf_fail "too little was done"
+	[ "$(kbsd_processes | wc -l)" = "$before" ] ||
+	    atf_fail "$before processes before: $(ps -o pid,args -s "$kbsd_pid")"
+	[ "$(status restarts)" = 0 ] || atf_fail "$(cat "$log")"
+	audit_intact || atf_fail "audit log"
+	login
+	for id in $(jq -r '.policies[]' load.json); do
+		echo "$id"
+	done | tail -n 3 | while read -r id; do
+		api 200 GET "/key-transfer-policies/$id"
+	done || exit 1
+	stop_kbsd
+}
+
+daemon_case keep_alive "a connection that is kept is told to end"
+keep_alive_body()
+{
+	prepare
+	cat >kept.py <<'PY'
+import http.client, os, ssl, sys, time
+def ask():
+    c.request("GET", "/kbs/v1/version")
+    a = c.getresponse()
+    a.read()
+    return a.status, a.getheader("Connection")
+c = http.client.HTTPSConnection("localhost", int(sys.argv[1]), timeout=20,
+    context=ssl.create_default_context(cafile=sys.argv[2]))
+assert ask() == (200, None)
+assert ask() == (200, None)
+open("ready", "w").close()
+while not os.path.exists("go"):
+    time.sleep(.05)
+answer = ask()
+assert answer == (200, "close"), answer
+assert c.sock is None
+assert ask() == (200, None)
+PY
+	python3 kept.py "$port" "$state/tls.crt" &
+	client=$!
+	wait_for 100 test -e ready || atf_fail "no connection"
+	exits 0 ctl reload
+	wait_for 100 configuration_is 2 || atf_fail "no reload"
+	# Two sets, as long as there is the connection.
+	[ "$(status sets)" = 2 ] || atf_fail "$(ctl show status)"
+	# No third one beside them.
+	exits 1 ctl reload
+	grep -q "an earlier reload is not finished yet" cried ||
+	    atf_fail "$(cat cried)"
+	kill -HUP "$kbsd_pid"
+	sleep 0.3
+	grep -q "reload refused: an earlier reload" "$log" ||
+	    atf_fail "$(cat "$log")"
+	: >go
+	wait $client || atf_fail "the connection was not told"
+	reloaded 2
+	stop_kbsd
+}
+
+daemon_case refused "a bad configuration is refused as a whole"
+refused_body()
+{
+	prepare
+	cp "$conf" good.conf
+	pids=$(kbsd_processes)
+	refuse()
+	{
+		exits 1 ctl reload
+		grep -q "the old one goes on" cried || atf_fail "$(cat cried)"
+		kill -HUP "$kbsd_pid"
+		sleep 0.3
+		[ "$(status configuration) $(status sets)" = "1 1" ] ||
+		    atf_fail "$(ctl show status)"
+		[ "$(kbsd_processes)" = "$pids" ] || atf_fail "other processes"
+		http 200 GET /version
+	}
+	echo 'prefork nonsense' >>"$conf"
+	refuse
+	grep -q "kbsd.conf:$(wc -l <"$conf"): syntax error" "$log" ||
+	    atf_fail "$(cat "$log")"
+	rm "$conf"
+	refuse
+	# A file that is not there, found when the set is started.
+	sed 's/root .*/root "nowhere.pem"/' good.conf >"$conf"
+	chmod 600 "$conf"
+	ctl reload || :
+	sleep 1
+	[ "$(status configuration) $(status sets)" = "1 1" ] ||
+	    atf_fail "$(ctl show status)"
+	[ "$(kbsd_processes)" = "$pids" ] || atf_fail "other processes"
+	# An address that is taken.
+	python3 -c 'import socket, time
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+s.listen()
+print(s.getsockname()[1], flush=True)
+time.sleep(60)' >taken &
+	taken=$!
+	wait_for 50 test -s taken
+	cp good.conf "$conf"
+	echo "listen on 127.0.0.1 port $(cat taken)" >>"$conf"
+	refuse
+	kill $taken
+	grep -q "Address already in use" "$log" || atf_fail "$(cat "$log")"
+	exits 0 get_key "$k" out
+	# And after all of that a good one is taken.
+	cp good.conf "$conf"
+	exits 0 ctl reload
+	wait_for 200 sets_are 1
+	[ "$(status configuration)" -gt 1 ] || atf_fail "$(ctl show status)"
+	exits 0 get_key "$k" out2
+	cmp out out2 || atf_fail "another key"
+	stop_kbsd
+}
+
+# claims of the bearer token
+lifetime()
+{
+	login
+	echo "$token" | cut -d. -f2 | tr '_-' '/+' | base64 -d 2>/dev/null |
+	    jq -r '.exp - .iat'
+}
+
+daemon_case changed "what is changed is in force: login, listeners, prefork"
+changed_body()
+{
+	prepare 'prefork 1'
+	[ "$(lifetime)" = 300 ] || atf_fail "$(lifetime)"
+	before=$(kbsd_processes | wc -l)
+	first=$port
+	second=$(free_port)
+	write_conf 'prefork 3' 'login { token lifetime 2m }' \
+	    "listen on 127.0.0.1 port $second role transfer"
+	exits 0 ctl reload
+	reloaded 2
+	[ "$(lifetime)" = 120 ] || atf_fail "$(lifetime)"
+	# two more frontends, verifiers and engines, and three gates
+	[ "$(kbsd_processes | wc -l)" = $((before + 9)) ] ||
+	    atf_fail "$(ps -o pid,args -s "$kbsd_pid")"
+	port=$second
+	exits 0 get_key "$k" out
+	url=https://localhost:$second/kbs/v1
+	http 200 GET /version
+	http 404 POST /token -H 'Content-Type: application/json' \
+	    -H 'Accept: application/jwt' -d @login.json
+	# The first address goes, the second one stays.
+	sed -i "/port $first\$/d; s/prefork 3/prefork 1/" "$conf"
+	exits 0 ctl reload
+	reloaded 3
+	exits 0 get_key "$k" out2
+	cmp out out2 || atf_fail "another key"
+	url=https://localhost:$first/kbs/v1
+	! curl_kbsd /version >said 2>cried || atf_fail "it listens still"
+	[ -z "$(pid_of frontend)" ] || atf_fail "$(ctl show processes)"
+	stop_kbsd
+}
+
+daemon_case kept "lockouts, used nonces and tokens outlive reload and restart"
+kept_body()
+{
+	prepare 'login { attempts 2 within 5m; lockout 5m }'
+	login
+	old=$token
+	exits 0 ctl user add locked -p admin.password keys:search
+	wrong()
+	{
+		http "$1" POST /token -H 'Content-Type: application/json' \
+		    -H 'Accept: application/jwt' \
+		    -d '{"username": "locked", "password": "not this one"}'
+	}
+	wrong 401
+	# Counted over the reload.
+	exits 0 ctl reload
+	reloaded 2
+	wrong 401
+	jq -n --arg p "$password" '{username: "locked", password: $p}' \
+	    >locked.json
+	is_locked()
+	{
+		http 429 POST /token -H 'Content-Type: application/json' \
+		    -H 'Accept: application/jwt' -d @locked.json
+	}
+	is_locked
+	# Evidence as it was sent, again: its nonce is used up.
+	api 200 POST "/keys/$k/transfer"
+	cp body nonce.json
+	"$bin/kbsget" -g -K pair.pem -T tdx -H held
+	{
+		jq -r .val nonce.json | base64 -d
+		jq -r .iat nonce.json | base64 -d
+		cat held
+	} | sha512sum | cut -d' ' -f1 >report
+	"$standin/tee" -d tee -t tdx -r "$(cat report)" -o quote
+	jq -n --slurpfile n nonce.json --arg q "$(base64 -w0 quote)" \
+	    --arg u "$(base64 -w0 held)" \
+	    '{quote: $q, user_data: $u, nonce: $n[0]}' >evidence.json
+	send()
+	{
+		api "$1" POST "/keys/$k/transfer" "$(cat evidence.json)" \
+		    -H 'Attestation-Type: TDX'
+	}
+	send 200
+	send 401
+	exits 0 ctl reload
+	reloaded 3
+	is_locked
+	send 401
+	token=$old
+	api 200 GET "/keys/$k"
+	stop_kbsd
+	run_kbsd
+	is_locked
+	send 401
+	token=$old
+	api 200 GET "/keys/$k"
+	jq -rs '[.[] | select(.verdict == "deny") | .reason] | unique | .[]' \
+	    "$audit" >reasons
+	grep -qi nonce reasons || atf_fail "$(cat reasons)"
+	stop_kbsd
+}
+
+daemon_case under_make "a key that is being made when a reload begins"
+under_make_body()
+{
+	prepare
+	login
+	curl_kbsd /keys -H "Authorization: Bearer $token" \
+	    -H 'Content-Type: application/json' -H 'Accept: application/json' \
+	    -d '{"key_information": {"algorithm": "RSA", "key_length": 4096}}' \
+	    -o made -w '%{http_code}' >made.status &
+	client=$!
+	sleep 0.3
+	exits 0 ctl reload
+	wait $client || atf_fail "no answer"
+	# It was made in time, or it was not: nothing in between.
+	reloaded 2
+	case $(cat made.status) in
+	201)
+		login
+		api 200 GET "/keys/$(jq -r .id made)"
+		want=2
+		;;
+	503)	want=1 ;;
+	*)	atf_fail "$(cat made.status made)" ;;
+	esac
+	have()
+	{
+		[ "$(ctl -j show keys | jq length)" = "$1" ]
+	}
+	wait_for 50 have $want || atf_fail "$(ctl show keys)"
+	stop_kbsd
+}
+
+atf_init_test_cases()
+{
+	daemon_add_cases
+}

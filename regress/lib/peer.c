@@ -99,7 +99,7 @@ child_start(const char *program, enum process_kind kind, uint32_t instance,
 	ATF_REQUIRE((child = calloc(1, sizeof(*child))) != NULL);
 	ATF_REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
 	    SOCK_NONBLOCK, 0, edge) == 0);
-	ATF_REQUIRE(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0,
+	ATF_REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
 	    log) == 0);
 	fflush(NULL);
 	ATF_REQUIRE((child->pid = fork()) != -1);

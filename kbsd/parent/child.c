@@ -37,6 +37,7 @@
 
 /* Deaths in a row, without work done, that end the service. */
 #define DEATHS_MAX	5
+#define TITLE_ROOM	128
 
 /* The program of each kind; two kinds may share one. */
 static const char *const programs[PROC_MAX] = {
@@ -164,8 +165,16 @@ child_fork(void)
 static void
 child_exec(struct child *c, int edge, int log)
 {
-	char	 path[PATH_MAX + 32];
-	int	 null;
+	char		 path[PATH_MAX + 32], room[TITLE_ROOM];
+	char *const	 environment[] = { room, NULL };
+	int		 null;
+
+	/*
+	 * Nothing of our environment, which setproctitle(3) would copy: the
+	 * one string, no variable, makes the room that a title needs.
+	 */
+	memset(room, ' ', sizeof(room) - 1);
+	room[sizeof(room) - 1] = '\0';
 
 	snprintf(path, sizeof(path), "%s/%s", child_program_dir(NULL),
 	    programs[c->kind]);
@@ -177,7 +186,7 @@ child_exec(struct child *c, int edge, int log)
 	    dup2(null, 1) == -1 || dup2(log, 2) == -1 || dup2(edge, 3) == -1)
 		_exit(126);
 	closefrom(4);
-	execl(path, programs[c->kind], (char *)NULL);
+	execle(path, programs[c->kind], (char *)NULL, environment);
 	dprintf(2, "3can't execute %s: %s", path, strerror(errno));
 	_exit(127);
 }

@@ -42,6 +42,7 @@
 #define READ_SIZE	16384
 #define BIG_BODY	(64 * 1024)
 #define BIG_BODIES	16		/* being read at the same time */
+#define BIG_OF_SOURCE	8		/* of these, from one source */
 #define LINGER_BYTES	(256 * 1024)
 
 enum conn_state {
@@ -99,7 +100,7 @@ struct conn {
 	int			 closing;	/* after this answer */
 	int			 unread;	/* more may come than we read */
 	int			 interim;	/* what is written is 100 */
-	int			 big;		/* holds one of BIG_BODIES */
+	int			 big;		/* is one of bigs */
 	struct tls		*tls;
 	struct http_parser	 parser;
 	struct request		*request;
@@ -122,7 +123,8 @@ enum step { STEP_AGAIN, STEP_WAIT, STEP_END, STEP_FEED };
 static struct conns		 conns = TAILQ_HEAD_INITIALIZER(conns);
 static struct conns		 idles = TAILQ_HEAD_INITIALIZER(idles);
 static const struct timeval	*timers[TIMERS];
-static unsigned int		 nconns, nbig;
+static struct conn		*bigs[BIG_BODIES];
+static unsigned int		 nconns;
 static int			 draining;
 
 struct conn_counts		 conn_counts;
@@ -219,8 +221,11 @@ conn_idle(struct conn *c)
 static void
 conn_unbig(struct conn *c)
 {
-	if (c->big)
-		nbig--;
+	size_t	 i;
+
+	for (i = 0; c->big && i < BIG_BODIES; i++)
+		if (bigs[i] == c)
+			bigs[i] = NULL;
 	c->big = 0;
 }
 
@@ -395,16 +400,26 @@ step_handshake(struct conn *c)
 	return (conn_want_tls(c, ret));
 }
 
-/* Large bodies take memory: few at a time. */
+/* Large bodies take memory: few at a time, and no source has them all. */
 static int
 conn_take_big(struct conn *c)
 {
+	struct conn	**room = NULL;
+	unsigned int	 n = 0;
+	size_t		 i;
+
 	if (c->big || (c->parser.req.length <= BIG_BODY &&
 	    c->parser.body.len <= BIG_BODY))
 		return (0);
-	if (nbig >= BIG_BODIES)
+	for (i = 0; i < BIG_BODIES; i++) {
+		if (bigs[i] == NULL)
+			room = &bigs[i];
+		else if (bigs[i]->source == c->source)
+			n++;
+	}
+	if (room == NULL || n >= BIG_OF_SOURCE)
 		return (-1);
-	nbig++;
+	*room = c;
 	c->big = 1;
 	return (0);
 }

@@ -118,4 +118,25 @@ fuzz-run: $(FUZZERS:%=$(O)/fuzz/%)
 		! ls $(O)/fuzz/$$f-* 2>/dev/null || exit 1; \
 	done
 
-.PHONY: tests test-data check-run fuzz fuzz-run
+# --- benchmarks --------------------------------------------------------
+
+BENCH_load =	load client usage
+BENCH_floor =	floor
+BENCHES =	load floor
+
+define bench_program
+$(O)/bench/$(1): $(BENCH_$(1):%=$(O)/obj/regress/bench/%.o) $(O)/libcommon.a
+	@mkdir -p $$(@D)
+	$$(call quiet,LD)$$(CC) $$(CFLAGS) $$(HARDEN_LD) $$(LDFLAGS) -o $$@ $$^ \
+	    $$(call pkg_libs,libssl jansson $(LIBS_all))
+endef
+$(foreach b,$(BENCHES),$(eval $(call bench_program,$(b))))
+
+bench: deps
+	@$(MAKE) --no-print-directory bench-run
+
+bench-run: all $(BENCHES:%=$(O)/bench/%)
+	@KBSD_BIN=$(abspath $(O))/bin KBSD_BENCH=$(abspath $(O))/bench \
+	    sh regress/bench/bench
+
+.PHONY: tests test-data check-run fuzz fuzz-run bench bench-run

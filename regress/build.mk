@@ -14,7 +14,9 @@ test_shbin =	$(patsubst %.sh,$(O)/%,$(wildcard regress/$(1)/*_test.sh))
 
 # Tests see the headers of what they test and of lib/.
 test_flags =	$(if $(filter regress/%,$(1)),-Iregress/lib \
-		$(addprefix -I,$(call test_dir,$(word 2,$(subst /, ,$(1))))))
+		$(addprefix -I,$(call test_dir,$(word 2,$(subst /, ,$(1))))) \
+		$(if $(filter regress/hostile/%,$(1)),\
+		-Iregress/engine -Iregress/verifier -Ikbsd/verifier))
 
 TESTS =		$(foreach a,$(TEST_AREAS),$(call test_cbin,$(a)) $(call test_shbin,$(a)))
 

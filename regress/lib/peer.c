@@ -190,24 +190,51 @@ child_go(struct child *child)
 	child_readlog(child);
 }
 
+static void
+edge_pair(int sv[2])
+{
+	ATF_REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
+	    SOCK_NONBLOCK, 0, sv) == 0);
+}
+
+/* The descriptor is the child's. */
+static void
+edge_give(struct child *child, int fd, enum process_kind kind,
+    uint32_t instance, uint32_t front)
+{
+	struct wbuf	 w = { 0 };
+	struct rbuf	 r;
+
+	wb_u32(&w, kind);
+	wb_u32(&w, instance);
+	wb_u32(&w, front);
+	peer_sendfd(child->parent, IMSG_PROCESS_EDGE, &w, fd);
+	/* It is there when what was sent after it is answered. */
+	peer_send(child->parent, IMSG_PROCESS_COUNT, &w);
+	peer_recv(child->parent, IMSG_PARENT_COUNTERS, &r, 10000);
+}
+
 struct peer *
 child_edge(struct child *child, enum process_kind kind, uint32_t instance,
     uint32_t front)
 {
-	struct wbuf	 w = { 0 };
-	struct rbuf	 r;
-	int		 sv[2];
+	int	 sv[2];
 
-	ATF_REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
-	    SOCK_NONBLOCK, 0, sv) == 0);
-	wb_u32(&w, kind);
-	wb_u32(&w, instance);
-	wb_u32(&w, front);
-	peer_sendfd(child->parent, IMSG_PROCESS_EDGE, &w, sv[1]);
-	/* It is there when what was sent after it is answered. */
-	peer_send(child->parent, IMSG_PROCESS_COUNT, &w);
-	peer_recv(child->parent, IMSG_PARENT_COUNTERS, &r, 10000);
+	edge_pair(sv);
+	edge_give(child, sv[1], kind, instance, front);
 	return (peer_new(sv[0]));
+}
+
+void
+child_connect(struct child *a, enum process_kind kind_a, uint32_t instance_a,
+    uint32_t front_a, struct child *b, enum process_kind kind_b,
+    uint32_t instance_b, uint32_t front_b)
+{
+	int	 sv[2];
+
+	edge_pair(sv);
+	edge_give(a, sv[0], kind_b, instance_b, front_b);
+	edge_give(b, sv[1], kind_a, instance_a, front_a);
 }
 
 struct peer *

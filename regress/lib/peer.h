@@ -50,6 +50,14 @@ void		 child_go(struct child *);
 struct peer	*child_parent(struct child *);
 struct peer	*child_edge(struct child *, enum process_kind,
 		    uint32_t instance, uint32_t front);
+/*
+ * An edge between two children: a sees a peer of kind_b, b one of kind_a.
+ * Nothing of it comes to the test.
+ */
+void		 child_connect(struct child *a, enum process_kind kind_a,
+		    uint32_t instance_a, uint32_t front_a, struct child *b,
+		    enum process_kind kind_b, uint32_t instance_b,
+		    uint32_t front_b);
 pid_t		 child_pid(const struct child *);
 /* Ends when its parent's edge closes; the exit status is returned. */
 int		 child_end(struct child *);

@@ -457,7 +457,7 @@ minter = None
 
 
 def token(tee, held, v2=True, alg="PS384", gpu=False, ids=(), nonce=None,
-          lifetime=300, flaws=None, **change):
+          lifetime=300, flaws=None, about=None, **change):
     """A token of the trust authority; flaws as its -h lists them, and claims
     to set (None: take out), NAME in the TEE's part of v2, top_NAME on top."""
     global minter
@@ -477,7 +477,8 @@ def token(tee, held, v2=True, alg="PS384", gpu=False, ids=(), nonce=None,
     if gpu:
         gpus = ita.gpu_claims({"evidence_list": [
             {"evidence": "AA==", "certificate": "AA=="}] * 2}, wrong)
-    claims = minter.tee_claims(ita.sample_quote(tee), held, nonce, None, v2)
+    claims = minter.tee_claims(about or ita.sample_quote(tee), held, nonce,
+                               None, v2)
     return minter.token([claims], v2, list(ids), alg, gpus)
 
 

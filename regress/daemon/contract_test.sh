@@ -19,43 +19,17 @@
 # its own; each check is printed, and one that fails names what does not hold.
 
 . "$(atf_get_srcdir)/daemon.sh"
-
-PYTHON=/usr/bin/python3
-
-# checks FILE GROUP: runs them against the daemon that is up.
-checks()
-{
-	env KBSD_PORT="$port" KBSD_STATE="$state" KBSD_ITA="$dir/ita" \
-	    KBSD_ADMIN="$dir/admin.password" KBSD_TEE="$dir/tee" \
-	    KBSD_STANDIN="$standin" KBSD_CTL="$bin/kbsctl -s $dir/kbsd.sock" \
-	    $PYTHON "$(atf_get_srcdir)/contract_$1.py" "$2" >checks 2>&1 &&
-	    status=0 || status=$?
-	cat checks
-	[ $status -eq 0 ] ||
-	    atf_fail "$2: $(grep -c '^FAIL' checks) checks fail"
-	# none of it may have cost a process its life
-	if grep -E 'what it may not|\(pid [0-9]+\) ended' "$log"; then
-		atf_fail "a process was replaced"
-	fi
-}
-
-admin_is_there()
-{
-	ctl show users | grep -q admin
-}
+. "$(atf_get_srcdir)/contract.sh"
 
 # group FILE GROUP [line ...]: with these lines more in kbsd.conf
 group()
 {
 	file=$1 name=$2
 	shift 2
-	$PYTHON -c 'import cryptography' 2>/dev/null ||
-	    atf_skip "python3-cryptography is missing"
+	contract_find
 	start_ita
-	write_conf "$@"
-	sed -i "s/retry wait .*/retry wait 0s to 0s\n\t${attestation:-}/" "$conf"
-	run_kbsd
-	wait_for 50 admin_is_there || atf_fail "no administrator"
+	contract_conf "$@"
+	contract_run
 	checks "$file" "$name"
 	stop_kbsd
 }

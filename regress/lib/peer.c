@@ -35,6 +35,8 @@ struct peer {
 	struct imsgbuf	 ibuf;
 	struct wbuf	 body;		/* of the message last received */
 	uint32_t	 longid;
+	struct imsg	 ahead;		/* read by peer_ready() */
+	int		 has_ahead;
 };
 
 struct child {
@@ -307,6 +309,11 @@ peer_next(struct peer *peer, struct imsg *imsg, int ms)
 	ssize_t	 n;
 	int	 got;
 
+	if (peer->has_ahead) {
+		*imsg = peer->ahead;
+		peer->has_ahead = 0;
+		return (1);
+	}
 	while ((n = imsg_get(&peer->ibuf, imsg)) == 0) {
 		if (!peer_wait(peer, ms))
 			return (0);
@@ -355,6 +362,14 @@ peer_silent(struct peer *peer, int ms)
 	if ((n = peer_next(peer, &imsg, ms)) == 1)
 		fprintf(stderr, "unexpected %s\n", imsg_name(imsg.hdr.type));
 	return (n != 1);
+}
+
+int
+peer_ready(struct peer *peer, int ms)
+{
+	if (!peer->has_ahead)
+		peer->has_ahead = peer_next(peer, &peer->ahead, ms) == 1;
+	return (peer->has_ahead);
 }
 
 int

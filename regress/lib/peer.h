@@ -74,6 +74,8 @@ void		 peer_recv(struct peer *, uint32_t type, struct rbuf *,
 		    int ms);
 /* Nothing comes for ms: 1; something did: 0. */
 int		 peer_silent(struct peer *, int ms);
+/* Does a message come within ms?  It stays where it is. */
+int		 peer_ready(struct peer *, int ms);
 /* The child closed this edge within ms. */
 int		 peer_closed(struct peer *, int ms);
 void		 peer_close(struct peer *);

@@ -60,6 +60,8 @@ daemon_find()
 
 daemon_case()
 {
+	# First: it defines all three, empty.
+	atf_test_case "$1" cleanup
 	eval "${1}_head()
 	{
 		atf_set descr \"$2\"
@@ -69,9 +71,8 @@ daemon_case()
 	}
 	${1}_cleanup()
 	{
-		daemon_cleanup
-	}
-	atf_test_case $1 cleanup"
+		leave_nothing
+	}"
 	daemon_cases="${daemon_cases:-} $1"
 }
 
@@ -264,7 +265,7 @@ stop_kbsd()
 }
 
 # Also when the body failed: nothing goes on running.
-daemon_cleanup()
+leave_nothing()
 {
 	local pid
 

@@ -198,7 +198,7 @@ root_body()
 }
 root_cleanup()
 {
-	daemon_cleanup
+	leave_nothing
 }
 
 atf_init_test_cases()

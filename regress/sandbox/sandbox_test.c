@@ -576,7 +576,8 @@ static const struct attempt attempts[] = {
 	MAY(messages, ALL), MAY(receive, FRONTS | FETCHER),
 	MAY(poll, FRONTS | FETCHER),
 	BUT(own_file, 1, { DATABASES, EITHER, WORKS },
-	    { FETCHER, EITHER, ACCES }), MAY(append, FILES), MAY(internet, FETCHER),
+	    { FETCHER, EITHER, ACCES }),
+	MAY(append, FILES), MAY(internet, FETCHER),
 };
 
 #define NATTEMPTS	(sizeof(attempts) / sizeof(attempts[0]))

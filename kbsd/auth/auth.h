@@ -123,7 +123,8 @@ struct rows_found {
 
 /*
  * fn is called once, with NULL (ROW_FAILED) when the store fails or the
- * broker goes; not after rows_cancel() of its arg.  -1: nothing was sent, fn is not called.
+ * broker goes; not after rows_cancel() of its arg.  -1: nothing was sent, fn
+ * is not called.
  */
 int	 rows_want(const struct rows_wanted *,
 	    void (*fn)(void *, const struct rows_found *), void *arg);

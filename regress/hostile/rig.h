@@ -86,7 +86,7 @@ struct rig {
 	struct child	*child[W_MAX];
 	/* The played one's end of its edge to the real one. */
 	struct peer	*edge[W_MAX][W_MAX];
-	uint64_t	 number;	/* the last that was used, of any front */
+	uint64_t	 number;	/* the last used, of any front */
 	EVP_PKEY	*pkey;		/* the workload's */
 	EVP_PKEY	*thief;		/* the attacker's */
 	uint8_t		 secret[SECRET_LEN];	/* a registered key */

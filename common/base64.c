@@ -27,6 +27,8 @@
 
 #include "base64.h"
 
+#define BLOCK	64	/* digits */
+
 /* The characters of values 62 and 63, and whether '=' fills the last group. */
 struct alphabet {
 	int	c62;
@@ -45,6 +47,14 @@ within(int c, int lo, int hi)
 
 	outside = (unsigned int)(c - lo) | (unsigned int)(hi - c);
 	return ((int)(outside >> 31) - 1);
+}
+
+static inline int16_t
+within_short(int16_t c, int16_t lo, int16_t hi)
+{
+	int16_t	 outside = (int16_t)((int16_t)(c - lo) | (int16_t)(hi - c));
+
+	return ((int16_t)~(outside >> 15));
 }
 
 static char
@@ -73,6 +83,21 @@ value64(char ch, const struct alphabet *a)
 	v += within(c, '0', '9') & (c - '0' + 53);
 	v += within(c, a->c62, a->c62) & 63;
 	v += within(c, a->c63, a->c63) & 64;
+	return (v);
+}
+
+/* The same in 16 bits. */
+static inline int16_t
+value64_short(char ch, int16_t c62, int16_t c63)
+{
+	int16_t	 c = (unsigned char)ch;
+	int16_t	 v = -1;
+
+	v += within_short(c, 'A', 'Z') & (int16_t)(c - 'A' + 1);
+	v += within_short(c, 'a', 'z') & (int16_t)(c - 'a' + 27);
+	v += within_short(c, '0', '9') & (int16_t)(c - '0' + 53);
+	v += within_short(c, c62, c62) & 63;
+	v += within_short(c, c63, c63) & 64;
 	return (v);
 }
 
@@ -130,6 +155,36 @@ encode(char *dst, size_t dstsize, const void *src, size_t len,
 	return ((ssize_t)n);
 }
 
+/*
+ * Many digits at a time, in loops of a known length that a compiler makes
+ * vectors of.
+ */
+static int
+decode_block(uint8_t *out, const char *src, const struct alphabet *a)
+{
+	int16_t		 v[BLOCK];
+	uint32_t	 group;
+	size_t		 i;
+	int16_t		 bad = 0;
+
+	for (i = 0; i < BLOCK; i++)
+		v[i] = value64_short(src[i], (int16_t)a->c62,
+		    (int16_t)a->c63);
+	for (i = 0; i < BLOCK; i++)
+		bad |= v[i];
+	for (i = 0; i < BLOCK; i += 4) {
+		group = ((uint32_t)v[i] & 63) << 18 |
+		    ((uint32_t)v[i + 1] & 63) << 12 |
+		    ((uint32_t)v[i + 2] & 63) << 6 |
+		    ((uint32_t)v[i + 3] & 63);
+		*out++ = group >> 16 & 0xff;
+		*out++ = group >> 8 & 0xff;
+		*out++ = group & 0xff;
+	}
+	explicit_bzero(v, sizeof(v));
+	return (bad);
+}
+
 /* The digits without their padding. */
 static ssize_t
 decode(void *dst, size_t dstsize, const char *src, size_t len,
@@ -146,7 +201,11 @@ decode(void *dst, size_t dstsize, const char *src, size_t len,
 	need = len / 4 * 3 + (len % 4 == 0 ? 0 : len % 4 - 1);
 	if (need > dstsize)
 		return (refuse(dst, dstsize));
-	for (i = 0; i < len; i++) {
+	for (i = 0; len - i >= BLOCK; i += BLOCK) {
+		bad |= decode_block(out + n, src + i, a);
+		n += BLOCK / 4 * 3;
+	}
+	for (; i < len; i++) {
 		v = value64(src[i], a);
 		bad |= v;
 		acc = acc << 6 | ((uint32_t)v & 63);

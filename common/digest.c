@@ -30,6 +30,17 @@
 #include "digest.h"
 #include "log.h"
 
+/* Fetched once: what EVP_sha256() names is looked for each time. */
+static const EVP_MD *
+sha256(void)
+{
+	static EVP_MD	*md;
+
+	if (md == NULL && (md = EVP_MD_fetch(NULL, "SHA2-256", NULL)) == NULL)
+		fatalx("digest: no SHA-256");
+	return (md);
+}
+
 void
 digest(uint8_t out[DIGEST_LEN], const void *data, size_t len)
 {
@@ -48,7 +59,7 @@ digest_pieces(uint8_t out[DIGEST_LEN], const struct piece *pieces, size_t n)
 	unsigned int	 len;
 
 	if ((ctx = EVP_MD_CTX_new()) == NULL ||
-	    EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1)
+	    EVP_DigestInit_ex(ctx, sha256(), NULL) != 1)
 		fatalx("digest: no SHA-256");
 	for (i = 0; i < n; i++) {
 		if (pieces[i].len > 0 && EVP_DigestUpdate(ctx, pieces[i].data,
@@ -67,7 +78,7 @@ hmac_pieces(uint8_t out[DIGEST_LEN], const void *key, size_t keylen,
 	static const uint8_t	 none[1];
 	char			 name[] = "SHA256";
 	OSSL_PARAM		 params[2];
-	EVP_MAC			*mac;
+	static EVP_MAC		*mac;
 	EVP_MAC_CTX		*ctx = NULL;
 	size_t			 i, len;
 
@@ -77,7 +88,8 @@ hmac_pieces(uint8_t out[DIGEST_LEN], const void *key, size_t keylen,
 	/* without an address init would keep the key of before */
 	if (keylen == 0)
 		key = none;
-	if ((mac = EVP_MAC_fetch(NULL, "HMAC", NULL)) == NULL ||
+	if ((mac == NULL &&
+	    (mac = EVP_MAC_fetch(NULL, "HMAC", NULL)) == NULL) ||
 	    (ctx = EVP_MAC_CTX_new(mac)) == NULL ||
 	    EVP_MAC_init(ctx, key, keylen, params) != 1)
 		fatalx("hmac: no HMAC with SHA-256");
@@ -90,7 +102,6 @@ hmac_pieces(uint8_t out[DIGEST_LEN], const void *key, size_t keylen,
 	    len != DIGEST_LEN)
 		fatalx("hmac: final failed");
 	EVP_MAC_CTX_free(ctx);
-	EVP_MAC_free(mac);
 }
 
 void

@@ -138,6 +138,20 @@ wb_raw(struct wbuf *wb, const void *data, size_t len)
 }
 
 void
+wb_bytes_of(struct wbuf *wb, const struct wbuf *inner)
+{
+	wb_bytes(wb, inner->data, inner->len);
+	wb->failed |= inner->failed;
+}
+
+void
+wb_raw_of(struct wbuf *wb, const struct wbuf *inner)
+{
+	wb_raw(wb, inner->data, inner->len);
+	wb->failed |= inner->failed;
+}
+
+void
 wb_free(struct wbuf *wb)
 {
 	freezero(wb->data, wb->size);

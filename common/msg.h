@@ -48,6 +48,9 @@ void	wb_digest(struct wbuf *, const uint8_t [DIGEST_LEN]);
 void	wb_str(struct wbuf *, const char *);	/* NULL as "" */
 void	wb_bytes(struct wbuf *, const void *, size_t);
 void	wb_raw(struct wbuf *, const void *, size_t);	/* without length */
+/* The same of another buffer, whose failure becomes this one's. */
+void	wb_bytes_of(struct wbuf *, const struct wbuf *);
+void	wb_raw_of(struct wbuf *, const struct wbuf *);
 /* Wipe and free; the struct is empty again. */
 void	wb_free(struct wbuf *);
 

@@ -136,8 +136,8 @@ grant_done(struct asking *a, struct wbuf *record, struct wbuf *intent)
 	wb_uuid(&w, &a->object);
 	wb_u64(&w, (uint64_t)a->time);
 	wb_digest(&w, a->policy_digest);
-	wb_bytes(&w, record->data, record->len);
-	wb_bytes(&w, intent->data, intent->len);
+	wb_bytes_of(&w, record);
+	wb_bytes_of(&w, intent);
 	wb_digest(&w, a->key.seal);
 	if (record->failed || intent->failed)
 		w.failed = 1;

@@ -94,7 +94,7 @@ rows_put(enum row_kind kind, struct wbuf *record,
 	call->done = fn;
 	wb_u64(&w, call->tag);
 	wb_u8(&w, (uint8_t)kind);
-	wb_bytes(&w, record->data, record->len);
+	wb_bytes_of(&w, record);
 	wb_free(record);
 	return (call_send(call, IMSG_BROKER_ROW_PUT, &w));
 }

@@ -71,8 +71,6 @@ admin_read_ask(struct request *req)
 {
 	struct rbuf	 r;
 
-	if (req->askbytes.failed)
-		return (-1);
 	rb_init(&r, req->askbytes.data, req->askbytes.len);
 	rb_ask(&r, &req->ask);
 	if (rb_end(&r) == -1 || operations[req->ask.op].granted == NULL)
@@ -114,10 +112,14 @@ admin_ask(struct edge *edge, struct rbuf *r)
 	}
 	if ((req = request_new(&name, OP_NONE, admin_deadline(ask,
 	    len))) == NULL)
-		return (-1);
+		return (request_none(edge, name.number));
 	strlcpy(req->client, client, sizeof(req->client));
 	wb_raw(&req->askbytes, ask, len);
 	front->bytes += req->bytes = len;
+	if (req->askbytes.failed) {
+		answer_error(req, 503, 1, "no memory");
+		return (0);
+	}
 	if (admin_read_ask(req) == -1) {
 		request_free(req);
 		return (-1);
@@ -311,7 +313,7 @@ admin_changed(void *arg, const struct row_found *found)
 		answer_records(req, 204, ANSWER_NONE, 0, NULL);
 		return;
 	}
-	wb_raw(&w, req->row.data, req->row.len);
+	wb_raw_of(&w, &req->row);
 	answer_records(req, operations[req->op].status,
 	    operations[req->op].one, 1, &w);
 }

@@ -40,9 +40,13 @@ answer_send(struct request *req, struct wbuf *w)
 {
 	struct edge	*edge = edge_front(req->name.front);
 
-	/* A request of the broker's own has nobody to be answered. */
-	if (edge != NULL && req->name.front != self.front)
-		(void)edge_send(edge, IMSG_FRONTEND_ANSWER, w);
+	/*
+	 * A request of the broker's own has nobody to be answered.  What there
+	 * was no memory for becomes a shorter answer.
+	 */
+	if (edge != NULL && req->name.front != self.front &&
+	    edge_send(edge, IMSG_FRONTEND_ANSWER, w) == -1)
+		answer_busy(edge, req->name.number);
 	wb_free(w);
 	request_free(req);
 }
@@ -76,7 +80,7 @@ answer_records(struct request *req, unsigned int status,
 
 	answer_head(&w, req->name.number, status, 0, "", 0, kind, count);
 	if (records != NULL) {
-		wb_raw(&w, records->data, records->len);
+		wb_raw_of(&w, records);
 		wb_free(records);
 	}
 	answer_send(req, &w);
@@ -88,7 +92,7 @@ answer_nonce(struct request *req, uint8_t tees, struct wbuf *parts)
 	struct wbuf	 w = { 0 };
 
 	answer_head(&w, req->name.number, 200, 0, "", tees, ANSWER_NONCE, 1);
-	wb_raw(&w, parts->data, parts->len);
+	wb_raw_of(&w, parts);
 	wb_free(parts);
 	answer_send(req, &w);
 }

@@ -69,6 +69,8 @@ struct request {
 
 struct request	*request_new(const struct request_name *, enum operation,
 		    uint64_t deadline_ms);
+/* After request_new() gave none: what the rule function returns. */
+int		 request_none(struct edge *, uint64_t number);
 struct request	*request_find(const struct request_name *);
 /* Is a key write of this id on its way? */
 int		 request_on_key(const struct uuid *);

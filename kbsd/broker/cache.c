@@ -110,7 +110,7 @@ cache_get(const struct uuid *id, struct request *req)
 	memcpy(req->policy_digest, c->policy_digest, DIGEST_LEN);
 	req->policy_version = c->policy_version;
 	wb_free(&req->policy);
-	wb_raw(&req->policy, c->policy.data, c->policy.len);
+	wb_raw_of(&req->policy, &c->policy);
 	return (0);
 }
 
@@ -129,7 +129,12 @@ cache_put(const struct request *req)
 	c->key = req->key;
 	memcpy(c->policy_digest, req->policy_digest, DIGEST_LEN);
 	c->policy_version = req->policy_version;
-	wb_raw(&c->policy, req->policy.data, req->policy.len);
+	wb_raw_of(&c->policy, &req->policy);
+	if (c->policy.failed) {
+		wb_free(&c->policy);
+		free(c);
+		return;
+	}
 	RB_INSERT(cache, &cache, c);
 	TAILQ_INSERT_HEAD(&used, c, used);
 	ncached++;

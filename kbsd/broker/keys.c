@@ -61,7 +61,7 @@ keys_order(struct request *req, const void *argument, size_t len)
 	wb_key_record(&record, &req->key);
 	wb_name(&w, &req->name);
 	wb_u8(&w, req->op);
-	wb_bytes(&w, record.data, record.len);
+	wb_bytes_of(&w, &record);
 	wb_digest(&w, req->policy_digest);
 	wb_u64(&w, req->deadline);
 	wb_bytes(&w, argument, len);

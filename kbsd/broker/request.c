@@ -16,6 +16,7 @@
 
 /* Requests by name, their deadlines, and how many a front may have. */
 
+#include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,8 @@ request_timeout(int fd, short what, void *arg)
 	log_warnx("%s: no answer by %s before its deadline",
 	    operation_name(req->op), req->on == NULL ? "store" :
 	    process_name(req->on->peer));
+	if (req->intent.len > 0)
+		leftover_scan();
 	answer_error(req, 503, 1, "not answered in time");
 }
 
@@ -99,6 +102,7 @@ request_new(const struct request_name *name, enum operation op,
 	req->deadline = now_ms() + deadline_ms;
 	if (RB_INSERT(requests, &requests, req) != NULL) {
 		free(req);
+		errno = EEXIST;
 		return (NULL);
 	}
 	nrequests++;
@@ -109,9 +113,20 @@ request_new(const struct request_name *name, enum operation op,
 	if ((req->timer = evtimer_new(base, request_timeout, req)) == NULL ||
 	    evtimer_add(req->timer, &tv) == -1) {
 		request_free(req);
+		errno = ENOMEM;
 		return (NULL);
 	}
 	return (req);
+}
+
+/* Why there is none: a number used twice is the front's lie. */
+int
+request_none(struct edge *edge, uint64_t number)
+{
+	if (errno == EEXIST)
+		return (-1);
+	answer_busy(edge, number);
+	return (0);
 }
 
 struct request *
@@ -192,8 +207,12 @@ request_edge_down(struct edge *edge)
 
 	RB_FOREACH_SAFE(req, requests, &requests, next) {
 		if (edge_front(req->name.front) == edge) {
-			/* Nobody is left to be answered. */
-			request_free(req);
+			/*
+			 * Nobody is left to be answered; but a key write that
+			 * has its grant goes on to its end.
+			 */
+			if (req->intent.len == 0)
+				request_free(req);
 			continue;
 		}
 		if (req->on != edge)
@@ -202,13 +221,15 @@ request_edge_down(struct edge *edge)
 			wb_str(&clients, req->client);
 			n++;
 		}
+		if (req->intent.len > 0)
+			leftover_scan();
 		answer_error(req, 503, 1, "a part of the service failed");
 	}
 	if (n > 0) {
 		wb_u32(&w, edge->peer);
 		wb_u32(&w, edge->instance);
 		wb_u32(&w, n);
-		wb_raw(&w, clients.data, clients.len);
+		wb_raw_of(&w, &clients);
 		(void)edge_send(edge_parent, IMSG_PARENT_BLAME, &w);
 	}
 	wb_free(&clients);

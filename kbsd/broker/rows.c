@@ -54,9 +54,7 @@ rows_call(uint32_t type, struct wbuf *body, row_fn fn, void *owner)
 	call->fn = fn;
 	call->owner = owner;
 	wb_u64(&w, call->tag);
-	wb_raw(&w, body->data, body->len);
-	if (body->failed)
-		w.failed = 1;
+	wb_raw_of(&w, body);
 	wb_free(body);
 	if (edge_send(edge_find(PROC_STORE, 0), type, &w) == -1) {
 		free(call);
@@ -84,8 +82,10 @@ rows_list(enum row_kind kind, const struct wbuf *ask, row_fn fn, void *owner)
 	struct wbuf	 w = { 0 };
 
 	wb_u8(&w, kind);
-	wb_bytes(&w, ask == NULL ? NULL : ask->data,
-	    ask == NULL ? 0 : ask->len);
+	if (ask != NULL)
+		wb_bytes_of(&w, ask);
+	else
+		wb_bytes(&w, NULL, 0);
 	return (rows_call(IMSG_STORE_LIST, &w, fn, owner));
 }
 
@@ -97,9 +97,11 @@ rows_put(enum row_kind kind, uint64_t version, const struct wbuf *record,
 
 	wb_u8(&w, kind);
 	wb_u64(&w, version);
-	wb_bytes(&w, record->data, record->len);
-	wb_bytes(&w, intent == NULL ? NULL : intent->data,
-	    intent == NULL ? 0 : intent->len);
+	wb_bytes_of(&w, record);
+	if (intent != NULL)
+		wb_bytes_of(&w, intent);
+	else
+		wb_bytes(&w, NULL, 0);
 	return (rows_call(IMSG_STORE_PUT, &w, fn, owner));
 }
 

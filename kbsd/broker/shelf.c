@@ -42,10 +42,10 @@ want_answer(struct want *want)
 	if (--want->left > 0)
 		return;
 	wb_u64(&w, want->tag);
-	wb_bytes(&w, want->user.data, want->user.len);
-	wb_bytes(&w, want->lockout.data, want->lockout.len);
-	wb_bytes(&w, want->policy.data, want->policy.len);
-	wb_bytes(&w, want->key.data, want->key.len);
+	wb_bytes_of(&w, &want->user);
+	wb_bytes_of(&w, &want->lockout);
+	wb_bytes_of(&w, &want->policy);
+	wb_bytes_of(&w, &want->key);
 	wb_u8(&w, want->failed ? ROW_FAILED : ROW_OK);
 	(void)edge_send(edge_find(PROC_AUTH, want->instance), IMSG_AUTH_ROWS,
 	    &w);

@@ -51,11 +51,11 @@ transfer_appraise(struct request *req)
 	wb_u64(&w, req->deadline);
 	wb_uuid(&w, &req->key.id);
 	wb_uuid(&w, &req->key.policy);
-	wb_bytes(&w, req->policy.data, req->policy.len);
+	wb_bytes_of(&w, &req->policy);
 	if (req->step != TRANSFER_FIRST) {
 		type = IMSG_VERIFIER_APPRAISE;
 		wb_u8(&w, req->step);
-		wb_bytes(&w, req->evidence.data, req->evidence.len);
+		wb_bytes_of(&w, &req->evidence);
 	}
 	if (edge_send(verifier, type, &w) == -1) {
 		answer_error(req, 503, 1, "the verifier is busy");
@@ -68,6 +68,10 @@ transfer_appraise(struct request *req)
 static void
 transfer_known(struct request *req)
 {
+	if (req->policy.failed || req->evidence.failed) {
+		answer_error(req, 503, 1, "no memory");
+		return;
+	}
 	if (req->key.state != KEY_ACTIVE && req->key.state != KEY_MOVING) {
 		answer_error(req, 404, 0, "no such key");
 		return;
@@ -161,10 +165,9 @@ transfer_begin(struct edge *edge, struct rbuf *r)
 		return (0);
 	}
 	broker_counts.transfers++;
-	/* A number used twice is the front's lie, no memory is ours. */
 	if ((req = request_new(&name, OP_TRANSFER,
 	    DEADLINE_REQUEST_MS)) == NULL)
-		return (-1);
+		return (request_none(edge, name.number));
 	req->id = id;
 	req->step = step;
 	req->version = version;

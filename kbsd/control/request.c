@@ -229,7 +229,7 @@ question_send(struct client *c, const struct question *q, uint64_t number)
 		goto done;
 	wb_u64(&w, number);
 	wb_str(&w, "local");
-	wb_bytes(&w, ask.data, ask.len);
+	wb_bytes_of(&w, &ask);
 	rv = edge_send(edge_find(PROC_BROKER, 0), IMSG_BROKER_ASK, &w);
 done:
 	wb_free(&w);

@@ -141,11 +141,13 @@ request_get(const struct request_name *name, int order)
 
 	if ((req = request_find(name)) != NULL)
 		return (req);
-	if (nrequests >= HALVES_MAX || (!order && nlone >= HALVES_LONE_MAX) ||
-	    (req = calloc(1, sizeof(*req))) == NULL) {
+	if (nrequests >= HALVES_MAX || (!order && nlone >= HALVES_LONE_MAX)) {
 		counts.busy++;
 		return (NULL);
 	}
+	/* The other half would wait its 30 s for one that is lost here. */
+	if ((req = calloc(1, sizeof(*req))) == NULL)
+		fatal("calloc");
 	req->name = *name;
 	event_assign(&req->timer, base, -1, 0, request_expired, req);
 	RB_INSERT(request_tree, &requests, req);

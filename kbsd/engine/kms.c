@@ -66,9 +66,7 @@ kms_begin(struct wbuf *w, const struct request *req)
 	wb_u8(w, req->order.operation);
 	wb_u8(w, (uint8_t)agree_half(req->order.operation));
 	wb_key_record(&record, &req->order.record);
-	if (record.failed)
-		w->failed = 1;
-	wb_bytes(w, record.data, record.len);
+	wb_bytes_of(w, &record);
 	wb_free(&record);
 }
 

@@ -22,6 +22,7 @@
  * material goes to the maker alone.  What is wrong with a body is found here
  * before anything is sent.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,11 @@
 static int
 refuse(struct request *req, int status, const char *why)
 {
+	/* What could not be read for want of memory is not the client's. */
+	if (status == 400 && errno == ENOMEM) {
+		status = 503;
+		why = "no memory";
+	}
 	request_error(req, status, why);
 	return (-1);
 }
@@ -96,7 +102,7 @@ ask_send(struct request *req, const struct http_request *http,
 	digest(sum, bytes.data, bytes.len);
 	wb_u64(&w, req->number);
 	wb_str(&w, conn_address(req->conn));
-	wb_bytes(&w, bytes.data, bytes.len);
+	wb_bytes_of(&w, &bytes);
 	wb_free(&bytes);
 	wb_u64(&claim, req->number);
 	wb_bytes(&claim, token.base, token.len);
@@ -164,7 +170,7 @@ ask_login(struct request *req, const struct http_request *http)
 
 	if (object_read_login(name, password, text_of(http), http->bodylen,
 	    why, sizeof(why)) == -1) {
-		request_error(req, 400, why);
+		(void)refuse(req, 400, why);
 		goto done;
 	}
 	wb_u64(&w, req->number);

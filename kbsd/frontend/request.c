@@ -27,6 +27,7 @@
  */
 #include <sys/tree.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -348,6 +349,7 @@ request_done(struct request *req, const struct http_request *http)
 		request_fail(req, 503, "too many requests at once");
 		return;
 	}
+	errno = 0;		/* refuse() looks at it */
 	if (req->status == 0 && route->ask(req, http) == 0)
 		return;
 	/* ours: is it one that only a good token is told? */
@@ -411,7 +413,7 @@ blame(const struct edge *edge, struct wbuf *addresses, uint32_t n)
 	wb_u32(&w, edge->peer);
 	wb_u32(&w, edge->instance);
 	wb_u32(&w, n);
-	wb_raw(&w, addresses->data, addresses->len);
+	wb_raw_of(&w, addresses);
 	if (edge_send(edge_parent, IMSG_PARENT_BLAME, &w) == -1)
 		log_warn("can't tell the parent whose requests %s had",
 		    process_name(edge->peer));

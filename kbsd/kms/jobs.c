@@ -100,9 +100,7 @@ put_record(struct wbuf *w, const struct key_record *record)
 
 	if (record != NULL)
 		wb_key_record(&inner, record);
-	if (inner.failed)
-		w->failed = 1;
-	wb_bytes(w, inner.data, inner.len);
+	wb_bytes_of(w, &inner);
 	wb_free(&inner);
 }
 

@@ -53,7 +53,7 @@ table(struct wbuf *w, const char *const *names, uint32_t n, uint32_t rows,
 {
 	columns(w, names, n);
 	wb_u32(w, rows);
-	wb_raw(w, cells->data, cells->len);
+	wb_raw_of(w, cells);
 	wb_free(cells);
 }
 

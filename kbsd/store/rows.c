@@ -238,7 +238,7 @@ list_item(sqlite3_stmt *stmt, enum row_kind row, struct wbuf *items)
 	int		 rc;
 
 	if ((rc = copy_record(stmt, 0, row, 1, &record)) == ROW_OK) {
-		wb_bytes(items, record.data, record.len);
+		wb_bytes_of(items, &record);
 		wb_bytes(items, sqlite3_column_blob(stmt, 2),
 		    (size_t)sqlite3_column_bytes(stmt, 2));
 		if (items->failed || items->len > LIST_BYTES_MAX) {

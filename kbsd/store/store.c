@@ -68,13 +68,13 @@ store_answer(struct request *q)
 	switch (q->type) {
 	case IMSG_STORE_FIND:
 		type = IMSG_BROKER_FOUND;
-		wb_bytes(&w, q->found.data, q->found.len);
-		wb_bytes(&w, q->second.data, q->second.len);
+		wb_bytes_of(&w, &q->found);
+		wb_bytes_of(&w, &q->second);
 		break;
 	case IMSG_STORE_LIST:
 		type = IMSG_BROKER_LISTED;
 		wb_u32(&w, q->count);
-		wb_raw(&w, q->found.data, q->found.len);
+		wb_raw_of(&w, &q->found);
 		break;
 	default:
 		type = IMSG_BROKER_PUT_DONE;

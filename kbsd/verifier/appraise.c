@@ -22,6 +22,7 @@
  */
 #include <sys/tree.h>
 
+#include <errno.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,6 +143,20 @@ appraisal_point(struct appraisal *ap)
 
 /* --- answers ------------------------------------------------------- */
 
+/*
+ * A client waits for it: without memory better be replaced at once than have
+ * it wait for its deadline.
+ */
+static void
+tell_broker(uint32_t type, struct wbuf *w)
+{
+	if (edge_send(edge_find(PROC_BROKER, 0), type, w) == 0)
+		return;
+	if (errno == ENOMEM)
+		fatal("can't tell the broker");
+	log_warn("can't tell the broker");
+}
+
 /* How much text fits at the broker is its own affair: bounded by struct. */
 static void
 answer_appraised(const struct appraisal *ap, const struct outcome *out,
@@ -181,9 +196,7 @@ answer_appraised(const struct appraisal *ap, const struct outcome *out,
 	wb_digest(&w, key);
 	wb_digest(&w, nonce);
 	wb_u64(&w, expiry);
-	if (edge_send(edge_find(PROC_BROKER, 0), IMSG_BROKER_APPRAISED,
-	    &w) == -1)
-		log_warn("can't tell the broker");
+	tell_broker(IMSG_BROKER_APPRAISED, &w);
 }
 
 static void
@@ -208,9 +221,7 @@ answer_nonced(const struct appraisal *ap, const struct outcome *out,
 			part = rb_bytes(parts, &len, 0, NONCE_PART_MAX);
 		wb_bytes(&w, part, len);
 	}
-	if (edge_send(edge_find(PROC_BROKER, 0), IMSG_BROKER_NONCED,
-	    &w) == -1)
-		log_warn("can't tell the broker");
+	tell_broker(IMSG_BROKER_NONCED, &w);
 }
 
 /* The appraisal is over, and nobody gets a key by it. */

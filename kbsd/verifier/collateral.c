@@ -322,7 +322,7 @@ copy_put(struct block *b)
 	if (memcmp(sum, b->copy, DIGEST_LEN) != 0) {
 		wb_str(&w, b->name);
 		wb_u64(&w, (uint64_t)end);
-		wb_bytes(&w, copy.data, copy.len);
+		wb_bytes_of(&w, &copy);
 		if (edge_send(edge_find(PROC_BROKER, 0),
 		    IMSG_BROKER_COLLATERAL_PUT, &w) == 0)
 			memcpy(b->copy, sum, DIGEST_LEN);

@@ -19,6 +19,9 @@
  * evidence, before a service is asked about it.  Nothing here waits: when a
  * key has to be fetched first, the caller is told so and comes again.
  */
+#include <openssl/err.h>
+
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,8 +202,27 @@ judge_payload(struct judgement *j, const struct jws *jws, const char *issuer,
 	return (rc);
 }
 
-enum judged
-judge(struct judgement *j)
+/*
+ * Short of memory, libcrypto and jansson say no more than "no": that is
+ * neither a denial nor, should a check have been left out, consent.
+ */
+static int
+judge_short(struct outcome *out)
+{
+	unsigned long	 error;
+	int		 short_of = errno == ENOMEM;
+
+	while ((error = ERR_get_error()) != 0)
+		if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE)
+			short_of = 1;
+	if (!short_of)
+		return (0);
+	return (outcome_set(out, VERDICT_BUSY, 503, "no memory",
+	    "the verifier had no memory"));
+}
+
+static enum judged
+judge_all(struct judgement *j)
 {
 	struct jws	 jws;
 	char		 why[WHY_MAX];
@@ -218,6 +240,17 @@ judge(struct judgement *j)
 	    now) == 0)
 		(void)outcome_set(&j->outcome, VERDICT_OK, 200, "", "%s", "");
 	return (JUDGED);
+}
+
+enum judged
+judge(struct judgement *j)
+{
+	enum judged	 judged;
+
+	ERR_clear_error();
+	errno = 0;
+	judged = judge_all(j);
+	return (judge_short(&j->outcome) == -1 ? JUDGED : judged);
 }
 
 /* --- evidence ------------------------------------------------------ */
@@ -263,8 +296,8 @@ evidence_quote(const struct policy *p, const struct evidence *e,
 	return (0);
 }
 
-int
-judge_evidence(const struct policy *p, const struct evidence *e,
+static int
+evidence_all(const struct policy *p, const struct evidence *e,
     int require_nonce, struct quote *q, struct wrapping *w,
     struct outcome *out)
 {
@@ -284,4 +317,17 @@ judge_evidence(const struct policy *p, const struct evidence *e,
 		return (outcome_set(out, VERDICT_DENIED, 401, DENIED("key"),
 		    "wrapping key: %s", why));
 	return (0);
+}
+
+int
+judge_evidence(const struct policy *p, const struct evidence *e,
+    int require_nonce, struct quote *q, struct wrapping *w,
+    struct outcome *out)
+{
+	int	 ret;
+
+	ERR_clear_error();
+	errno = 0;
+	ret = evidence_all(p, e, require_nonce, q, w, out);
+	return (judge_short(out) == -1 ? -1 : ret);
 }

@@ -176,18 +176,47 @@ edge_violation(struct edge_io *io, uint32_t type, const char *why)
 	edge_down(io);
 }
 
+/*
+ * Our end does not work although the peer lives: nobody would mend that.  So
+ * a child ends, and is replaced with all its edges; the parent has that child
+ * replaced.
+ */
+static void
+edge_broken(struct edge_io *io)
+{
+	if (self.kind != PROC_PARENT)
+		fatal("edge to %s %u", process_name(io->edge.peer),
+		    io->edge.instance);
+	log_warn("edge to %s %u", process_name(io->edge.peer),
+	    io->edge.instance);
+	edge_down(io);
+}
+
+static int
+peer_is_gone(int error)
+{
+	return (error == EPIPE || error == ECONNRESET);
+}
+
 static void
 edge_write(struct edge_io *io)
 {
+	int	 blocked = 0;
+
 	edge_pump(io);
 	if (imsgbuf_write(&io->ibuf) == -1) {
-		if (errno == EAGAIN)
-			event_add(io->writable, NULL);
-		/* Anything else: the reader will see the end of it. */
-		return;
+		/* Of a peer that is gone the reader will see the end. */
+		if (peer_is_gone(errno))
+			return;
+		if (errno != EAGAIN) {
+			edge_broken(io);
+			return;
+		}
+		blocked = 1;
 	}
-	if (!TAILQ_EMPTY(&io->longs))
-		event_add(io->writable, NULL);
+	if ((blocked || !TAILQ_EMPTY(&io->longs)) &&
+	    event_add(io->writable, NULL) == -1)
+		edge_broken(io);
 }
 
 static void
@@ -447,7 +476,9 @@ edge_readable(int fd, short what, void *arg)
 	(void)what;
 	if ((n = imsgbuf_read(&io->ibuf)) == -1 && errno == EAGAIN)
 		return;
-	if (n <= 0)
+	if (n == -1 && !peer_is_gone(errno))
+		edge_broken(io);
+	else if (n <= 0)
 		edge_down(io);
 	else
 		edge_dispatch(io);

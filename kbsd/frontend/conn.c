@@ -166,23 +166,21 @@ conn_timer(struct conn *c, enum conn_timer t)
 	event_add(&c->timer, timers[t]);
 }
 
-static void
+static int
 want(struct event *ev, int *have, int wanted)
 {
 	if (*have == wanted)
-		return;
+		return (0);
 	*have = wanted;
-	if (wanted)
-		event_add(ev, NULL);
-	else
-		event_del(ev);
+	return (wanted ? event_add(ev, NULL) : event_del(ev));
 }
 
 static enum step
 conn_want(struct conn *c, short what)
 {
-	want(&c->readable, &c->reading, (what & EV_READ) != 0);
-	want(&c->writable, &c->writing, (what & EV_WRITE) != 0);
+	if (want(&c->readable, &c->reading, (what & EV_READ) != 0) == -1 ||
+	    want(&c->writable, &c->writing, (what & EV_WRITE) != 0) == -1)
+		return (STEP_END);
 	return (STEP_WAIT);
 }
 
@@ -313,7 +311,9 @@ conn_new(int fd, const char *address, struct source *source)
 	TAILQ_INSERT_TAIL(&conns, c, entry);
 	nconns++;
 	conn_timer(c, TIMER_HANDSHAKE);
-	(void)conn_want(c, EV_READ);
+	/* the source and the descriptor are its own by now */
+	if (conn_want(c, EV_READ) == STEP_END)
+		conn_free(c);
 	return (0);
 }
 
@@ -340,11 +340,11 @@ conn_evict(void)
 void
 conn_resume(void)
 {
-	struct conn	*c;
+	struct conn	*c, *next;
 
-	TAILQ_FOREACH(c, &conns, entry)
-		if (c->state == CONN_NEW)
-			(void)conn_want(c, EV_READ);
+	TAILQ_FOREACH_SAFE(c, &conns, entry, next)
+		if (c->state == CONN_NEW && conn_want(c, EV_READ) == STEP_END)
+			conn_free(c);
 }
 
 /* The next answer of each says that it is the last. */

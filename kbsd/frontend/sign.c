@@ -99,6 +99,17 @@ sign_give_up(uint32_t type, const char *why)
 	return (-1);
 }
 
+/*
+ * What goes wrong at our own end the parent would not see, and give no other
+ * edge: then this process must be replaced.
+ */
+static void
+sign_local(int error)
+{
+	if (error != EAGAIN && error != EPIPE && error != ECONNRESET)
+		fatal("edge to the signer");
+}
+
 static int
 sign_send(struct wbuf *w)
 {
@@ -110,9 +121,11 @@ sign_send(struct wbuf *w)
 	if (ret == -1)
 		return (-1);
 	/* one question at a time: there is room for it */
-	if (imsgbuf_write(&sign_ibuf) == -1)
+	if (imsgbuf_write(&sign_ibuf) == -1) {
+		sign_local(errno);
 		return (sign_give_up(errno == EAGAIN ? IMSG_SIGNER_SIGN : 0,
 		    "takes no question"));
+	}
 	return (0);
 }
 
@@ -133,6 +146,8 @@ sign_wait(struct imsg *imsg)
 			return (sign_give_up(IMSG_FRONTEND_SIGNED,
 			    "no answer in time"));
 		got = got == -1 ? -1 : imsgbuf_read(&sign_ibuf);
+		if (got == -1)
+			sign_local(errno);
 		if (got == 0 || (got == -1 && errno != EAGAIN))
 			return (sign_give_up(0, "gone"));
 	}
@@ -243,7 +258,7 @@ hook_ec_sign(int type, const unsigned char *dgst, int dlen,
     const BIGNUM *r, EC_KEY *key)
 {
 	uint8_t	 spki[DIGEST_LEN], *der = NULL;
-	int	 len;
+	int	 len, size;
 
 	(void)type;
 	(void)kinv;
@@ -251,10 +266,10 @@ hook_ec_sign(int type, const unsigned char *dgst, int dlen,
 	if (dlen <= 0)
 		return (0);
 	len = i2d_EC_PUBKEY(key, &der);
-	if (spki_digest(spki, der, len) == -1)
+	if (spki_digest(spki, der, len) == -1 || (size = ECDSA_size(key)) <= 0)
 		return (0);
 	len = sign_ask(SIGN_ECDSA, spki, dgst, (size_t)dlen, sig,
-	    (size_t)ECDSA_size(key));
+	    (size_t)size);
 	if (len == -1)
 		return (0);
 	*siglen = (unsigned int)len;

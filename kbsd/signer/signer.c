@@ -130,8 +130,9 @@ signer_sign(struct edge *edge, struct rbuf *r)
 	wb_u32(&w, id);
 	wb_u8(&w, why == NULL);
 	wb_bytes(&w, sig, siglen);
+	/* It waits, with all its clients: better to be replaced at once. */
 	if (edge_send(edge, IMSG_FRONTEND_SIGNED, &w) == -1)
-		log_warn("can't answer %s %u", process_name(edge->peer),
+		fatal("can't answer %s %u", process_name(edge->peer),
 		    edge->instance);
 	return (0);
 }

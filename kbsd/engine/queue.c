@@ -17,7 +17,9 @@
 /*
  * The maker's queue.  Making a key may take half a minute, and nothing else
  * is done meanwhile: one at a time, few wait, the others are told so.
- * Between two keys the edges are served.
+ * Between two keys the edges are served, and between the making of a key and
+ * its way to kms: if the broker died meanwhile, a new one undoes what it finds,
+ * and what would be stored after that nobody would ever know of.
  */
 
 #include <event2/event.h>
@@ -29,6 +31,13 @@
 static TAILQ_HEAD(, request)	 waiting = TAILQ_HEAD_INITIALIZER(waiting);
 static unsigned int		 nwaiting;
 static struct event		*runner;
+
+/* One that waits no longer: its key is there. */
+static struct {
+	struct request	*req;
+	uint8_t		*key;
+	size_t		 len;
+} made;
 
 static void	queue_run(int, short, void *);
 
@@ -61,39 +70,52 @@ queue_add(struct request *req)
 void
 queue_remove(struct request *req)
 {
+	req->stage = STAGE_HALVES;
+	if (made.req == req) {
+		OPENSSL_secure_clear_free(made.key, made.len);
+		memset(&made, 0, sizeof(made));
+		return;
+	}
 	TAILQ_REMOVE(&waiting, req, queue);
 	nwaiting--;
-	req->stage = STAGE_HALVES;
 }
 
-static void
-queue_make(struct request *req)
-{
-	uint8_t	*key;
-	size_t	 len;
-
-	if (make_key(&req->order.record, &key, &len) == -1) {
-		request_done(req, DONE_UNAVAILABLE, "no key could be made",
-		    NULL, 0);
-		return;
-	}
-	kms_store(req, key, len);
-	OPENSSL_secure_clear_free(key, len);
-}
-
-static void
-queue_import(struct request *req)
+/* The key of a request, where one has to be made or looked at. */
+static int
+queue_key(struct request *req, uint8_t **key, size_t *len)
 {
 	const char	*why;
-	uint8_t		*key;
-	size_t		 len;
 
-	why = import_key(&req->order.record, req->material, req->materiallen,
-	    &key, &len);
-	if (why != NULL) {
-		request_done(req, DONE_INVALID, why, NULL, 0);
-		return;
+	if (req->order.deadline <= now_ms()) {
+		request_done(req, DONE_TIMEOUT, "other keys took too long to "
+		    "make", NULL, 0);
+		return (-1);
 	}
+	if (req->order.operation == OP_KEY_CREATE) {
+		if (make_key(&req->order.record, key, len) == 0)
+			return (0);
+		request_done(req, DONE_UNAVAILABLE, "no key could be made",
+		    NULL, 0);
+		return (-1);
+	}
+	if (!agree_wants_material(&req->order))
+		return (0);
+	if ((why = import_key(&req->order.record, req->material,
+	    req->materiallen, key, len)) == NULL)
+		return (0);
+	request_done(req, DONE_INVALID, why, NULL, 0);
+	return (-1);
+}
+
+static void
+queue_store(void)
+{
+	struct request	*req = made.req;
+	uint8_t		*key = made.key;
+	size_t		 len = made.len;
+
+	memset(&made, 0, sizeof(made));
+	req->stage = STAGE_HALVES;
 	kms_store(req, key, len);
 	OPENSSL_secure_clear_free(key, len);
 }
@@ -102,22 +124,23 @@ static void
 queue_run(int fd, short what, void *arg)
 {
 	struct request	*req;
+	uint8_t		*key = NULL;
+	size_t		 len = 0;
 
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if ((req = TAILQ_FIRST(&waiting)) == NULL)
-		return;
-	queue_remove(req);
-	if (nwaiting > 0)
+	if (made.req != NULL)
+		queue_store();
+	else if ((req = TAILQ_FIRST(&waiting)) != NULL) {
+		queue_remove(req);
+		if (queue_key(req, &key, &len) == 0) {
+			req->stage = STAGE_QUEUED;
+			made.req = req;
+			made.key = key;
+			made.len = len;
+		}
+	}
+	if (made.req != NULL || nwaiting > 0)
 		queue_wake();
-	if (req->order.deadline <= now_ms())
-		request_done(req, DONE_TIMEOUT, "other keys took too long to "
-		    "make", NULL, 0);
-	else if (req->order.operation == OP_KEY_CREATE)
-		queue_make(req);
-	else if (agree_wants_material(&req->order))
-		queue_import(req);
-	else
-		kms_store(req, NULL, 0);
 }

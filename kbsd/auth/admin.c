@@ -62,6 +62,15 @@ admin_end(void)
 	if (timer != NULL)
 		event_free(timer);
 	timer = NULL;
+	login_resume(auth_conf.administrator);
+}
+
+/* Until it is known whether there is one, nobody can be told a password. */
+int
+admin_is_pending(const char *name)
+{
+	return (password != NULL &&
+	    strcmp(name, auth_conf.administrator) == 0);
 }
 
 static void

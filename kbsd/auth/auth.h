@@ -164,6 +164,8 @@ int	 hash_hashed(struct edge *, struct rbuf *);
 int	 login_ask(struct edge *, struct rbuf *);
 /* All that came over this edge are forgotten. */
 void	 login_front_down(const struct edge *);
+/* Start the next of this name, unless one runs or it must wait. */
+void	 login_resume(const char *name);
 unsigned int login_count(void);
 
 /* --- request.c: two parts of one request -------------------------------- */
@@ -238,7 +240,8 @@ int	 make_user_change(struct user_record *, const struct ask *,
 void	 admin_secret(int fd);
 /* An edge has come up: make the user, if there is none of that name. */
 void	 admin_try(void);
-void	 admin_down(void);
+/* Is it not known yet whether this name is there? */
+int	 admin_is_pending(const char *name);
 
 /* --- hasher.c ----------------------------------------------------------- */
 

@@ -137,19 +137,16 @@ static void
 login_end(struct login *login, unsigned int status, int64_t retry,
     const char *error, const char *token, const char *reason)
 {
-	struct login	*next;
+	char	 name[NAME_MAX_USER];
 
 	if (login->checked || cheap_line_allowed())
 		audit(login, token != NULL, reason);
 	log_info("login of %s from %s: %s", login->name, login->client,
 	    reason);
 	reply(login->edge, login->number, status, retry, error, token);
-	TAILQ_FOREACH(next, &logins, entry)
-		if (next != login && strcmp(next->name, login->name) == 0)
-			break;
+	memcpy(name, login->name, sizeof(name));
 	login_free(login);
-	if (next != NULL && !next->running)
-		login_start(next);
+	login_resume(name);
 }
 
 static void
@@ -373,7 +370,6 @@ login_begin(struct edge *edge, uint64_t number, const char *client,
     const char *name, const uint8_t *password, size_t len)
 {
 	struct login	*login;
-	int		 busy = name_is_running(name);
 
 	if (nlogins >= LOGINS_MAX ||
 	    (login = login_new(edge, number, client, name)) == NULL) {
@@ -387,8 +383,22 @@ login_begin(struct edge *edge, uint64_t number, const char *client,
 		login_unavailable(login, "no memory for a password");
 		return;
 	}
-	if (!busy)
-		login_start(login);
+	login_resume(name);
+}
+
+/* One of them: its end starts the next. */
+void
+login_resume(const char *name)
+{
+	struct login	*login;
+
+	if (name_is_running(name) || admin_is_pending(name))
+		return;
+	TAILQ_FOREACH(login, &logins, entry)
+		if (strcmp(login->name, name) == 0) {
+			login_start(login);
+			return;
+		}
 }
 
 int

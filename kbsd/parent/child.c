@@ -215,18 +215,35 @@ child_logsocket(struct child *c)
 	return (0);
 }
 
+/*
+ * A number that no earlier run has used either: request ids begin with it.
+ * It starts as the time in units of which a start makes fewer fronts than
+ * pass, and comes round after four years.
+ */
+static uint32_t
+child_front(void)
+{
+	static uint32_t	 front;
+	struct timespec	 ts;
+
+	if (front == 0) {
+		clock_gettime(CLOCK_REALTIME, &ts);
+		front = (uint32_t)((uint64_t)ts.tv_sec * 32 +
+		    (uint64_t)ts.tv_nsec / 31250000);
+	}
+	if (++front == 0)
+		front++;
+	return (front);
+}
+
 int
 child_start(struct child *c)
 {
-	static uint32_t	 front;
 	int		 sv[2];
 
-	/* Numbers that no earlier run has used either. */
-	if (front == 0)
-		front = (uint32_t)time(NULL);
 	if (c->kind == PROC_FRONTEND || c->kind == PROC_GATE ||
 	    c->kind == PROC_CONTROL || c->kind == PROC_BROKER)
-		c->front = ++front;
+		c->front = child_front();
 	if (child_logsocket(c) == -1 || socketpair(AF_UNIX, SOCK_STREAM |
 	    SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sv) == -1) {
 		log_warn("socketpair");

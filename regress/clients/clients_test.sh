@@ -25,7 +25,7 @@ client()
 
 	shift
 	exits 0 python3 "$(atf_get_srcdir)/$program.py" "$port" \
-	    "$state/tls.crt" "$@"
+	    "$state/tls.crt" "$bin/kbsctl" "$dir/kbsd.sock" "$@"
 	cat said
 }
 
@@ -152,12 +152,98 @@ sslscan_body()
 	    atf_fail "other suites: $(cat said)"
 }
 
-daemon_case slow "Slow clients have their deadlines" "" 180
+# What a transfer without evidence needs: $key, token.jwt, and in big.jwt a
+# signed token whose key has a million bits.
+flood_needs()
+{
+	key=$(ctl key create -a AES -l 256 -p "$(policy)") ||
+	    atf_fail "no key"
+	held_token
+	"$bin/kbsget" -u "https://localhost:$port" -c "$state/tls.crt" \
+	    -k "$key" -K pair.pem -t token.jwt -o got || atf_fail "no transfer"
+	cp token.jwt good.jwt
+	python3 -c 'import sys
+sys.stdout.buffer.write(b"\1\0\1\0" + b"\xff" * 125000)' >held
+	held_token
+	mv token.jwt big.jwt
+}
+
+# The key set is asked for when the key is first wanted, and then for unknown
+# ones once in a time, however many are named.
+certs_asked()
+{
+	local n
+
+	n=$(curl -sS -m 10 --cacert "$dir/ita/tls-ca.pem" "$ita/stats" |
+	    jq '.certs')
+	[ "$n" -ge 1 ] && [ "$n" -le 3 ] ||
+	    atf_fail "the key set was asked for $n times"
+}
+
+# How many idle connections: the frontend wants some descriptors besides, and
+# so do we.
+idle_count()
+{
+	local room
+
+	room=$(ulimit -Hn)
+	[ "$room" != unlimited ] || room=1048576
+	room=$((room - 600))
+	[ $room -lt 10000 ] && echo $room || echo 10000
+}
+
+# The idle ones have a minute, in which the others come.
+daemon_case siege "Idle, flooding and slow clients beside a good one" \
+    slowhttptest 400
+siege_body()
+{
+	local n idle
+
+	n=$(idle_count)
+	start_ita
+	start_kbsd "prefork 1" "connections $((n + 300))"
+	flood_needs
+	census before
+
+	python3 "$(atf_get_srcdir)/idle.py" "$port" "$state/tls.crt" \
+	    "$bin/kbsctl" "$dir/kbsd.sock" $n $((n + 300)) \
+	    >idle.said 2>&1 &
+	idle=$!
+	wait_for 1200 test -e idle.open -o -e idle.failed || :
+	[ -e idle.open ] || {
+		cat idle.said
+		atf_fail "no idle connections"
+	}
+	client flood 3 "$key" good.jwt big.jwt
+	certs_asked
+	wait $idle || atf_fail "$(cat idle.said)"
+	cat idle.said
+	same_processes
+}
+
+daemon_case slow "Slow clients have their deadlines" slowhttptest 180
 slow_body()
 {
+	local pids= pid mode
+
 	start_kbsd
 	census before
+	for mode in -H -B -R -X; do
+		slowhttptest $mode -c 100 -r 100 -i 2 -l 12 -p 3 -n 2 \
+		    -w 512 -y 1024 -k 3 -u "$url/version" >slow$mode 2>&1 &
+		pids="$pids $!"
+	done
 	client slow
+	for pid in $pids; do
+		wait $pid || :
+	done
+	for mode in -H -B -R -X; do
+		grep -q "^.*service available:.*YES" slow$mode &&
+		    ! grep -q "service available:.*NO" slow$mode || {
+			cat slow$mode
+			atf_fail "slowhttptest $mode"
+		}
+	done
 	same_processes
 }
 

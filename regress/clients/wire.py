@@ -37,8 +37,9 @@ class Wrong(Exception):
 class Target:
     """The daemon under test: its port, its certificate, its programs."""
 
-    def __init__(self, port, ca, ctl=None):
-        self.port, self.ca, self.ctl = int(port), ca, ctl
+    def __init__(self, port, ca, ctl, control):
+        self.port, self.ca = int(port), ca
+        self.ctl = [ctl, "-s", control]
         self.context = ssl.create_default_context(cafile=ca)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_3
 
@@ -160,8 +161,8 @@ def percentile(values, p):
 
 
 def target(argv):
-    """argv: PORT CA CTL ...; the environment says nothing."""
-    return Target(argv[1], argv[2], argv[3:])
+    """PORT CA KBSCTL SOCKET, which every program begins with."""
+    return Target(*argv[1:5])
 
 
 def finish(wrong):

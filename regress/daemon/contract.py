@@ -319,7 +319,7 @@ def ctl(*args, text=""):
     return done.returncode, done.stdout, done.stderr
 
 
-# --- the audit log -------------------------------------------------------------
+# --- the audit log ------------------------------------------------------------
 
 def audit_lines():
     """Whole ones: the last may be on its way."""
@@ -350,7 +350,7 @@ def audit_chain():
     return None
 
 
-# --- RSA keys ------------------------------------------------------------------
+# --- RSA keys -----------------------------------------------------------------
 
 # Primes are SHAKE-256 of a name, plus this: long keys without the time to make
 # them.  They are known to everybody.
@@ -417,7 +417,7 @@ def unwrap_error(private, body, want, sha=hashes.SHA256):
     return None if got == want else "another key: %s" % got.hex()[:64]
 
 
-# --- evidence ------------------------------------------------------------------
+# --- evidence -----------------------------------------------------------------
 
 def b64(data):
     return base64.b64encode(data).decode()
@@ -451,7 +451,7 @@ def quote(tee, data, version=None, fmspc=None, **fields):
                              platform)
 
 
-# --- tokens --------------------------------------------------------------------
+# --- tokens -------------------------------------------------------------------
 
 minter = None
 

@@ -74,7 +74,7 @@ def twin(s):
     return other
 
 
-# --- how often the service is asked ------------------------------------------------
+# --- how often the service is asked -------------------------------------------
 
 def cache():
     """Started with certs:slow=1; refetch 3s."""
@@ -140,7 +140,7 @@ def rotation():
     denies("a leaf that was revoked meanwhile", good(s, rotate=3), "revoked")
 
 
-# --- faults of transport ------------------------------------------------------------
+# --- faults of transport ------------------------------------------------------
 
 # Those that end by themselves, and how often an answer is asked for.
 TRANSPORT = (("close", True, 0), ("status", "500", 3), ("status", "503", 3),
@@ -193,14 +193,15 @@ def cold():
     unavailable("cold, certs:close", a)
     # What leaves nothing behind, what leaves keys without CRLs, and last
     # what leaves a good CRL of the signing CA.
-    broken = (("status", "500"), ("status", "404"), ("garbage", True),
-              ("empty", True), ("huge", True), ("half", True),
-              ("redirect", True), ("close", True))
-    wrongs = [{"certs__" + name: value} for name, value in broken] + [
+    wrongs = [{"certs__" + name: value} for name, value in (
+        ("status", "500"), ("garbage", True), ("half", True),
+        ("redirect", True), ("close", True))] + [
         {"empty-jwks": True}, {"other-root": True}, {"jwk-mismatch": True},
         {"duplicate-kid": True}, {"jwk-alg": "ES256"}, {"jwk-alg": "none"},
         {"jwk-alg": "HS256"}] + [
-        {"crl__" + name: value} for name, value in broken] + [
+        {"crl__" + name: value} for name, value in (
+            ("status", "404"), ("empty", True), ("huge", True),
+            ("close", True))] + [
         {"expired-crl": True}, {"foreign-crl": True},
         {"crl-root__status": "500"}, {"expired-crl": "root"},
         {"foreign-crl": "root"}]
@@ -276,7 +277,7 @@ def stuck():
               audit(a.request))
 
 
-# --- faults of tokens, by way of the service ----------------------------------------
+# --- faults of tokens, by way of the service ----------------------------------
 
 # What the service may put into its token: the reason, or None where it is
 # good.
@@ -329,7 +330,7 @@ def tokens():
     equal("nobody followed a header", 0, stats()["evil"])
 
 
-# --- the service is down --------------------------------------------------------------
+# --- the service is down ------------------------------------------------------
 
 def down():
     """The stand-in was stopped after a passport had been served."""
@@ -379,7 +380,7 @@ def again():
     equal("in all it was asked for once", 1, stats()["certs"])
 
 
-# --- genuine quotes ---------------------------------------------------------------------
+# --- genuine quotes -----------------------------------------------------------
 
 def genuine():
     """The service takes any report data; kbsd does not."""

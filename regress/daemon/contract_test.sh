@@ -29,7 +29,7 @@ group()
 	contract_find
 	start_ita
 	contract_conf "$@"
-	contract_run
+	run_kbsd
 	checks "$file" "$name"
 	stop_kbsd
 }

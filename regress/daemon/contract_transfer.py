@@ -106,7 +106,7 @@ def denies(what, a, reason=None, status=401, claim=None, verdict="deny"):
               line["wanted"] not in a.body.decode(), a.body)
 
 
-# --- background -----------------------------------------------------------------
+# --- background ---------------------------------------------------------------
 
 def background():
     s = Subject(admin())
@@ -360,7 +360,7 @@ def background_quotes(s):
     denies("another platform", s.evidence("tdx"), claim="fmspc")
 
 
-# --- passport ---------------------------------------------------------------------
+# --- passport -----------------------------------------------------------------
 
 def passport():
     s = Subject(admin())
@@ -710,7 +710,7 @@ def passport_debug(s):
                         gives(what, a, tee)
 
 
-# --- composite -------------------------------------------------------------------
+# --- composite ----------------------------------------------------------------
 
 GPU = {"gpu_nonce": "AA==", "arch": "HOPPER", "evidence_list": [
     {"evidence": "AA==", "certificate": "AA=="}]}
@@ -810,7 +810,7 @@ def composite_claims(s, under, held, both):
         "tdx", held, gpu=True)), claim="policy_ids_matched")
 
 
-# --- what the log and the marks say ------------------------------------------------
+# --- what the log and the marks say -------------------------------------------
 
 def records():
     c = admin()

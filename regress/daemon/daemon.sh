@@ -393,19 +393,20 @@ held_token()
 	    --tee tdx -o token.jwt "$@" >/dev/null || atf_fail "no token"
 }
 
-# start_load KEY: clients that do not stop (see load.py), until stop_load; what
-# they saw is then in load.json.  KEY needs a policy of `policy'.
+# start_load KEY [kbsget]: clients that do not stop (see load.py), until
+# stop_load; what they saw is then in load.json.  KEY needs a policy of `policy'.
 start_load()
 {
 	held_token
+	rm -f load.ready
 	python3 "$(atf_get_srcdir)/load.py" "$port" "$state/tls.crt" "$1" \
-	    token.jwt admin.password "'$bin/kbsget' \
+	    token.jwt admin.password "${2:+'$bin/kbsget' \
 	    -u 'https://localhost:$port' -c '$state/tls.crt' -k '$1' \
-	    -q '$standin/tee -d $dir/tee -t tdx' -o '$dir/load.out'" \
+	    -q '$standin/tee -d $dir/tee -t tdx' -o '$dir/load.out'}" \
 	    >load.json 2>load.err &
 	load_pid=$!
 	echo "$load_pid" >>loads
-	sleep 1
+	wait_for 200 test -e load.ready || atf_fail "load.py: $(cat load.err)"
 }
 
 stop_load()

@@ -27,7 +27,7 @@ up()
 	attestation="refetch $1"
 	shift
 	contract_conf "$@"
-	contract_run
+	run_kbsd
 }
 
 daemon_case cache "keys and CRLs are fetched once for all who need them"
@@ -66,7 +66,7 @@ cold_body()
 	stop_kbsd
 	rm -rf "$state"
 	fault '{"clear": true, "crl-signing:close": true}'
-	contract_run
+	run_kbsd
 	checks faults cold_signing
 	stop_kbsd
 }
@@ -80,7 +80,7 @@ revoked_body()
 	stop_kbsd
 	rm -rf "$state"
 	fault '{"clear": true, "revoked-ca": true}'
-	contract_run
+	run_kbsd
 	checks faults revoked
 	stop_kbsd
 }
@@ -119,11 +119,11 @@ down_body()
 	checks faults down
 	# what is in the store will do
 	stop_kbsd
-	contract_run
+	run_kbsd
 	checks faults down
 	stop_kbsd
 	rm -rf "$state"
-	contract_run
+	run_kbsd
 	checks faults down_cold
 	start_ita
 	checks faults back
@@ -137,7 +137,7 @@ restart_body()
 	up 60s
 	checks faults up
 	stop_kbsd
-	contract_run
+	run_kbsd
 	checks faults again
 	ctl reload || atf_fail "no reload"
 	checks faults again

@@ -56,7 +56,7 @@ under_load_body()
 {
 	prepare
 	before=$(kbsd_processes | wc -l)
-	start_load "$k"
+	start_load "$k" kbsget
 	n=1
 	while [ $n -le 5 ]; do
 		n=$((n + 1))

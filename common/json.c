@@ -22,6 +22,7 @@
  * stumble over and are therefore never used.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,11 +33,18 @@
 
 #include "base64.h"
 #include "json.h"
+#include "json_lift.h"
 
 #define NAME_SHOWN	64	/* bytes of a foreign member's name in why */
 
 const struct json_limits json_small = { 64 * 1024, 2048, 16 };
 const struct json_limits json_large = { 1024 * 1024, 16384, 32 };
+
+/*
+ * jansson asked for memory in vain.  Where it reads a text it goes on then,
+ * and leaves out bytes of it.
+ */
+static int	no_memory;
 
 /* Lies before each block of jansson's; as wide as malloc aligns. */
 union wiped {
@@ -89,8 +97,10 @@ wiped_malloc(size_t size)
 
 	if (size > SIZE_MAX - sizeof(*w))
 		return (NULL);
-	if ((w = malloc(sizeof(*w) + size)) == NULL)
+	if ((w = malloc(sizeof(*w) + size)) == NULL) {
+		no_memory = 1;
 		return (NULL);
+	}
 	w->size = size;
 	return (w + 1);
 }
@@ -150,6 +160,7 @@ scan_string(struct scan *s)
 	unsigned char	 c;
 
 	for (;;) {
+		s->p += json_plain(s->p, s->end);
 		if (s->p == s->end)
 			return (refuse(s->why, s->whysize, "ends too early"));
 		if ((c = (unsigned char)*s->p++) == '"')
@@ -256,6 +267,27 @@ error_text(const json_error_t *e)
 	return ("not valid JSON");
 }
 
+/* Whatever it can't do that way is left to the way without. */
+static json_t *
+read_lifted(const char *text, size_t len)
+{
+	struct json_lift	 lift;
+	json_error_t		 error;
+	json_t			*value;
+
+	if (json_lift(&lift, text, len) == -1)
+		return (NULL);
+	value = json_loadb(lift.text, lift.len, JSON_REJECT_DUPLICATES,
+	    &error);
+	if (value != NULL && json_lift_back(&lift, value) == -1) {
+		json_decref(value);
+		value = NULL;
+	}
+	json_lift_free(&lift);
+	explicit_bzero(&error, sizeof(error));
+	return (value);
+}
+
 json_t *
 json_read(const char *text, size_t len, const struct json_limits *limits,
     char *why, size_t whysize)
@@ -263,6 +295,7 @@ json_read(const char *text, size_t len, const struct json_limits *limits,
 	struct scan	 s = { 0 };
 	json_error_t	 error;
 	json_t		*value;
+	int		 before = errno;
 
 	if (len == 0) {
 		(void)refuse(why, whysize, "empty");
@@ -275,8 +308,16 @@ json_read(const char *text, size_t len, const struct json_limits *limits,
 	s.whysize = whysize;
 	if (scan(&s) == -1)
 		return (NULL);
-	value = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
-	if (value == NULL)
+	no_memory = 0;
+	if ((value = read_lifted(text, len)) == NULL && !no_memory)
+		value = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+	errno = before;		/* jansson's own is gone by now */
+	if (no_memory) {
+		json_decref(value);
+		value = NULL;
+		(void)refuse(why, whysize, "no memory");
+		errno = ENOMEM;
+	} else if (value == NULL)
 		(void)refuse(why, whysize, "%s near byte %d",
 		    error_text(&error), error.position);
 	explicit_bzero(&error, sizeof(error));

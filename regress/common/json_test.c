@@ -444,6 +444,75 @@ memory_holds(const char *needle, size_t len)
 	return (found);
 }
 
+/* The long strings go past jansson: what comes out must be the same. */
+static void
+same(const char *text, size_t len)
+{
+	json_t	*plain, *j;
+
+	plain = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	j = json_read(text, len, &json_small, why, sizeof(why));
+	ATF_CHECK_MSG((plain == NULL) == (j == NULL), "%.*s: %s", (int)len,
+	    text, why);
+	ATF_CHECK_MSG(plain == NULL || json_equal(plain, j), "%.*s",
+	    (int)len, text);
+	json_decref(plain);
+	json_decref(j);
+}
+
+/* Each @ of a form stands for so many letters. */
+static void
+same_filled(const char *form, size_t fill)
+{
+	static char	 text[2048];
+	size_t		 len = 0;
+
+	for (; *form != '\0'; form++) {
+		if (*form != '@') {
+			text[len++] = *form;
+			continue;
+		}
+		memset(text + len, 'x', fill);
+		len += fill;
+	}
+	same(text, len);
+}
+
+ATF_TC_WITHOUT_HEAD(long_strings);
+ATF_TC_BODY(long_strings, tc)
+{
+	static const char *const	 forms[] = {
+		"{\"a\":\"@\"}", "[\"@\",\"@\"]", "{\"@\":1,\"b\":\"@\"}",
+		"{\"@\" \t\n: \"@\",\"@\":2}", "[\"@\\n\",\"\",\"@\"]",
+		"[\"\xc3\xa9@\",\"@\"]", "[{\"a\":[\"@\",{\"b\":\"@\"}]}]",
+		"[\"@\",\"\\\"@\",\"@\"]", "[\"\\u00e9@\",\"@\"]",
+		"[\"@\"", "[\"@]", "[\"@\\\"]", "[\"@\\x\",\"@\"]",
+		"[\"@\x01\",\"@\"]", "\"@\"", "[\"@\" \"@\"]",
+		"{\"a\":\"@\",\"a\":\"@\"}", "[\"@\x80\"]",
+	};
+	size_t		 fill, i;
+
+	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		for (fill = 0; fill <= 300; fill++)
+			same_filled(forms[i], fill);
+}
+
+/* More of them than are lifted. */
+ATF_TC_WITHOUT_HEAD(many_long_strings);
+ATF_TC_BODY(many_long_strings, tc)
+{
+	static char	 text[8192];
+	size_t		 len = 0;
+	int		 i;
+
+	for (i = 0; i < 100; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+		    "%s\"%d %s\"", i == 0 ? "[" : ",", i,
+		    "a string that is worth to be lifted");
+	text[len++] = ']';
+	same(text, len);
+}
+
 /* After a secret has been parsed and let go, the heap must not hold it. */
 ATF_TC_WITHOUT_HEAD(wiped);
 ATF_TC_BODY(wiped, tc)
@@ -481,6 +550,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, base64);
 	ATF_TP_ADD_TC(tp, write_order);
 	ATF_TP_ADD_TC(tp, allocator);
+	ATF_TP_ADD_TC(tp, long_strings);
+	ATF_TP_ADD_TC(tp, many_long_strings);
 	ATF_TP_ADD_TC(tp, wiped);
 	return (atf_no_error());
 }

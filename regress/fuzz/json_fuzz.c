@@ -16,7 +16,8 @@
 
 /*
  * Bytes through the strict JSON reader: what it takes must be within the
- * limits, come out as text that it takes again, and be the same then.
+ * limits, be what jansson makes of it, come out as text that it takes again,
+ * and be the same then.
  */
 #include <jansson.h>
 #include <stdint.h>
@@ -72,7 +73,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int	 ready;
-	json_t		*again, *j;
+	json_t		*again, *j, *plain;
 	char		*text, why[128];
 	size_t		 len;
 
@@ -87,6 +88,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (size > limits.bytes || count(j) > limits.values)
 		abort();
+	plain = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES,
+	    NULL);
+	if (!json_equal(j, plain))
+		abort();
+	json_decref(plain);
 	take(j, why, sizeof(why));
 	if ((text = json_write(j, &len)) == NULL)
 		abort();

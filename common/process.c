@@ -98,6 +98,9 @@ process_limits(void)
 	/* Does not bind root; seccomp and pledge forbid fork to all. */
 	if (setrlimit(RLIMIT_NPROC, &none) == -1)
 		fatal("setrlimit nproc");
+	errno = 0;
+	if (process->nice != 0 && nice(process->nice) == -1 && errno != 0)
+		fatal("nice");
 }
 
 static void

@@ -111,6 +111,7 @@ struct process {
 	enum process_kind	 kind;
 	const struct edge_table	*edges;
 	size_t			 nedges;
+	int			 nice;	/* who has long work gives way */
 	/*
 	 * In this order, each may be NULL.  libraries: before privileges are
 	 * dropped, for libraries that read files.  config: the body of CONFIG,
@@ -133,6 +134,9 @@ struct process {
 	/* Append (str name, u64 value) pairs for `show status'; or NULL. */
 	void			(*counters)(struct wbuf *);
 };
+
+/* Of the processes that work long on one thing; a tenth of a share. */
+#define NICE	10
 
 /* Never returns. */
 void	process_main(const struct process *, size_t n, int argc, char *argv[])

@@ -35,4 +35,10 @@ void	sandbox_enter(enum process_kind, int files, int chrooted, char *text,
 /* Not dumpable, no core, no new privileges: right after exec. */
 void	sandbox_early(void);
 
+/*
+ * Of the parent, for all: whoever runs goes on although another one could,
+ * so that messages are read and answered many at a time.
+ */
+void	sandbox_schedule(void);
+
 #endif

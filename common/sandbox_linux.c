@@ -31,6 +31,7 @@
 #include <linux/futex.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,6 +46,15 @@ sandbox_early(void)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		fatal("prctl");
+}
+
+void
+sandbox_schedule(void)
+{
+	struct sched_param	 none = { 0 };
+
+	if (sched_setscheduler(0, SCHED_BATCH, &none) == -1)
+		log_warn("sched_setscheduler");
 }
 
 #ifdef WITHOUT_SANDBOX

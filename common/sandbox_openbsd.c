@@ -48,6 +48,12 @@ sandbox_early(void)
 {
 }
 
+/* The scheduler does not preempt for a wake-up as it is. */
+void
+sandbox_schedule(void)
+{
+}
+
 void
 sandbox_enter(enum process_kind kind, int files, int chrooted, char *text,
     size_t textsize)

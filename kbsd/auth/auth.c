@@ -233,6 +233,7 @@ static const struct process processes[] = {
 	},
 	{
 		.kind = PROC_HASHER,
+		.nice = NICE,
 		.edges = hasher_edges,
 		.nedges = NELEMENTS(hasher_edges),
 		.config = hasher_config,

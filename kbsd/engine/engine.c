@@ -134,6 +134,7 @@ static const struct process processes[] = {
 		.counters = engine_counters,
 	}, {
 		.kind = PROC_MAKER,
+		.nice = NICE,
 		.edges = maker_edges,
 		.nedges = nitems(maker_edges),
 		.config = kms_config,

@@ -36,6 +36,7 @@
 
 #include "log.h"
 #include "parent.h"
+#include "sandbox.h"
 #include "version.h"
 
 #define STOP_SECONDS	4
@@ -341,6 +342,7 @@ main(int argc, char *argv[])
 	setproctitle("parent");
 	umask(0077);
 	parent_limits();
+	sandbox_schedule();
 	parent_since = time(NULL);
 	if ((base = event_base_new()) == NULL)
 		fatalx("no event loop");

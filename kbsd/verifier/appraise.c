@@ -54,6 +54,7 @@ struct appraisal {
 	const uint8_t		*raw;			/* evidence */
 	size_t			 rawlen;
 	struct evidence		 e;
+	uint8_t			 evidence[DIGEST_LEN];	/* token or quote */
 
 	uint8_t			*memory;		/* of text and raw */
 	size_t			 size;
@@ -164,15 +165,10 @@ answer_appraised(const struct appraisal *ap, const struct outcome *out,
 {
 	struct wbuf	 w = { 0 };
 	struct piece	 p[3];
-	uint8_t		 evidence[DIGEST_LEN], key[DIGEST_LEN] = { 0 },
-			 nonce[DIGEST_LEN] = { 0 };
+	uint8_t		 key[DIGEST_LEN] = { 0 }, nonce[DIGEST_LEN] = { 0 };
 	int		 background = ap->step == TRANSFER_EVIDENCE;
 	uint64_t	 expiry = 0;
 
-	if (background)
-		digest(evidence, ap->e.quote, ap->e.quotelen);
-	else
-		digest(evidence, ap->e.token, ap->e.tokenlen);
 	if (wrapping != NULL)
 		wrapping_key_digest(key, wrapping->e, wrapping->elen,
 		    wrapping->n, wrapping->nlen);
@@ -192,7 +188,7 @@ answer_appraised(const struct appraisal *ap, const struct outcome *out,
 	wb_str(&w, out->wanted);
 	wb_str(&w, out->got);
 	wb_u8(&w, ap->tees);
-	wb_digest(&w, evidence);
+	wb_digest(&w, ap->evidence);
 	wb_digest(&w, key);
 	wb_digest(&w, nonce);
 	wb_u64(&w, expiry);
@@ -255,13 +251,8 @@ static int
 send_verdict(const struct appraisal *ap, const struct judgement *j)
 {
 	struct wbuf	 w = { 0 };
-	uint8_t		 evidence[DIGEST_LEN];
 	int64_t		 left = (j->exp - (int64_t)time(NULL)) * 1000;
 
-	if (ap->step == TRANSFER_EVIDENCE)
-		digest(evidence, ap->e.quote, ap->e.quotelen);
-	else
-		digest(evidence, ap->e.token, ap->e.tokenlen);
 	if (left > VERDICT_MS)
 		left = VERDICT_MS;
 	if (left < 0)
@@ -272,7 +263,7 @@ send_verdict(const struct appraisal *ap, const struct judgement *j)
 	wb_u8(&w, ap->tees);
 	wb_bytes(&w, j->wrapping.e, j->wrapping.elen);
 	wb_bytes(&w, j->wrapping.n, j->wrapping.nlen);
-	wb_digest(&w, evidence);
+	wb_digest(&w, ap->evidence);
 	wb_u64(&w, now_ms() + (uint64_t)left);
 	if (nengines == 0)
 		return (-1);
@@ -669,10 +660,13 @@ appraise_evidence(struct edge *edge, struct rbuf *r)
 	rb_evidence(&inner, &ap.e);
 	if (rb_end(&inner) == -1)
 		return (-1);
-	if (ap.step == TRANSFER_TOKEN)
+	if (ap.step == TRANSFER_TOKEN) {
+		digest(ap.evidence, ap.e.token, ap.e.tokenlen);
 		judge_token(&ap);
-	else
+	} else {
+		digest(ap.evidence, ap.e.quote, ap.e.quotelen);
 		begin_evidence(&ap);
+	}
 	return (0);
 }
 

@@ -324,6 +324,32 @@ json_read(const char *text, size_t len, const struct json_limits *limits,
 	return (value);
 }
 
+int
+json_put_string(struct wbuf *w, const char *text, size_t len)
+{
+	char	*quoted;
+	json_t	*j;
+
+	if (json_plain(text, text + len) == len) {
+		wb_raw(w, "\"", 1);
+		wb_raw(w, text, len);
+		wb_raw(w, "\"", 1);
+		return (0);
+	}
+	no_memory = 0;
+	if ((j = json_stringn(text, len)) == NULL) {
+		w->failed |= no_memory;
+		return (no_memory ? 0 : -1);
+	}
+	if ((quoted = json_write(j, &len)) == NULL)
+		w->failed = 1;
+	else
+		wb_raw(w, quoted, len);
+	free(quoted);
+	json_decref(j);
+	return (0);
+}
+
 static int
 type_string(const json_t *j)
 {

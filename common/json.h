@@ -27,6 +27,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "msg.h"
+
 struct json_limits {
 	size_t		 bytes;
 	size_t		 values;	/* objects, arrays, scalars, in all */
@@ -87,5 +89,10 @@ int	 json_base64(const json_t *string, size_t max, uint8_t **, size_t *,
  * NUL terminated, *len set; NULL on no memory.
  */
 char	*json_write(const json_t *, size_t *len);
+/*
+ * Append text as a JSON string.  -1: it is not UTF-8, nothing was appended;
+ * without memory the buffer has failed.
+ */
+int	 json_put_string(struct wbuf *, const char *text, size_t len);
 
 #endif

@@ -238,17 +238,32 @@ object_version(struct wbuf *wb, const char *name, const char *version,
 	put_json(wb, o);
 }
 
+static void
+put_base64(struct wbuf *wb, const void *data, size_t len)
+{
+	char	*text;
+	size_t	 size = BASE64_SIZE(len);
+	ssize_t	 n;
+
+	if ((text = malloc(size)) == NULL ||
+	    (n = base64_encode(text, size, data, len)) == -1 ||
+	    json_put_string(wb, text, (size_t)n) == -1)
+		wb->failed = 1;
+	free(text);
+}
+
+/* The one on the path of each key: written without a tree of values. */
 void
 object_wrapped(struct wbuf *wb, const void *key, size_t keylen,
     const void *swk, size_t swklen)
 {
-	json_t	*o;
-
-	o = json_object();
-	set(&o, "wrapped_key", base64(key, keylen));
-	if (swklen > 0)
-		set(&o, "wrapped_swk", base64(swk, swklen));
-	put_json(wb, o);
+	wb_raw(wb, "{\"wrapped_key\":", 15);
+	put_base64(wb, key, keylen);
+	if (swklen > 0) {
+		wb_raw(wb, ",\"wrapped_swk\":", 15);
+		put_base64(wb, swk, swklen);
+	}
+	wb_raw(wb, "}", 1);
 }
 
 void

@@ -19,7 +19,8 @@
  * a line is written and synced.  It works on one descriptor, which it may
  * read and append to; it never sees a secret, a body or a header.
  *
- * All lines that wait are written with one write(2) and one fdatasync(2).
+ * All lines that wait are written with one write(2) and one fdatasync(2); those
+ * that nobody waits for, soon after or with the next.
  * During a reload two of these processes append to one log: each holds the
  * fcntl(2) lock while it reads the end and writes.
  */
@@ -38,6 +39,7 @@
 #define WAITING_MAX	4096	/* more: NOT_RECORDED */
 #define BATCH_MAX	512	/* lines of one write */
 #define LOCK_RETRY_MS	3
+#define LATER_MS	20	/* for lines that nobody waits for */
 #define LOCK_PATIENCE_MS 5000	/* the other one syncs with the lock held */
 
 TAILQ_HEAD(entries, entry);
@@ -53,7 +55,8 @@ static uint32_t		 nkeystores;
 static struct entries	 waiting = TAILQ_HEAD_INITIALIZER(waiting);
 static unsigned int	 nwaiting;
 static struct event	*writer;
-static int		 writer_due;
+static enum { DUE_NOT, DUE_LATER, DUE_NOW } writer_due;
+static int		 writing;
 static uint64_t		 count_lines, count_writes, count_failed;
 
 static int	audit_record(struct edge *, struct rbuf *);
@@ -209,14 +212,12 @@ log_append(const struct wbuf *text)
 	return (fdatasync(logfd));
 }
 
-/* Lines for all of the batch in one text; who gets none fails here. */
+/* Lines for all of the batch in one text. */
 static int
-batch_text(struct entries *batch, struct wbuf *text)
+batch_text(const struct entries *batch, struct wbuf *text)
 {
 	struct chain	 chain;
-	struct entry	*e, *next;
-	char		*line;
-	size_t		 len;
+	struct entry	*e;
 	int		 torn;
 
 	if (chain_tail(logfd, &chain, &torn) == -1)
@@ -225,20 +226,12 @@ batch_text(struct entries *batch, struct wbuf *text)
 		log_warnx("ending a torn line of the audit log");
 		wb_raw(text, "\n", 1);
 	}
-	TAILQ_FOREACH_SAFE(e, batch, entry, next) {
-		if ((line = line_text(e, &chain, &len)) == NULL) {
-			TAILQ_REMOVE(batch, e, entry);
-			entry_failed(e, "no memory for the line");
-			free(e);
-			continue;
+	TAILQ_FOREACH(e, batch, entry) {
+		if (line_put(text, e, &chain) == -1) {
+			errno = ENOMEM;
+			return (-1);
 		}
 		e->line = chain.n;
-		wb_raw(text, line, len);
-		free(line);
-	}
-	if (text->failed) {
-		errno = ENOMEM;
-		return (-1);
 	}
 	return (0);
 }
@@ -250,10 +243,9 @@ batch_write(struct entries *batch)
 	struct wbuf	 text = { 0 };
 	const char	*why;
 
-	if (batch_text(batch, &text) == 0 &&
-	    (TAILQ_EMPTY(batch) || log_append(&text) == 0)) {
+	if (batch_text(batch, &text) == 0 && log_append(&text) == 0)
 		entries_written(batch);
-	} else {
+	else {
 		why = errno == EBADMSG ?
 		    "the log ends with something else" : strerror(errno);
 		entries_failed(batch, why);
@@ -287,7 +279,7 @@ writer_locked_out(void)
 
 	if (errno == EAGAIN && now_ms() - first->since < LOCK_PATIENCE_MS) {
 		event_add(writer, &tv);
-		writer_due = 1;
+		writer_due = DUE_NOW;
 		return;
 	}
 	if (errno != EAGAIN)
@@ -306,17 +298,43 @@ writer_run(int fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	writer_due = 0;
+	writer_due = DUE_NOT;
+	writing = 1;
 	while (!TAILQ_EMPTY(&waiting)) {
 		if (log_lock(F_WRLCK) == -1) {
 			writer_locked_out();
-			return;
+			break;
 		}
 		batch_take(&batch);
 		batch_write(&batch);
 		if (log_lock(F_UNLCK) == -1)
 			fatal("unlock the audit log");
 	}
+	writing = 0;
+}
+
+/* What is due now is done after the other messages of this turn of the loop. */
+static void
+writer_wake(const struct entry *e)
+{
+	struct timeval	 later = { 0, LATER_MS * 1000 };
+
+	if (e->reply || e->keystore[0] != '\0') {
+		if (writer_due != DUE_NOW)
+			event_active(writer, EV_TIMEOUT, 0);
+		writer_due = DUE_NOW;
+	} else if (writer_due == DUE_NOT) {
+		evtimer_add(writer, &later);
+		writer_due = DUE_LATER;
+	}
+}
+
+/* The parent has gone, or the end has come otherwise: what waits is written. */
+static void
+audit_exit(void)
+{
+	if (!writing)
+		writer_run(-1, 0, NULL);
 }
 
 static int
@@ -339,10 +357,7 @@ audit_record(struct edge *edge, struct rbuf *r)
 	e->since = now_ms();
 	TAILQ_INSERT_TAIL(&waiting, e, entry);
 	nwaiting++;
-	/* After the other messages of this turn of the loop. */
-	if (!writer_due)
-		event_active(writer, EV_TIMEOUT, 0);
-	writer_due = 1;
+	writer_wake(e);
 	return (0);
 }
 
@@ -395,6 +410,8 @@ audit_run(void)
 	}
 	if ((writer = event_new(base, -1, 0, writer_run, NULL)) == NULL)
 		fatalx("no memory for events");
+	if (atexit(audit_exit) != 0)
+		fatalx("no memory for what comes last");
 }
 
 static void

@@ -99,10 +99,10 @@ int			 chain_tail(int fd, struct chain *, int *torn);
 /* Returns 0, or -1 when the body is malformed. */
 int	 line_read(struct rbuf *, struct entry *);
 /*
- * The text of the line that comes behind the chain, with its newline, and
- * move the chain behind it.  malloc'd; NULL with the chain unmoved.
+ * Append the line that comes behind the chain, with its newline, and move the
+ * chain behind it.  -1: out of memory, the buffer has failed.
  */
-char	*line_text(const struct entry *, struct chain *, size_t *len);
+int	 line_put(struct wbuf *, const struct entry *, struct chain *);
 
 /* Least and most bytes of a RECORD. */
 #define RECORD_LEAST	(12 + 1 + 4 + 16 + 2 * DIGEST_LEN + 1 + 1 + 3 * 4 + \

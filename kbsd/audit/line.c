@@ -19,9 +19,8 @@
  * there is no member that could carry a secret, a body or a header.
  */
 
-#include <jansson.h>
+#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -56,16 +55,13 @@ line_read(struct rbuf *r, struct entry *e)
 }
 
 /* Text that is no UTF-8 is kept readable: its bytes as \xNN. */
-static json_t *
-text_escaped(const char *s)
+static void
+put_escaped(struct wbuf *w, const char *s)
 {
 	static const char	 hex[] = "0123456789abcdef";
-	json_t			*value;
-	char			*out, *p;
+	char			 out[4 * CLAIM_TEXT_MAX], *p = out;
 
-	if ((out = malloc(4 * strlen(s) + 1)) == NULL)
-		return (NULL);
-	for (p = out; *s != '\0'; s++) {
+	for (; *s != '\0' && p < out + sizeof(out) - 4; s++) {
 		if (((unsigned char)*s & 0x80) == 0) {
 			*p++ = *s;
 			continue;
@@ -75,62 +71,64 @@ text_escaped(const char *s)
 		*p++ = hex[(unsigned char)*s >> 4];
 		*p++ = hex[(unsigned char)*s & 0x0f];
 	}
-	*p = '\0';
-	value = json_string(out);
-	free(out);
-	return (value);
+	if (json_put_string(w, out, (size_t)(p - out)) == -1)
+		w->failed = 1;
 }
 
-static int
-put_text(json_t *o, const char *name, const char *s)
+static void
+put_name(struct wbuf *w, const char *name)
 {
-	json_t	*value;
-
-	if (*s == '\0')
-		return (0);
-	if ((value = json_string(s)) == NULL)
-		value = text_escaped(s);
-	return (json_object_set_new(o, name, value));
+	wb_raw(w, ",\"", 2);
+	wb_raw(w, name, strlen(name));
+	wb_raw(w, "\":", 2);
 }
 
-static int
-put_uuid(json_t *o, const char *name, const struct uuid *u)
+static void
+put_text(struct wbuf *w, const char *name, const char *s)
+{
+	if (*s == '\0')
+		return;
+	put_name(w, name);
+	if (json_put_string(w, s, strlen(s)) == -1)
+		put_escaped(w, s);
+}
+
+static void
+put_uuid(struct wbuf *w, const char *name, const struct uuid *u)
 {
 	char	 text[UUID_TEXT];
 
-	if (uuid_isnil(u))
-		return (0);
-	return (put_text(o, name, uuid_format(u, text)));
+	if (!uuid_isnil(u))
+		put_text(w, name, uuid_format(u, text));
 }
 
-static int
-put_digest(json_t *o, const char *name, const uint8_t d[DIGEST_LEN])
+static void
+put_digest(struct wbuf *w, const char *name, const uint8_t d[DIGEST_LEN])
 {
 	static const uint8_t	 none[DIGEST_LEN];
 	char			 text[2 * DIGEST_LEN + 1];
 
 	if (memcmp(d, none, DIGEST_LEN) == 0)
-		return (0);
+		return;
 	hex_encode(text, sizeof(text), d, DIGEST_LEN);
-	return (put_text(o, name, text));
+	put_text(w, name, text);
 }
 
 /* The two members of the chain; the first line names a digest of zeros. */
-static int
-put_chain(json_t *o, const struct chain *chain)
+static void
+put_chain(struct wbuf *w, const struct chain *chain)
 {
-	char	 text[2 * DIGEST_LEN + 1];
+	char	 text[2 * DIGEST_LEN + 1], n[32];
 
+	(void)snprintf(n, sizeof(n), "{\"n\":%" PRIu64, chain->n + 1);
+	wb_raw(w, n, strlen(n));
 	hex_encode(text, sizeof(text), chain->digest, DIGEST_LEN);
-	if (json_object_set_new(o, "n",
-	    json_integer((json_int_t)(chain->n + 1))) == -1)
-		return (-1);
-	return (put_text(o, "prev", text));
+	put_text(w, "prev", text);
 }
 
 /* RFC 3339, UTC, milliseconds. */
-static int
-put_time(json_t *o)
+static void
+put_time(struct wbuf *w)
 {
 	struct timespec	 ts;
 	struct tm	 tm;
@@ -138,14 +136,16 @@ put_time(json_t *o)
 
 	if (clock_gettime(CLOCK_REALTIME, &ts) == -1 ||
 	    gmtime_r(&ts.tv_sec, &tm) == NULL ||
-	    strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-		return (-1);
+	    strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm) == 0) {
+		w->failed = 1;
+		return;
+	}
 	snprintf(text, sizeof(text), "%s.%03ldZ", day, ts.tv_nsec / 1000000);
-	return (put_text(o, "time", text));
+	put_text(w, "time", text);
 }
 
-static int
-put_said(json_t *o, const struct entry *e)
+static void
+put_said(struct wbuf *w, const struct entry *e)
 {
 	static const char *const events[AUDIT_EVENT_MAX] = {
 		[AUDIT_DECISION] = "decision",
@@ -153,54 +153,40 @@ put_said(json_t *o, const struct entry *e)
 	};
 	char	 tees[TEES_TEXT];
 
-	if (put_text(o, "request", e->request) == -1 ||
-	    put_text(o, "event", events[e->event]) == -1 ||
-	    put_text(o, "operation", operation_name(e->operation)) == -1 ||
-	    put_text(o, "client", e->client) == -1 ||
-	    put_text(o, "who", e->who) == -1 ||
-	    put_uuid(o, "key", &e->key) == -1)
-		return (-1);
-	if (uuid_cmp(&e->object, &e->key) != 0 &&
-	    put_uuid(o, "object", &e->object) == -1)
-		return (-1);
-	if (put_uuid(o, "policy", &e->policy) == -1 ||
-	    put_digest(o, "policy_digest", e->policy_digest) == -1)
-		return (-1);
-	if (e->tees != 0 &&
-	    put_text(o, "tee", tees_format(e->tees, tees)) == -1)
-		return (-1);
-	if (put_text(o, "verdict", e->verdict) == -1 ||
-	    put_text(o, "reason", e->reason) == -1 ||
-	    put_text(o, "claim", e->claim) == -1 ||
-	    put_text(o, "wanted", e->wanted) == -1 ||
-	    put_text(o, "got", e->got) == -1 ||
-	    put_digest(o, "evidence", e->evidence) == -1 ||
-	    put_digest(o, "wrapping_key", e->wrapping_key) == -1)
-		return (-1);
-	return (put_text(o, "keystore", e->keystore));
+	put_text(w, "request", e->request);
+	put_text(w, "event", events[e->event]);
+	put_text(w, "operation", operation_name(e->operation));
+	put_text(w, "client", e->client);
+	put_text(w, "who", e->who);
+	put_uuid(w, "key", &e->key);
+	if (uuid_cmp(&e->object, &e->key) != 0)
+		put_uuid(w, "object", &e->object);
+	put_uuid(w, "policy", &e->policy);
+	put_digest(w, "policy_digest", e->policy_digest);
+	if (e->tees != 0)
+		put_text(w, "tee", tees_format(e->tees, tees));
+	put_text(w, "verdict", e->verdict);
+	put_text(w, "reason", e->reason);
+	put_text(w, "claim", e->claim);
+	put_text(w, "wanted", e->wanted);
+	put_text(w, "got", e->got);
+	put_digest(w, "evidence", e->evidence);
+	put_digest(w, "wrapping_key", e->wrapping_key);
+	put_text(w, "keystore", e->keystore);
 }
 
-char *
-line_text(const struct entry *e, struct chain *chain, size_t *len)
+int
+line_put(struct wbuf *w, const struct entry *e, struct chain *chain)
 {
-	json_t	*o;
-	char	*text = NULL, *line;
+	size_t	 from = w->len;
 
-	if ((o = json_object()) == NULL)
-		return (NULL);
-	if (put_chain(o, chain) == -1 || put_time(o) == -1 ||
-	    put_said(o, e) == -1 || (text = json_write(o, len)) == NULL)
-		goto done;
-	if ((line = realloc(text, *len + 2)) == NULL) {
-		free(text);
-		text = NULL;
-		goto done;
-	}
-	text = line;
-	chain_append(chain, text, *len);
-	text[(*len)++] = '\n';
-	text[*len] = '\0';
-done:
-	json_decref(o);
-	return (text);
+	put_chain(w, chain);
+	put_time(w);
+	put_said(w, e);
+	wb_raw(w, "}", 1);
+	if (w->failed)
+		return (-1);
+	chain_append(chain, (const char *)w->data + from, w->len - from);
+	wb_raw(w, "\n", 1);
+	return (w->failed ? -1 : 0);
 }

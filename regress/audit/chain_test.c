@@ -51,6 +51,19 @@ make_entry(struct entry *e, uint64_t number)
 	strlcpy(e->verdict, "ok", sizeof(e->verdict));
 }
 
+/* malloc'd */
+static char *
+line_text(const struct entry *e, struct chain *chain, size_t *len)
+{
+	struct wbuf	 w = { 0 };
+
+	ATF_REQUIRE_EQ(0, line_put(&w, e, chain));
+	*len = w.len;
+	wb_u8(&w, '\0');
+	ATF_REQUIRE(!w.failed);
+	return ((char *)w.data);
+}
+
 static void
 make_lines(void)
 {

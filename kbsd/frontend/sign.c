@@ -44,6 +44,7 @@
 
 #define SIGN_WAIT_MS		2000
 #define SIGNATURE_MAX		1024
+#define NAMED_MAX		8	/* keys of certificates */
 
 static struct edge	*signer;
 static struct imsgbuf	 sign_ibuf;
@@ -211,30 +212,72 @@ sign_ask(uint8_t kind, const uint8_t spki[DIGEST_LEN], const void *data,
 
 /*
  * A key is named by its SubjectPublicKeyInfo: what libtls hangs on the key
- * is not there in these functions.
+ * is not there in these functions.  Names are remembered by address, which
+ * the table's reference keeps.
  */
-static int
-spki_digest(uint8_t out[DIGEST_LEN], uint8_t *der, int len)
+static struct {
+	const void	*key;
+	uint8_t		 spki[DIGEST_LEN];
+} named[NAMED_MAX];
+static size_t	 nnamed;
+
+static const uint8_t *
+named_find(const void *key)
+{
+	size_t	 i;
+
+	for (i = 0; i < nnamed; i++)
+		if (named[i].key == key)
+			return (named[i].spki);
+	return (NULL);
+}
+
+/* der is given up; the reference is the caller's to take. */
+static const uint8_t *
+named_add(const void *key, uint8_t **der, int len)
 {
 	if (len <= 0)
-		return (-1);
-	digest(out, der, (size_t)len);
-	OPENSSL_free(der);
-	return (0);
+		return (NULL);
+	if (nnamed == NAMED_MAX)
+		nnamed = 0;
+	named[nnamed].key = key;
+	digest(named[nnamed].spki, *der, (size_t)len);
+	OPENSSL_free(*der);
+	return (named[nnamed++].spki);
+}
+
+static const uint8_t *
+named_rsa(RSA *key)
+{
+	const uint8_t	*spki;
+	uint8_t		*der = NULL;
+
+	if ((spki = named_find(key)) == NULL && RSA_up_ref(key) == 1)
+		spki = named_add(key, &der, i2d_RSA_PUBKEY(key, &der));
+	return (spki);
+}
+
+static const uint8_t *
+named_ec(EC_KEY *key)
+{
+	const uint8_t	*spki;
+	uint8_t		*der = NULL;
+
+	if ((spki = named_find(key)) == NULL && EC_KEY_up_ref(key) == 1)
+		spki = named_add(key, &der, i2d_EC_PUBKEY(key, &der));
+	return (spki);
 }
 
 static int
 hook_rsa_sign(int flen, const unsigned char *from, unsigned char *to,
     RSA *rsa, int padding)
 {
-	uint8_t	 spki[DIGEST_LEN], *der = NULL;
-	int	 len;
+	const uint8_t	*spki;
 
 	/* of TLS 1.3 comes only a block that is padded already */
 	if (padding != RSA_NO_PADDING || flen != RSA_size(rsa))
 		return (-1);
-	len = i2d_RSA_PUBKEY(rsa, &der);
-	if (spki_digest(spki, der, len) == -1)
+	if ((spki = named_rsa(rsa)) == NULL)
 		return (-1);
 	return (sign_ask(SIGN_RSA, spki, from, (size_t)flen, to,
 	    (size_t)flen));
@@ -257,16 +300,15 @@ hook_ec_sign(int type, const unsigned char *dgst, int dlen,
     unsigned char *sig, unsigned int *siglen, const BIGNUM *kinv,
     const BIGNUM *r, EC_KEY *key)
 {
-	uint8_t	 spki[DIGEST_LEN], *der = NULL;
-	int	 len, size;
+	const uint8_t	*spki;
+	int		 len, size;
 
 	(void)type;
 	(void)kinv;
 	(void)r;
 	if (dlen <= 0)
 		return (0);
-	len = i2d_EC_PUBKEY(key, &der);
-	if (spki_digest(spki, der, len) == -1 || (size = ECDSA_size(key)) <= 0)
+	if ((spki = named_ec(key)) == NULL || (size = ECDSA_size(key)) <= 0)
 		return (0);
 	len = sign_ask(SIGN_ECDSA, spki, dgst, (size_t)dlen, sig,
 	    (size_t)size);

@@ -41,6 +41,12 @@ void	 secret_free(void *);
 void	 secret_openssl(size_t size);
 
 /*
+ * Have libcrypto wipe whatever it frees; before anything else of it.  For who
+ * has secrets in passing: keys to be wrapped, passwords in TLS records.
+ */
+void	 secret_heap(void);
+
+/*
  * Read a whole small secret from a descriptor (a file the parent opened)
  * into secret memory: at most max bytes, one trailing newline cut.  *len is
  * set.  NULL with errno: EFBIG when longer, ENODATA when empty.  It is read

@@ -146,6 +146,6 @@ static const struct process processes[] = {
 int
 main(int argc, char *argv[])
 {
-	heap_init();
+	secret_heap();
 	process_main(processes, nitems(processes), argc, argv);
 }

@@ -275,10 +275,6 @@ enum pem_label { PEM_PKCS8, PEM_PKCS1, PEM_SEC1 };
 const char	*pem_read(const uint8_t *, size_t, enum pem_label *,
 		    uint8_t **, size_t *);
 
-/* heap.c */
-
-/* Before anything else of libcrypto: its heap wipes what it frees. */
-void	 heap_init(void);
 
 /* Least and most bytes of what comes in. */
 #define ORDER_LEAST	(12 + 1 + 4 + DIGEST_LEN + 8 + 4)

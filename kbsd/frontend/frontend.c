@@ -34,6 +34,7 @@
 #include "json.h"
 #include "kbsd.h"
 #include "log.h"
+#include "secret.h"
 
 #define MESSAGE_LEAST	(8 + 1)
 #define WRAPPED_MOST	(128 * 1024 + 32)
@@ -259,5 +260,6 @@ static const struct process processes[] = {
 int
 main(int argc, char *argv[])
 {
+	secret_heap();
 	process_main(processes, 2, argc, argv);
 }

@@ -15,76 +15,73 @@
  */
 
 /*
- * The heap of libcrypto.  Decoders and encoders of keys leave copies in
- * buffers that the library frees as they are; here whatever it gives back is
- * wiped first, so that no key outlives its request.
+ * The heap of libcrypto.  Decoders and encoders of keys, and TLS connections,
+ * leave copies in buffers that the library frees as they are; here whatever it
+ * gives back is wiped first, so that no secret outlives its request.
  */
 
+#include "secret.h"
+
+#ifdef __linux__
+
+#include <malloc.h>
 #include <openssl/crypto.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine.h"
 #include "log.h"
-
-/* In front of each piece: its length, and what malloc(3) aligns to. */
-union head {
-	size_t		 len;
-	max_align_t	 align;
-};
 
 static void *
 heap_malloc(size_t len, const char *file, int line)
 {
-	union head	*h;
-
 	(void)file;
 	(void)line;
-	if (len == 0 || len > SIZE_MAX - sizeof(*h) ||
-	    (h = malloc(sizeof(*h) + len)) == NULL)
-		return (NULL);
-	h->len = len;
-	return (h + 1);
+	return (len == 0 ? NULL : malloc(len));
 }
 
+/* libtls gives some of it back by free(3): so it is malloc's, as it is. */
 static void
 heap_free(void *p, const char *file, int line)
 {
-	union head	*h = p;
-
 	(void)file;
 	(void)line;
-	if (p == NULL)
-		return;
-	h--;
-	freezero(h, sizeof(*h) + h->len);
+	if (p != NULL)
+		explicit_bzero(p, malloc_usable_size(p));
+	free(p);
 }
 
 static void *
 heap_realloc(void *p, size_t len, const char *file, int line)
 {
-	union head	*h = p;
-	void		*q;
+	void	*q = NULL;
+	size_t	 old;
 
 	if (p == NULL)
 		return (heap_malloc(len, file, line));
-	if (len == 0) {
-		heap_free(p, file, line);
-		return (NULL);
+	old = malloc_usable_size(p);
+	if (len > 0) {
+		if ((q = malloc(len)) == NULL)
+			return (NULL);
+		memcpy(q, p, old < len ? old : len);
 	}
-	if ((q = heap_malloc(len, file, line)) == NULL)
-		return (NULL);
-	h--;
-	memcpy(q, p, h->len < len ? h->len : len);
 	heap_free(p, file, line);
 	return (q);
 }
 
 void
-heap_init(void)
+secret_heap(void)
 {
 	if (CRYPTO_set_mem_functions(heap_malloc, heap_realloc,
 	    heap_free) != 1)
 		fatalx("libcrypto does not take another heap");
 }
+
+#else
+
+/* LibreSSL has no heap of its own, and frees what is secret by freezero(3). */
+void
+secret_heap(void)
+{
+}
+
+#endif

@@ -1,0 +1,37 @@
+# Copyright (c) 2026 The kbsd authors
+#
+# Permission to use, copy, modify, and distribute this software for any
+# purpose with or without fee is hereby granted, provided that the above
+# copyright notice and this permission notice appear in all copies.
+#
+# THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+# WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+# MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+# ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+# WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+# ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+# OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+
+# Each secret has one owner: after a thousand transfers, logins and a reload no
+# other process holds it, nor does a log, an argument or an environment.
+
+. "$(atf_get_srcdir)/daemon.sh"
+. "$(atf_get_srcdir)/contract.sh"
+
+daemon_case memory "who holds which secret" "" 240
+memory_body()
+{
+	is_root || atf_skip "only root sees the memory of others"
+	contract_find
+	start_ita
+	contract_conf
+	run_kbsd
+	export KBSD_PID="$kbsd_pid" KBSD_LOG="$log"
+	checks secrets memories
+	stop_kbsd
+}
+
+atf_init_test_cases()
+{
+	daemon_add_cases
+}

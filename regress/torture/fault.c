@@ -48,7 +48,7 @@
 
 enum kind { MEMORY, SYSTEM, KINDS };
 
-/* torture.py knows this layout. */
+/* torture.py and disk_test.sh know this layout. */
 struct fault {
 	int32_t		 pid;
 	uint32_t	 skip;		/* of the starts still to come */
@@ -58,6 +58,7 @@ struct fault {
 	uint64_t	 fired;
 	int64_t		 live;		/* blocks */
 	char		 call[32];	/* the one that failed */
+	uint32_t	 no_sync;	/* every sync fails, of all processes */
 };
 
 static struct fault	*fault;
@@ -292,8 +293,6 @@ SYSCALL(int, mlock, ENOMEM, (const void *p, size_t n), p, n)
 SYSCALL(int, madvise, EAGAIN, (void *p, size_t n, int advice), p, n, advice)
 SYSCALL(ssize_t, getrandom, EAGAIN, (void *p, size_t n, unsigned int flags),
     p, n, flags)
-SYSCALL(int, fdatasync, EIO, (int fd), fd)
-SYSCALL(int, fsync, EIO, (int fd), fd)
 SYSCALL(int, ftruncate, EIO, (int fd, off_t n), fd, n)
 SYSCALL(int, ftruncate64, EIO, (int fd, off64_t n), fd, n)
 SYSCALL(int, fallocate, ENOSPC, (int fd, int mode, off_t off, off_t n),
@@ -326,6 +325,23 @@ SYSCALL(int, chdir, EACCES, (const char *path), path)
 SYSCALL(int, setgroups, EPERM, (size_t n, const gid_t *gids), n, gids)
 SYSCALL(int, setresgid, EAGAIN, (gid_t r, gid_t e, gid_t s), r, e, s)
 SYSCALL(int, setresuid, EAGAIN, (uid_t r, uid_t e, uid_t s), r, e, s)
+
+#define SYSCALL_SYNC(name)						\
+int									\
+name(int fd)								\
+{									\
+	NEXT(name);							\
+	if (fault != NULL && fault->no_sync) {				\
+		errno = EIO;						\
+		return (-1);						\
+	}								\
+	if (fails(SYSTEM, #name, EIO))					\
+		return (-1);						\
+	return (next(fd));						\
+}
+
+SYSCALL_SYNC(fdatasync)
+SYSCALL_SYNC(fsync)
 
 /* Those whose last arguments come or not. */
 #define SYSCALL_OPEN(name)						\

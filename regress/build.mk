@@ -120,6 +120,30 @@ fuzz-run: $(FUZZERS:%=$(O)/fuzz/%)
 		! ls $(O)/fuzz/$$f-* 2>/dev/null || exit 1; \
 	done
 
+# --- coverage ----------------------------------------------------------
+
+# Of lines, in all.  What is measured must write its counts, so there is no
+# sandbox and no other user: root becomes nobody, and the areas that are about
+# those, or about time, are left out.
+COVERAGE_LEAST ?=	90
+COVERAGE_AREAS =	$(filter-out clients edges sandbox shape torture,\
+			$(patsubst regress/%/Kyuafile,%,\
+			$(wildcard regress/*/Kyuafile)))
+
+coverage:
+	@$(MAKE) --no-print-directory O=$(O)/coverage WITHOUT_SANDBOX=1 \
+	    CFLAGS="-Og -g --coverage" LDFLAGS=--coverage coverage-run
+
+coverage-run: all tests test-data
+	@find $(O) -name '*.gcda' -delete; rm -f $(RESULTS); as=; \
+	mkdir -p $(O)/standin-keys; \
+	[ $$(id -u) -ne 0 ] || { chown -R nobody $(O); as="runuser -u nobody --"; }; \
+	KBSD_SRC=$(CURDIR) KBSD_SHARED=$${KBSD_SHARED:-$(abspath ..)/shared} \
+	    KBSD_STANDIN_KEYS=$(abspath $(O))/standin-keys HOME=$(abspath $(O)) \
+	    $$as $(KYUA) test -k $(O)/regress/Kyuafile -r $(RESULTS) \
+	    $(COVERAGE_AREAS) | grep -v passed; \
+	python3 regress/coverage/report $(COVERAGE_LEAST) $(O)/obj
+
 # --- benchmarks --------------------------------------------------------
 
 BENCH_load =	load client usage
@@ -141,4 +165,5 @@ bench-run: all $(BENCHES:%=$(O)/bench/%)
 	@KBSD_BIN=$(abspath $(O))/bin KBSD_BENCH=$(abspath $(O))/bench \
 	    sh regress/bench/bench
 
-.PHONY: tests test-data check-run fuzz fuzz-run bench bench-run
+.PHONY: tests test-data check-run fuzz fuzz-run coverage coverage-run bench \
+	bench-run

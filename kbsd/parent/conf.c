@@ -87,6 +87,7 @@ attestation_free(struct attestation *a)
 	free(a->root);
 	free(a->ca);
 	free(a->issuer);
+	free(a->audience);
 	free(a->proxy);
 	words_free(&a->crl_hosts);
 	free(a);
@@ -335,6 +336,7 @@ print_attestation(const struct attestation *a)
 	print_word("\troot ", a->root);
 	print_word("\tca ", a->ca);
 	print_word("\tissuer ", a->issuer);
+	print_word("\taudience ", a->audience);
 	print_word("\tproxy ", a->proxy);
 	TAILQ_FOREACH(w, &a->crl_hosts, entry)
 		print_word("\tcrl host ", w->text);

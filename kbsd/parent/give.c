@@ -33,7 +33,7 @@
 
 #define BCRYPT_COST	10
 
-/* Who runs as the user that may touch keys (DESIGN, "Sandbox"). */
+/* Who runs as the user that may touch keys. */
 static const uint8_t keyuser[PROC_MAX] = {
 	[PROC_SIGNER] = 1, [PROC_AUTH] = 1, [PROC_HASHER] = 1,
 	[PROC_STORE] = 1, [PROC_AUDIT] = 1, [PROC_ENGINE] = 1,
@@ -298,6 +298,7 @@ give_verifier(struct child *c, struct wbuf *w)
 	TAILQ_FOREACH(a, &conf->attestations, entry) {
 		wb_str(w, a->name);
 		wb_str(w, a->issuer);
+		wb_str(w, a->audience);
 		wb_u8(w, (uint8_t)a->version);
 		wb_u32(w, a->refetch);
 		if (give_fd(FD_ROOT, files_public(a->root)) == -1)

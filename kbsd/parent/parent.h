@@ -56,6 +56,7 @@ struct attestation {
 	char			*root;		/* file */
 	char			*ca;		/* file */
 	char			*issuer;
+	char			*audience;
 	char			*proxy;
 	unsigned int		 version;	/* of the API: 1 or 2 */
 	unsigned int		 retry_least;	/* ms */
@@ -200,7 +201,7 @@ void		 set_end(struct set *);
 void		 set_child_ready(struct child *);
 void		 set_child_died(struct child *);
 
-/* Who has an edge to whom: DESIGN, "Edges". */
+/* Who has an edge to whom. */
 struct edge_pair {
 	enum process_kind	 a, b;
 };

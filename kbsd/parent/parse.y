@@ -83,8 +83,8 @@ typedef union {
 #define YYSTYPE_IS_DECLARED 1
 %}
 
-%token	ADMINISTRATOR API ATTEMPTS ATTESTATION AUDIT AUTHORITY BASE CA
-%token	CERTIFICATE CONNECTIONS CONTROL CRL DIRECTORY ERROR FILETOKEN GROUP
+%token	ADMINISTRATOR API ATTEMPTS ATTESTATION AUDIENCE AUDIT AUTHORITY BASE
+%token	CA CERTIFICATE CONNECTIONS CONTROL CRL DIRECTORY ERROR FILETOKEN GROUP
 %token	HOST INCLUDE ISSUER KEY KEYSTORE KEYUSER LIFETIME LISTEN LOCAL LOCKOUT
 %token	LOGIN LOGTOKEN MASTER NAMES NONCE ON OPTIONAL PASSWORD PORT PREFORK
 %token	PROXY REFETCH REQUIRE RETRY ROLE ROLEADMIN ROLEALL ROLETRANSFER ROOT
@@ -273,6 +273,9 @@ attestation_opt	: TRUST AUTHORITY API STRING {
 		| ISSUER STRING {
 			set_once(&attestation->issuer, $2, "issuer");
 		}
+		| AUDIENCE STRING {
+			set_once(&attestation->audience, $2, "audience");
+		}
 		| PROXY STRING {
 			set_once(&attestation->proxy, $2, "proxy");
 		}
@@ -448,6 +451,7 @@ static const struct keyword {
 	{ "api",		API },
 	{ "attempts",		ATTEMPTS },
 	{ "attestation",	ATTESTATION },
+	{ "audience",		AUDIENCE },
 	{ "audit",		AUDIT },
 	{ "authority",		AUTHORITY },
 	{ "base",		BASE },

@@ -375,17 +375,36 @@ version_take(struct claims *c, const json_t *ver, char *why, size_t whysize)
 	return (0);
 }
 
+/* One string, or a list of them, among which is what is wanted, if any. */
 static int
-top_take(struct claims *c, const char *issuer, int64_t now, char *why,
-    size_t whysize)
+names(const json_t *claim, const char *want)
 {
-	json_t			*exp, *nbf, *iat, *iss, *ver, *type, *sgx,
-				*tdx;
+	const json_t	*name;
+	size_t		 i;
+
+	if (want[0] == '\0')
+		return (1);
+	if (json_is_string(claim))
+		return (strcmp(json_string_value(claim), want) == 0);
+	json_array_foreach(claim, i, name)
+		if (json_is_string(name) &&
+		    strcmp(json_string_value(name), want) == 0)
+			return (1);
+	return (0);
+}
+
+static int
+top_take(struct claims *c, const struct parties *parties, int64_t now,
+    char *why, size_t whysize)
+{
+	json_t			*exp, *nbf, *iat, *iss, *aud, *ver, *type,
+				*sgx, *tdx;
 	const struct json_member members[] = {
 		{ "exp",		JSON_MEMBER_INTEGER,	1, &exp },
 		{ "nbf",		JSON_MEMBER_INTEGER,	0, &nbf },
 		{ "iat",		JSON_MEMBER_INTEGER,	0, &iat },
 		{ "iss",		JSON_MEMBER_STRING,	0, &iss },
+		{ "aud",		JSON_MEMBER_ANY,	0, &aud },
 		{ "ver",		JSON_MEMBER_STRING,	0, &ver },
 		{ "attester_type",	JSON_MEMBER_ANY,	0, &type },
 		{ "sgx",		JSON_MEMBER_OBJECT,	0, &sgx },
@@ -399,10 +418,12 @@ top_take(struct claims *c, const char *issuer, int64_t now, char *why,
 	    why, whysize) == -1 ||
 	    times_check(c, exp, nbf, iat, now, why, whysize) == -1)
 		return (-1);
-	if (issuer[0] != '\0' && (iss == NULL ||
-	    strcmp(json_string_value(iss), issuer) != 0))
+	if (!names(iss, parties->issuer))
 		return (refuse(why, whysize, "the token is of another issuer",
 		    ""));
+	if (!names(aud, parties->audience))
+		return (refuse(why, whysize, "the token is for another "
+		    "audience", ""));
 	if (json_is_null(c->matched))
 		c->matched = NULL;
 	if (c->matched != NULL && matched_check(c->matched) == -1)
@@ -414,13 +435,13 @@ top_take(struct claims *c, const char *issuer, int64_t now, char *why,
 
 int
 claims_read(struct claims *c, const char *text, size_t len,
-    const char *issuer, int64_t now, char *why, size_t whysize)
+    const struct parties *parties, int64_t now, char *why, size_t whysize)
 {
 	memset(c, 0, sizeof(*c));
 	c->json = json_read(text, len, &claims_limits, why, whysize);
 	if (c->json == NULL)
 		return (-1);
-	if (top_take(c, issuer, now, why, whysize) == -1 ||
+	if (top_take(c, parties, now, why, whysize) == -1 ||
 	    part_take(c, why, whysize) == -1) {
 		claims_free(c);
 		return (-1);

@@ -60,7 +60,7 @@ struct want {
 struct block {
 	uint32_t	 number;
 	char		 name[NAME_MAX_STORE];
-	char		 issuer[NAME_MAX_BACKEND];
+	struct parties	 parties;
 	uint8_t		 version;		/* of the API */
 	uint32_t	 interval;		/* seconds */
 	int		 rootfd;
@@ -686,10 +686,10 @@ collateral_blocks(void)
 	return (nblocks);
 }
 
-const char *
-collateral_issuer(uint32_t block)
+const struct parties *
+collateral_parties(uint32_t block)
 {
-	return (blocks[block].issuer);
+	return (&blocks[block].parties);
 }
 
 unsigned int
@@ -729,7 +729,8 @@ collateral_config(struct rbuf *r, uint32_t number)
 		return (-1);
 	b->number = number;
 	rb_str(r, b->name, sizeof(b->name));
-	rb_str(r, b->issuer, sizeof(b->issuer));
+	rb_str(r, b->parties.issuer, sizeof(b->parties.issuer));
+	rb_str(r, b->parties.audience, sizeof(b->parties.audience));
 	b->version = rb_u8(r);
 	b->interval = rb_u32(r);
 	TAILQ_INIT(&b->crls);

@@ -180,8 +180,8 @@ judge_claims(struct judgement *j, struct claims *c)
 }
 
 static int
-judge_payload(struct judgement *j, const struct jws *jws, const char *issuer,
-    int64_t now)
+judge_payload(struct judgement *j, const struct jws *jws,
+    const struct parties *parties, int64_t now)
 {
 	struct claims	 claims;
 	char		*text, why[WHY_MAX];
@@ -191,7 +191,7 @@ judge_payload(struct judgement *j, const struct jws *jws, const char *issuer,
 	if ((text = jws_payload(jws, &len)) == NULL)
 		return (deny(&j->outcome, DENIED("token"),
 		    "the payload is not base64url"));
-	if (claims_read(&claims, text, len, issuer, now, why,
+	if (claims_read(&claims, text, len, parties, now, why,
 	    sizeof(why)) == -1)
 		(void)deny(&j->outcome, DENIED("token"), why);
 	else {
@@ -236,7 +236,7 @@ judge_all(struct judgement *j)
 	}
 	if ((block = judge_signature(j, &jws, now, &wait)) == -1)
 		return (wait ? JUDGE_WAIT : JUDGED);
-	if (judge_payload(j, &jws, collateral_issuer((uint32_t)block),
+	if (judge_payload(j, &jws, collateral_parties((uint32_t)block),
 	    now) == 0)
 		(void)outcome_set(&j->outcome, VERDICT_OK, 200, "", "%s", "");
 	return (JUDGED);

@@ -210,8 +210,14 @@ struct attribute {
 extern const struct attribute	attributes[];
 extern const size_t		nattributes;
 
+/* Whom a token must name, RFC 7519 section 4.1; "": whoever it likes. */
+struct parties {
+	char	 issuer[NAME_MAX_BACKEND];
+	char	 audience[NAME_MAX_BACKEND];	/* among others, perhaps */
+};
+
 int		 claims_read(struct claims *, const char *, size_t len,
-		    const char *issuer, int64_t now, char *why,
+		    const struct parties *, int64_t now, char *why,
 		    size_t whysize);
 void		 claims_free(struct claims *);
 /* Is the nonce of the token the one that was sent? */
@@ -331,7 +337,7 @@ void		 collateral_broker_down(struct edge *);
 void		 collateral_fetcher_up(uint32_t block);
 int		 collateral_kept(struct edge *, struct rbuf *);
 uint32_t	 collateral_blocks(void);
-const char	*collateral_issuer(uint32_t block);
+const struct parties *collateral_parties(uint32_t block);
 unsigned int	 collateral_version(uint32_t block);
 /* The key of this name; NULL.  It may be unusable. */
 const struct jwk *collateral_key(uint32_t block, const char *kid);

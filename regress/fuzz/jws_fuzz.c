@@ -58,13 +58,14 @@ ready(void)
 static void
 claims_try(const char *text, size_t len)
 {
+	static const struct parties	 parties;
 	struct outcome	 out;
 	struct wrapping	 w;
 	struct claims	 c;
 	char		 why[WHY_MAX] = "";
 	size_t		 i;
 
-	if (claims_read(&c, text, len, "", 1900000000, why,
+	if (claims_read(&c, text, len, &parties, 1900000000, why,
 	    sizeof(why)) == -1) {
 		if (why[0] == '\0')
 			abort();

@@ -146,6 +146,7 @@ rig_config(struct rig *g, enum who who, struct wbuf *w)
 		wb_u32(w, 1);
 		wb_str(w, "ita");
 		wb_str(w, "Tester");
+		wb_str(w, "");
 		wb_u8(w, 2);
 		wb_u32(w, 1);
 		break;

@@ -45,7 +45,7 @@ taken_body()
 	good 'login { attempts 3 within 30s lockout 2h token lifetime 5m }\n'
 	good 'login {\n\tattempts 3 within 30s;\n\n\tlockout 1d\n}\n'
 	good "attestation \"ita\" { $ita }\n"
-	good "attestation \"ita\" {\n$ita\nretry wait 1s to 3s\nrefetch 5s\napi version 1\nissuer \"i\"\nproxy \"http://p:1\"\ncrl host \"h:2\"\nca \"/c\"\n}\n"
+	good "attestation \"ita\" {\n$ita\nretry wait 1s to 3s\nrefetch 5s\napi version 1\nissuer \"i\"\naudience \"a\"\nproxy \"http://p:1\"\ncrl host \"h:2\"\nca \"/c\"\n}\n"
 	good 'keystore "a" local\nkeystore "b" local {\n master key file "/m" }\n'
 	good 'audit optional\nrequire nonce\nverbose 2\nconnections 9\n'
 	good 'control socket "/tmp/x" group "g"\ndirectory "/d"\n'

@@ -33,6 +33,7 @@
 
 static char		 why[WHY_MAX];
 static struct outcome	 out;
+static const struct parties any;
 
 static const char sgx_claims[] = "{" TIMES ",\"ver\":\"1.0.0\","
     "\"attester_type\":\"SGX\",\"sgx_mrsigner\":\"" A32 "\","
@@ -82,7 +83,7 @@ judged(const char *policy, const char *text)
 	memset(&out, 0, sizeof(out));
 	p = policy_parse(policy, strlen(policy), why, sizeof(why));
 	ATF_REQUIRE_MSG(p != NULL, "%s: %s", policy, why);
-	if (claims_read(&c, text, strlen(text), "", NOW, why,
+	if (claims_read(&c, text, strlen(text), &any, NOW, why,
 	    sizeof(why)) == -1)
 		rc = -1;
 	else {
@@ -468,7 +469,6 @@ ATF_TC_BODY(times, tc)
 		{ "iat", NULL, 1 }, { "iat", "1900000060", 1 },
 		{ "iat", "1900000061", -1 }, { "iat", "[]", -1 },
 	};
-	struct claims	 c;
 	char		*text;
 	size_t		 i;
 
@@ -479,16 +479,51 @@ ATF_TC_BODY(times, tc)
 		    "absent");
 		free(text);
 	}
-	/* the issuer, when one is configured */
-	text = with(sgx_claims, "iss", "\"Intel Trust Authority\"");
-	ATF_CHECK(claims_read(&c, text, strlen(text), "Intel Trust Authority",
-	    NOW, why, sizeof(why)) == 0);
-	claims_free(&c);
-	ATF_CHECK(claims_read(&c, text, strlen(text), "Intel", NOW, why,
-	    sizeof(why)) == -1);
-	ATF_CHECK(claims_read(&c, sgx_claims, strlen(sgx_claims), "Intel",
-	    NOW, why, sizeof(why)) == -1);
-	free(text);
+}
+
+/* Issuer and audience, where they are configured. */
+ATF_TC_WITHOUT_HEAD(parties);
+ATF_TC_BODY(parties, tc)
+{
+	static const struct {
+		const char	*claim;
+		const char	*json;		/* NULL: absent */
+		struct parties	 want;
+		int		 good;
+	} cases[] = {
+		{ "iss", "\"us\"",		{ "us", "" },	1 },
+		{ "iss", "\"us\"",		{ "", "" },	1 },
+		{ "iss", "\"us2\"",		{ "us", "" },	0 },
+		{ "iss", "\"\"",		{ "us", "" },	0 },
+		{ "iss", NULL,			{ "us", "" },	0 },
+		{ "iss", "[\"us\"]",		{ "us", "" },	0 },
+		{ "aud", "\"us\"",		{ "", "us" },	1 },
+		{ "aud", "[\"us\"]",		{ "", "us" },	1 },
+		{ "aud", "[\"a\",\"us\"]",	{ "", "us" },	1 },
+		{ "aud", "[7,\"us\"]",		{ "", "us" },	1 },
+		{ "aud", "[\"a\",7]",		{ "", "us" },	0 },
+		{ "aud", "\"US\"",		{ "", "us" },	0 },
+		{ "aud", "[]",			{ "", "us" },	0 },
+		{ "aud", "{\"us\":\"us\"}",	{ "", "us" },	0 },
+		{ "aud", "true",		{ "", "us" },	0 },
+		{ "aud", NULL,			{ "", "us" },	0 },
+		{ "aud", "{}",			{ "", "" },	1 },
+	};
+	struct claims	 c;
+	char		*text;
+	size_t		 i;
+	int		 rc;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		text = with(sgx_claims, cases[i].claim, cases[i].json);
+		rc = claims_read(&c, text, strlen(text), &cases[i].want, NOW,
+		    why, sizeof(why));
+		ATF_CHECK_MSG((rc == 0) == cases[i].good, "%s %s: %s",
+		    cases[i].claim, cases[i].json, rc == 0 ? "taken" : why);
+		if (rc == 0)
+			claims_free(&c);
+		free(text);
+	}
 }
 
 ATF_TC_WITHOUT_HEAD(nvgpu);
@@ -583,7 +618,7 @@ ATF_TC_BODY(nonce, tc)
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		text = with(tdx_claims, "verifier_nonce", cases[i].json);
-		ATF_REQUIRE(claims_read(&c, text, strlen(text), "", NOW, why,
+		ATF_REQUIRE(claims_read(&c, text, strlen(text), &any, NOW, why,
 		    sizeof(why)) == 0);
 		ATF_CHECK_EQ_MSG(claims_nonce(&c, &e), cases[i].want, "%s",
 		    cases[i].json != NULL ? cases[i].json : "absent");
@@ -602,6 +637,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, policy_ids);
 	ATF_TP_ADD_TC(tp, form);
 	ATF_TP_ADD_TC(tp, times);
+	ATF_TP_ADD_TC(tp, parties);
 	ATF_TP_ADD_TC(tp, nvgpu);
 	ATF_TP_ADD_TC(tp, nonce);
 	return (atf_no_error());

@@ -90,6 +90,7 @@ rig_child(struct rig *rig, uint32_t interval, int require_nonce)
 	wb_u32(&w, 1);
 	wb_str(&w, "ita");
 	wb_str(&w, "Tester");
+	wb_str(&w, "");
 	wb_u8(&w, 2);
 	wb_u32(&w, interval);
 	child_config(rig->child, &w);

@@ -52,7 +52,7 @@ transfer(struct play *p, struct halves *h, EVP_PKEY *pkey, struct peer *front,
 	    g.swklen, swk, 1024));
 	ATF_REQUIRE_EQ((ssize_t)len, unwrap_gcm(swk, g.key, g.keylen, got));
 	ATF_CHECK(memcmp(got, key, len) == 0);
-	/* row 25: another hash for MGF1 is another scheme */
+	/* another hash for MGF1 is another scheme */
 	ATF_CHECK_EQ(-1, unwrap_oaep(pkey, EVP_sha256(), EVP_sha1(), g.swk,
 	    g.swklen, got, 1024));
 	want_done(p, h, DONE_OK);

@@ -90,6 +90,13 @@ hardened_body()
 		    echo "$b: no stack protector"
 		readelf -sW "$f" | grep -qE '__[a-z]+_chk' ||
 		    echo "$b: no FORTIFY"
+		# Of these only the compiler knows whether each file has them.
+		readelf --debug-dump=info "$f" | grep 'DW_AT_producer' >made
+		[ -s made ] || echo "$b: does not say how it was made"
+		grep -q clang made && continue
+		for flag in stack-clash-protection cf-protection; do
+			grep -qv -- "-f$flag" made && echo "$b: no $flag"
+		done
 	done >soft
 	atf_check cat soft
 }
@@ -125,8 +132,40 @@ manuals_body()
 	atf_check cat lint
 }
 
+# Who holds secrets compares in constant time (secret_same), or by digests.
+atf_test_case compared
+compared_body()
+{
+	secrets='pass|hash|mac\>|secret|token|seal'
+	(cd "$src" && grep -nE "\<(mem|b)cmp\(|\<strcmp\(.*($secrets)" \
+	    kbsd/auth/*.c kbsd/kms/*.c kbsd/control/*.c common/record.c \
+	    common/digest.c common/secret.c) >compared
+	atf_check cat compared
+}
+
+# Each line of regress/ATTACKS that begins with a tab names a test.
+atf_test_case attacks
+attacks_body()
+{
+	regress=$(atf_get_srcdir)/..
+	sed -n 's/^\t//p' "$src/regress/ATTACKS" | sort -u >named
+	atf_check -o match:'^[5-9][0-9]$' sh -c 'wc -l <named'
+	sed 's/:.*//' named | sort -u | while read -r program; do
+		"$regress/$program" -l 2>/dev/null |
+		    sed -n "s,^ident: ,$program:,p"
+	done | sort -u >there
+	atf_check comm -23 named there
+	# And no attack is without one.
+	awk '/^\t/ { n++; next } title != "" && n == 0 { print title }
+	    /^#|^$/ { next } { title = $0; n = 0 }
+	    END { if (n == 0) print title }' "$src/regress/ATTACKS" >untested
+	atf_check cat untested
+}
+
 atf_init_test_cases()
 {
+	atf_add_test_case compared
+	atf_add_test_case attacks
 	atf_add_test_case includes
 	atf_add_test_case linked
 	atf_add_test_case hardened

@@ -197,6 +197,15 @@ ATF_TC_BODY(jwk, tc)
 		{ "unknown", "{}", 1 },
 	};
 
+	static const struct {
+		const char	*name, *value;
+	} ec_cases[] = {
+		{ "crv", "P-256" }, { "kty", "RSA" }, { "x", "AQAB" },
+		{ "y", "!" }, { "x", "" },
+		{ "x", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+		    "AAAAAAAAAAAA" },
+	};
+
 	mint_init(&m);
 	mint_roots(&m, &roots);
 	certs[0] = m.leaf;
@@ -225,6 +234,13 @@ ATF_TC_BODY(jwk, tc)
 	    NULL), &roots), 1);
 	ATF_CHECK_EQ(taken(mint_jwks(mint_jwk(ec, "k", "ES256", certs, 3),
 	    NULL), &roots), 0);
+	for (i = 0; i < sizeof(ec_cases) / sizeof(ec_cases[0]); i++) {
+		j = mint_jwk(ec, "k", "ES384", certs, 3);
+		json_object_set_new(j, ec_cases[i].name,
+		    json_string(ec_cases[i].value));
+		ATF_CHECK_EQ_MSG(taken(mint_jwks(j, NULL), &roots), 0,
+		    "%s %s", ec_cases[i].name, ec_cases[i].value);
+	}
 	ATF_CHECK_EQ(taken(mint_jwks(mint_jwk(mint_ec("P-384"), "k", "ES384",
 	    certs, 3), NULL), &roots), 0);
 	roots_free(&roots);
@@ -290,6 +306,48 @@ crl_of(X509 *issuer, EVP_PKEY *key, X509 *revoked, time_t from, time_t until,
 	c = crl_read(der, (size_t)len, url, issuer, why, sizeof(why));
 	OPENSSL_free(der);
 	return (c);
+}
+
+/* The same list, signed by RSASSA-PSS. */
+static struct crl *
+crl_by_pss(X509 *issuer, EVP_PKEY *key, const EVP_MD *md)
+{
+	EVP_MD_CTX		*ctx = EVP_MD_CTX_new();
+	EVP_PKEY_CTX		*pctx;
+	X509_CRL		*crl;
+	struct crl		*c;
+	unsigned char		*der, *again = NULL;
+	const unsigned char	*p;
+	int			 len;
+
+	p = der = mint_crl(issuer, key, NULL, -60, 3600, &len);
+	crl = d2i_X509_CRL(NULL, &p, len);
+	ATF_REQUIRE(EVP_DigestSignInit(ctx, &pctx, md, NULL, key) == 1);
+	ATF_REQUIRE(EVP_PKEY_CTX_set_rsa_padding(pctx,
+	    RSA_PKCS1_PSS_PADDING) == 1);
+	ATF_REQUIRE(X509_CRL_sign_ctx(crl, ctx) > 0);
+	len = i2d_X509_CRL(crl, &again);
+	c = crl_read(again, (size_t)len, URL_LEAF, issuer, why, sizeof(why));
+	X509_CRL_free(crl);
+	OPENSSL_free(der);
+	OPENSSL_free(again);
+	EVP_MD_CTX_free(ctx);
+	return (c);
+}
+
+ATF_TC_WITHOUT_HEAD(pss);
+ATF_TC_BODY(pss, tc)
+{
+	EVP_PKEY	*root_key = mint_rsa(2048), *key = mint_rsa(2048);
+	X509		*ca = mint_ca(key, mint_root(root_key), root_key);
+	struct crl	*c;
+
+	ATF_CHECK((c = crl_by_pss(ca, key, EVP_sha256())) != NULL);
+	crl_free(c);
+	ATF_CHECK((c = crl_by_pss(ca, key, EVP_sha384())) != NULL);
+	crl_free(c);
+	ATF_CHECK(crl_by_pss(ca, key, EVP_sha1()) == NULL);
+	ATF_CHECK(crl_by_pss(ca, root_key, EVP_sha256()) == NULL);
 }
 
 static void
@@ -444,6 +502,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, jwk);
 	ATF_TP_ADD_TC(tp, set);
 	ATF_TP_ADD_TC(tp, revocation);
+	ATF_TP_ADD_TC(tp, pss);
 	ATF_TP_ADD_TC(tp, crl);
 	ATF_TP_ADD_TC(tp, roots);
 	return (atf_no_error());

@@ -77,8 +77,11 @@ int	object_read_policy(struct ask *, char **text, const char *, size_t,
 /*
  * POST /keys/{id}/transfer.  tees are those of the Attestation-Type header:
  * then a quote and user data are wanted and a token is dropped; 0 wants a
- * token, and drops the rest.  All that e points to belongs to the struct.
+ * token, and drops the rest.  EVIDENCE_EITHER, which no header says, takes
+ * what is there, and a quote without user data too; tees are 0 then.  All
+ * that e points to belongs to the struct.
  */
+#define EVIDENCE_EITHER	0xff
 struct object_evidence {
 	struct evidence	 e;
 	uint8_t		*part[8];

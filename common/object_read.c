@@ -570,7 +570,7 @@ quote_read(struct object_evidence *e, const struct evidence_members *m,
 	if (e->len[PART_QUOTE] == 0)
 		return (refuse(why, whysize,
 		    "member \"quote\" is missing or empty"));
-	if (e->len[PART_USER_DATA] == 0)
+	if (e->len[PART_USER_DATA] == 0 && e->e.tees != EVIDENCE_EITHER)
 		return (refuse(why, whysize,
 		    "member \"user_data\" is missing or empty"));
 	return (0);
@@ -612,7 +612,8 @@ evidence_read(struct object_evidence *e, json_t *body, char *why,
 	if (json_take(body, members, 6, why, whysize) == -1 ||
 	    strings_or_null(members, 6, why, whysize) == -1)
 		return (-1);
-	if (e->e.tees == 0)
+	if (e->e.tees == 0 || (e->e.tees == EVIDENCE_EITHER &&
+	    json_string_length(m.token) > 0))
 		return (token_read(e, m.token, why, whysize));
 	return (quote_read(e, &m, why, whysize));
 }
@@ -655,6 +656,8 @@ object_read_evidence(struct object_evidence *e, uint8_t tees,
 		return (-1);
 	rc = evidence_read(e, body, why, whysize);
 	json_decref(body);
+	if (tees == EVIDENCE_EITHER)
+		e->e.tees = 0;
 	if (rc == 0)
 		evidence_point(e);
 	else

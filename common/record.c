@@ -59,6 +59,7 @@ static const struct {
 	{ "user update",	PERM_USERS_UPDATE },
 	{ "user delete",	PERM_USERS_DELETE },
 	{ "login",		0 },
+	{ "policy test",	0 },
 };
 
 _Static_assert(sizeof(operations) / sizeof(operations[0]) == OP_MAX,
@@ -580,4 +581,23 @@ rb_evidence(struct rbuf *rb, struct evidence *e)
 	e->nonce_sig = rb_part(rb, &e->nonce_siglen, max);
 	if (e->has_nonce && e->nonce_vallen == 0)
 		rb_refuse(rb);
+}
+
+void
+wb_check(struct wbuf *w, enum check_result result, const char *claim,
+    const char *wanted, const char *got)
+{
+	wb_u8(w, (uint8_t)result);
+	wb_str(w, claim);
+	wb_str(w, wanted);
+	wb_str(w, got);
+}
+
+void
+rb_check(struct rbuf *r, struct check *c)
+{
+	c->result = rb_enum(r, CHECK_RESULT_MAX - 1);
+	rb_str(r, c->claim, sizeof(c->claim));
+	rb_str(r, c->wanted, sizeof(c->wanted));
+	rb_str(r, c->got, sizeof(c->got));
 }

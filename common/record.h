@@ -74,6 +74,7 @@ enum operation {
 	OP_USER_UPDATE,
 	OP_USER_DELETE,
 	OP_LOGIN,		/* audit lines only */
+	OP_TEST,		/* of a policy, by control */
 	OP_MAX
 };
 
@@ -98,7 +99,7 @@ const char	*operation_name(enum operation);	/* "key create" */
 uint32_t	 permission_parse(const char *);
 /* The text of the n-th bit (0..11), NULL behind the last. */
 const char	*permission_name(unsigned int n);
-/* The bit an operation needs; 0 for OP_TRANSFER and OP_LOGIN. */
+/* The bit an operation needs; 0 for those that nobody asks auth. */
 uint32_t	 permission_needed(enum operation);
 /* Letters, digits, '.', '_', '-', at most one '@', 1 to 255 bytes. */
 int		 user_name_valid(const char *, size_t len);
@@ -272,5 +273,22 @@ struct evidence {
 
 void	wb_evidence(struct wbuf *, const struct evidence *);
 void	rb_evidence(struct rbuf *, struct evidence *);
+
+/* --- what a test of a policy tells ------------------------------------- */
+
+enum check_result { CHECK_OK, CHECK_FAILED, CHECK_NOT_MADE, CHECK_RESULT_MAX };
+
+#define CLAIM_TEXT_MAX	1024
+
+struct check {
+	uint8_t		 result;
+	char		 claim[CLAIM_TEXT_MAX];
+	char		 wanted[CLAIM_TEXT_MAX];
+	char		 got[CLAIM_TEXT_MAX];
+};
+
+void	wb_check(struct wbuf *, enum check_result, const char *claim,
+	    const char *wanted, const char *got);
+void	rb_check(struct rbuf *, struct check *);
 
 #endif

@@ -31,88 +31,6 @@
 #define SECONDS_MAKE	195
 #define POLICY_FILE_MAX	(64 * 1024)
 
-static void __attribute__((noreturn))
-no_memory(void)
-{
-	die("out of memory");
-}
-
-static void
-set(json_t *object, const char *name, json_t *value)
-{
-	if (value == NULL || json_object_set_new(object, name, value) == -1)
-		no_memory();
-}
-
-/* Words of a terminal need not be UTF-8, JSON must. */
-static json_t *
-string(const char *what, const char *text)
-{
-	json_t	*j;
-
-	if ((j = json_string(text)) == NULL)
-		die("%s is not UTF-8", what);
-	return (j);
-}
-
-static json_t *
-object(void)
-{
-	json_t	*j;
-
-	if ((j = json_object()) == NULL)
-		no_memory();
-	return (j);
-}
-
-static json_t *
-request(const char *wire)
-{
-	json_t	*j = object();
-
-	set(j, "command", json_string(wire));
-	return (j);
-}
-
-/* The end of a command that is not done. */
-static int
-refused(const struct result *result)
-{
-	json_t	*j;
-
-	log_warnx("%s", result->error);
-	if (options.json) {
-		j = object();
-		set(j, "error", json_string(result->error));
-		set(j, "status", json_integer(result->status));
-		json_print(j);
-		json_decref(j);
-	}
-	return (KBSCTL_FAILED);
-}
-
-/* Nothing comes back but that it is done. */
-static int
-done(const struct result *result)
-{
-	if (result->error[0] != '\0')
-		return (refused(result));
-	if (options.json)
-		printf("{\"ok\":true}\n");
-	return (KBSCTL_DONE);
-}
-
-static json_t *
-id_word(const struct command *c, const char *what, const char *word)
-{
-	struct uuid	 id;
-
-	if (uuid_parse(&id, word, strlen(word)) == -1)
-		usage_command(c, "\"%s\" is not the id of a %s, which is a "
-		    "version 4 UUID", word, what);
-	return (json_string(word));
-}
-
 /* --- show ---------------------------------------------------------------- */
 
 static int
@@ -642,6 +560,7 @@ const struct command	 commands[] = {
 	    "[-a algorithm] [-l length] [-c curve] [-p policyid]", "key list",
 	    run_keys },
 	{ "show", "policies", "", 0, 0, "", "policy list", run_list },
+	{ "show", "exposures", "", 0, 0, "", "key list", run_exposures },
 	{ "show", "users", "", 0, 0, "", "user list", run_list },
 	{ "user", "add", "p:", 1, WORDS_MAX,
 	    "name [-p passwordfile] all | permission ...", "user add",
@@ -658,8 +577,12 @@ const struct command	 commands[] = {
 	{ "policy", "delete", "", 1, 1, "policyid", "policy delete",
 	    run_policy_delete },
 	{ "policy", "list", "", 0, 0, "", "policy list", run_list },
+	{ "policy", "lint", "", 0, WORDS_MAX, "[policyid | file ...]",
+	    "policy list", run_policy_lint },
 	{ "policy", "show", "", 1, 1, "policyid", "policy show",
 	    run_policy_show },
+	{ "policy", "test", "", 2, 2, "policyid | keyid file", "policy test",
+	    run_policy_test },
 	{ "key", "create", "a:l:c:p:k:A", 0, 0,
 	    "-a algorithm [-A] [-l length] [-c curve] [-k keystore] "
 	    "[-p policyid]", "key create", run_key_create },

@@ -42,6 +42,9 @@ extern struct options	 options;
 
 #define WORDS_MAX	32
 
+struct command;
+struct result;
+
 struct args {
 	const char	*option[128];	/* by letter; "" if it takes nothing */
 	const char	*word[WORDS_MAX];
@@ -70,6 +73,22 @@ void		 die(const char *, ...)
 /* "kbsctl: WHAT" and how this command is used, then exits. */
 void		 usage_command(const struct command *, const char *, ...)
 		    __attribute__((format(printf, 2, 3), noreturn));
+
+/* --- request.c: requests, and how they may end --------------------------- */
+
+void		 no_memory(void) __attribute__((noreturn));
+json_t		*object(void);
+/* Takes value; dies when there is no memory. */
+void		 set(json_t *object, const char *name, json_t *value);
+/* Dies when it is not UTF-8; what says what it is. */
+json_t		*string(const char *what, const char *text);
+json_t		*request(const char *wire);
+/* A word that must be an id; dies with usage. */
+json_t		*id_word(const struct command *, const char *what,
+		    const char *word);
+/* Each tells, and returns what kbsctl exits with. */
+int		 refused(const struct result *);
+int		 done(const struct result *);
 
 /* --- command.c ----------------------------------------------------------- */
 
@@ -116,6 +135,12 @@ void		 table_print(struct table *, int headings);
 void		 table_free(struct table *);
 /* "1h2m", "3d4h" */
 char		*duration(long long seconds, char *, size_t);
+
+/* --- test.c, lint.c: what a policy lets through -------------------------- */
+
+int		 run_policy_test(const struct command *, const struct args *);
+int		 run_policy_lint(const struct command *, const struct args *);
+int		 run_exposures(const struct command *, const struct args *);
 
 /* --- show.c: what comes back --------------------------------------------- */
 

@@ -384,6 +384,19 @@ user_row(struct table *t, const json_t *line)
 	table_row(t, cells);
 }
 
+static void
+check_row(struct table *t, const json_t *line)
+{
+	const json_t	*check = json_object_get(line, "check");
+	const char	*cells[4];
+
+	cells[0] = text_of(check, "claim");
+	cells[1] = text_of(check, "wanted");
+	cells[2] = text_of(check, "got");
+	cells[3] = text_of(check, "result");
+	table_row(t, cells);
+}
+
 static const struct kind {
 	const char	*name;
 	const char	*headings;
@@ -393,6 +406,7 @@ static const struct kind {
 	{ "key", "ID|KIND|KEYSTORE|POLICY|NOTES|CREATED", 6, key_row },
 	{ "policy", "ID|TYPES|CREATED|CHECKS", 4, policy_row },
 	{ "user", "ID|NAME|CREATED|PERMISSIONS", 4, user_row },
+	{ "check", "CLAIM|WANTED|GOT|RESULT", 4, check_row },
 };
 
 #define NKINDS	(sizeof(kinds) / sizeof(kinds[0]))

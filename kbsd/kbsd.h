@@ -40,12 +40,17 @@ enum imsg_type {
 	IMSG_BROKER_TRANSFER = IMSG_KBSD_FIRST,
 	IMSG_BROKER_ASK,
 	/*
+	 * control -> broker.  TEST: N, uuid (a policy or a key), bytes
+	 * evidence (wb_evidence): how would it be judged?
+	 */
+	IMSG_BROKER_TEST,
+	/*
 	 * broker -> frontend, gate, control.
 	 * ANSWER: N, u16 HTTP status, u16 Retry-After (0: none), str error
 	 *   ("" if none), u8 tees (Attestation-Type; 0: none), u8 kind
 	 *   (ANSWER_*), u32 count, then count records (wb_key_record,
-	 *   wb_policy_record, wb_user_record) or, for ANSWER_NONCE, bytes
-	 *   val, bytes iat, bytes signature.
+	 *   wb_policy_record, wb_user_record, wb_check) or, for
+	 *   ANSWER_NONCE, bytes val, bytes iat, bytes signature.
 	 */
 	IMSG_FRONTEND_ANSWER,
 	/*
@@ -162,10 +167,12 @@ enum imsg_type {
 	 * broker -> verifier.
 	 * APPRAISE: NAME, u64 deadline, uuid key, uuid policy, bytes policy
 	 *   text, u8 step (TRANSFER_EVIDENCE, TRANSFER_TOKEN), bytes evidence.
+	 * TEST: the same; no VERDICT comes of it.
 	 * NONCE: NAME, u64 deadline, uuid key, uuid policy, bytes policy text.
 	 * COLLATERAL: u64 tag, u8 found, bytes (as PUT had it).
 	 */
 	IMSG_VERIFIER_APPRAISE,
+	IMSG_VERIFIER_TEST,
 	IMSG_VERIFIER_NONCE,
 	IMSG_VERIFIER_COLLATERAL,
 	/*
@@ -175,12 +182,15 @@ enum imsg_type {
 	 *   failed; ""), str wanted, str got, u8 tees of the policy, digest of
 	 *   the evidence, digest of the wrapping key, digest of the nonce
 	 *   (zero: none was used), u64 nonce expiry (Unix seconds).
+	 * TESTED: NAME, u32 count, count checks (wb_check): each thing that
+	 *   was looked at, the verdict last.
 	 * NONCED: NAME, u8 verdict, u16 status, str text, str reason, u8 tees
 	 *   of the policy, bytes val, bytes iat, bytes signature.
 	 * COLLATERAL_WANT: u64 tag, str name.
 	 * COLLATERAL_PUT: str name, u64 expiry (Unix seconds), bytes.
 	 */
 	IMSG_BROKER_APPRAISED,
+	IMSG_BROKER_TESTED,
 	IMSG_BROKER_NONCED,
 	IMSG_BROKER_COLLATERAL_WANT,
 	IMSG_BROKER_COLLATERAL_PUT,
@@ -296,7 +306,7 @@ enum transfer_step { TRANSFER_FIRST, TRANSFER_EVIDENCE, TRANSFER_TOKEN,
 
 enum answer_kind { ANSWER_NONE, ANSWER_NONCE, ANSWER_KEY, ANSWER_KEYS,
 	ANSWER_POLICY, ANSWER_POLICIES, ANSWER_USER, ANSWER_USERS,
-	ANSWER_KIND_MAX };
+	ANSWER_CHECKS, ANSWER_KIND_MAX };
 
 enum sign_kind { SIGN_RSA, SIGN_ECDSA, SIGN_KIND_MAX };
 
@@ -396,7 +406,7 @@ enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_TYPE_MAX };
 #define ERROR_TEXT_MAX		256
 #define ADDRESS_TEXT_MAX	64
 #define REASON_TEXT_MAX		512
-#define CLAIM_TEXT_MAX		1024
+#define CHECKS_BYTES_MAX	(256 * 1024)	/* of one TESTED */
 #define TOKEN_TEXT_MAX		(64 * 1024)	/* attestation tokens */
 #define BEARER_TEXT_MAX		4096
 #define MATERIAL_MAX		(16 * 1024)	/* one key, PKCS#8 DER */

@@ -110,6 +110,7 @@ static const struct edge_rule gate_rules[] = {
 
 static const struct edge_rule control_rules[] = {
 	{ IMSG_BROKER_ASK, 32, 128 * 1024, admin_ask },
+	{ IMSG_BROKER_TEST, 32, EVIDENCE_MAX + 8192, test_begin },
 };
 
 static const struct edge_rule auth_rules[] = {
@@ -133,6 +134,7 @@ static const struct edge_rule audit_rules[] = {
 
 static const struct edge_rule verifier_rules[] = {
 	{ IMSG_BROKER_APPRAISED, 140, 8192, transfer_appraised },
+	{ IMSG_BROKER_TESTED, 16, CHECKS_BYTES_MAX + 8192, test_tested },
 	{ IMSG_BROKER_NONCED, 36, 8192, transfer_nonced },
 	{ IMSG_BROKER_COLLATERAL_WANT, 12, 2048, shelf_collateral_want },
 	{ IMSG_BROKER_COLLATERAL_PUT, 16, EVIDENCE_MAX + 4096,

@@ -170,13 +170,22 @@ int	 lines_login(const char *client, const char *name, int ok,
 int	 lines_recorded(struct edge *, struct rbuf *);
 int	 lines_not_recorded(struct edge *, struct rbuf *);
 
-/* --- transfer.c, admin.c, keys.c ----------------------------------------- */
+/* --- transfer.c, test.c, admin.c, keys.c --------------------------------- */
 
 int	 transfer_begin(struct edge *, struct rbuf *);
 int	 transfer_appraised(struct edge *, struct rbuf *);
 int	 transfer_nonced(struct edge *, struct rbuf *);
 void	 transfer_done(struct request *, enum done_result, const char *reason,
 	    const struct key_record *);
+
+/* The request's policy by its record, and its id; -1: it is none. */
+int	 transfer_policy(struct request *, struct uuid *, const uint8_t *,
+	    size_t);
+/* Have a verifier look at the request's evidence by its policy. */
+void	 transfer_appraise(struct request *);
+
+int	 test_begin(struct edge *, struct rbuf *);
+int	 test_tested(struct edge *, struct rbuf *);
 
 int	 admin_ask(struct edge *, struct rbuf *);
 int	 admin_granted(struct edge *, struct rbuf *);

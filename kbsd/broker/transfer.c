@@ -40,7 +40,7 @@ transfer_deny(struct request *req, unsigned int status, const char *text,
 	answer_error(req, status, 0, text);
 }
 
-static void
+void
 transfer_appraise(struct request *req)
 {
 	struct edge	*verifier = request_verifier();
@@ -53,7 +53,8 @@ transfer_appraise(struct request *req)
 	wb_uuid(&w, &req->key.policy);
 	wb_bytes_of(&w, &req->policy);
 	if (req->step != TRANSFER_FIRST) {
-		type = IMSG_VERIFIER_APPRAISE;
+		type = req->op == OP_TEST ? IMSG_VERIFIER_TEST :
+		    IMSG_VERIFIER_APPRAISE;
 		wb_u8(&w, req->step);
 		wb_bytes_of(&w, &req->evidence);
 	}
@@ -89,12 +90,31 @@ transfer_known(struct request *req)
 	transfer_appraise(req);
 }
 
+int
+transfer_policy(struct request *req, struct uuid *id, const uint8_t *record,
+    size_t len)
+{
+	struct policy_record	 policy;
+	struct rbuf		 r;
+
+	rb_init(&r, record, len);
+	rb_policy_record(&r, &policy);
+	if (rb_end(&r) == -1)
+		return (-1);
+	wb_raw(&req->policy, policy.text, policy.textlen);
+	*id = policy.id;
+	req->policy_version = policy.row_version;
+	policy_digest(req->policy_digest, &policy.id, policy.text,
+	    policy.textlen);
+	return (0);
+}
+
 /* Copy what the store found into the request. */
 static int
 transfer_take(struct request *req, const struct row_found *found)
 {
-	struct policy_record	 policy;
-	struct rbuf		 r;
+	struct uuid	 id;
+	struct rbuf	 r;
 
 	rb_init(&r, found->record, found->len);
 	rb_key_record(&r, &req->key);
@@ -104,14 +124,8 @@ transfer_take(struct request *req, const struct row_found *found)
 	memset(req->policy_digest, 0, DIGEST_LEN);
 	if (found->secondlen == 0)
 		return (0);
-	rb_init(&r, found->second, found->secondlen);
-	rb_policy_record(&r, &policy);
-	if (rb_end(&r) == -1)
+	if (transfer_policy(req, &id, found->second, found->secondlen) == -1)
 		return (-1);
-	wb_raw(&req->policy, policy.text, policy.textlen);
-	req->policy_version = policy.row_version;
-	policy_digest(req->policy_digest, &policy.id, policy.text,
-	    policy.textlen);
 	cache_put(req);
 	return (0);
 }

@@ -214,6 +214,8 @@ answer_reply(struct edge *edge, struct rbuf *r)
 
 /* --- objects by way of the broker ---------------------------------------- */
 
+/* Each reads one record; w NULL: it is only checked. */
+
 static void
 put_key(struct wbuf *w, struct rbuf *r)
 {
@@ -227,7 +229,7 @@ put_key(struct wbuf *w, struct rbuf *r)
 	char				 rest[96];
 
 	rb_key_record(r, &key);
-	if (r->failed)
+	if (r->failed || w == NULL)
 		return;
 	put(w, "{\"key\":");
 	object_key(w, &key);
@@ -250,6 +252,8 @@ put_policy(struct wbuf *w, struct rbuf *r)
 		r->failed = 1;
 		return;
 	}
+	if (w == NULL)
+		return;
 	put(w, "{\"policy\":");
 	object_policy(w, &policy);
 	put(w, "}\n");
@@ -261,11 +265,35 @@ put_user(struct wbuf *w, struct rbuf *r)
 	struct user_record	 user;
 
 	rb_user_record(r, &user);
-	if (r->failed)
+	if (r->failed || w == NULL)
 		return;
 	put(w, "{\"user\":");
 	object_user(w, &user);
 	put(w, "}\n");
+}
+
+static void
+put_check(struct wbuf *w, struct rbuf *r)
+{
+	static const char *const	 results[CHECK_RESULT_MAX] = {
+		[CHECK_OK] = "ok",
+		[CHECK_FAILED] = "failed",
+		[CHECK_NOT_MADE] = "not checked",
+	};
+	struct check			 check;
+
+	rb_check(r, &check);
+	if (r->failed || w == NULL)
+		return;
+	put(w, "{\"check\":{\"claim\":");
+	put_text(w, check.claim);
+	put(w, ",\"wanted\":");
+	put_text(w, check.wanted);
+	put(w, ",\"got\":");
+	put_text(w, check.got);
+	put(w, ",\"result\":");
+	put_text(w, results[check.result]);
+	put(w, "}}\n");
 }
 
 static const struct {
@@ -278,6 +306,7 @@ static const struct {
 	[ANSWER_POLICIES] = { put_policy, 0 },
 	[ANSWER_USER] = { put_user, 1 },
 	[ANSWER_USERS] = { put_user, 0 },
+	[ANSWER_CHECKS] = { put_check, 0 },
 };
 
 static int
@@ -298,27 +327,14 @@ more_records(struct client *c)
 static int
 records_check(const struct rbuf *records, uint8_t kind, uint32_t count)
 {
-	struct rbuf		 r = *records;
-	struct key_record	 key;
-	struct policy_record	 policy;
-	struct user_record	 user;
+	struct rbuf	 r = *records;
 
 	if (kind == ANSWER_NONE)
 		return (count == 0 ? rb_end(&r) : -1);
 	if (kinds[kind].put == NULL || (kinds[kind].one && count != 1))
 		return (-1);
-	for (; count > 0 && !r.failed; count--) {
-		if (kinds[kind].put == put_key)
-			rb_key_record(&r, &key);
-		else if (kinds[kind].put == put_user)
-			rb_user_record(&r, &user);
-		else {
-			rb_policy_record(&r, &policy);
-			if (!r.failed && memchr(policy.text, '\n',
-			    policy.textlen) != NULL)
-				return (-1);
-		}
-	}
+	for (; count > 0 && !r.failed; count--)
+		kinds[kind].put(NULL, &r);
 	return (rb_end(&r));
 }
 

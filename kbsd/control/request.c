@@ -61,6 +61,8 @@ static const struct command commands[] = {
 	{ "policy show",    OP_POLICY_FIND, 0, ANSWER_POLICY, REQUEST_ID },
 	{ "policy add",	    OP_POLICY_CREATE, 0, ANSWER_POLICY,
 	    REQUEST_BODY },
+	{ "policy test",    OP_TEST, 0, ANSWER_CHECKS,
+	    REQUEST_ID | REQUEST_BODY },
 	{ "policy delete",  OP_POLICY_DELETE, 0, ANSWER_NONE, REQUEST_ID },
 	{ "user list",	    OP_USER_SEARCH, 0, ANSWER_USERS,
 	    REQUEST_FILTER },
@@ -187,14 +189,21 @@ question_filter(struct question *q, json_t *filter, char *why,
 }
 
 static int
+question_id(struct question *q, const json_t *id, char *why, size_t whysize)
+{
+	if (id == NULL || uuid_parse(&q->ask.id, json_string_value(id),
+	    json_string_length(id)) == 0)
+		return (0);
+	strlcpy(why, "the id is no version 4 UUID", whysize);
+	return (-1);
+}
+
+static int
 question_read(struct question *q, const struct members *m, char *why,
     size_t whysize)
 {
-	if (m->id != NULL && uuid_parse(&q->ask.id, json_string_value(m->id),
-	    json_string_length(m->id)) == -1) {
-		strlcpy(why, "the id is no version 4 UUID", whysize);
+	if (question_id(q, m->id, why, whysize) == -1)
 		return (-1);
-	}
 	if (m->body != NULL && question_body(q, m->body, why, whysize) == -1)
 		return (-1);
 	return (question_filter(q, m->filter, why, whysize));
@@ -278,6 +287,42 @@ done:
 	free(q.policy);
 	freezero(q.material, q.materiallen);
 	explicit_bzero(&q, sizeof(q));
+}
+
+/* Evidence for a policy or a key: no question for auth, it changes nothing. */
+static void
+request_test(struct client *c, const struct members *m)
+{
+	struct object_evidence	 e = { 0 };
+	struct question		 q;
+	struct wbuf		 w = { 0 }, inner = { 0 };
+	char			*text = NULL, why[OBJECT_WHY] = "";
+	uint64_t		 number = request_number();
+	size_t			 len;
+
+	memset(&q, 0, sizeof(q));
+	if (question_id(&q, m->id, why, sizeof(why)) == -1 ||
+	    (text = json_write(m->body, &len)) == NULL ||
+	    object_read_evidence(&e, EVIDENCE_EITHER, text, len, why,
+	    sizeof(why)) == -1) {
+		answer_error(c, why[0] != '\0' ? 400 : 503,
+		    why[0] != '\0' ? why : "out of memory");
+		goto done;
+	}
+	question_name(c, &q.ask);
+	wb_evidence(&inner, &e.e);
+	wb_u64(&w, number);
+	wb_uuid(&w, &q.ask.id);
+	wb_bytes_of(&w, &inner);
+	if (edge_send(edge_find(PROC_BROKER, 0), IMSG_BROKER_TEST, &w) == -1)
+		answer_error(c, 503, "the broker is busy or being started");
+	else
+		client_wait(c, WAITS_BROKER, number,
+		    DEADLINE_REQUEST_MS + GRACE_MS);
+done:
+	wb_free(&inner);
+	object_evidence_free(&e);
+	free(text);
 }
 
 static void
@@ -395,6 +440,8 @@ request_line(struct client *c, char *text, size_t len)
 		answer_error(c, 400, why);
 	else if (c->command->op == OP_NONE)
 		request_parent(c, &m);
+	else if (c->command->op == OP_TEST)
+		request_test(c, &m);
 	else
 		request_ask(c, &m);
 	json_decref(line);

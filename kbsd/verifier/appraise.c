@@ -51,6 +51,7 @@ struct appraisal {
 	size_t			 textlen;
 	uint8_t			 tees;			/* of the policy */
 	uint8_t			 step;			/* TRANSFER_* */
+	int			 test;			/* no verdict */
 	const uint8_t		*raw;			/* evidence */
 	size_t			 rawlen;
 	struct evidence		 e;
@@ -195,6 +196,26 @@ answer_appraised(const struct appraisal *ap, const struct outcome *out,
 	tell_broker(IMSG_BROKER_APPRAISED, &w);
 }
 
+/* The verdict comes last, as one more thing that was looked at. */
+static void
+answer_tested(const struct appraisal *ap, const struct outcome *out,
+    struct checks *checks)
+{
+	struct checks	 none = { .n = 0 };
+	struct wbuf	 w = { 0 };
+	int		 good = out->verdict == VERDICT_OK;
+
+	if (checks == NULL)
+		checks = &none;
+	checks_add(checks, good ? CHECK_OK : CHECK_FAILED, "verdict",
+	    "", good ? "released" : out->reason);
+	wb_name(&w, &ap->name);
+	wb_u32(&w, checks->n);
+	wb_raw_of(&w, &checks->rows);
+	wb_free(&checks->rows);
+	tell_broker(IMSG_BROKER_TESTED, &w);
+}
+
 static void
 answer_nonced(const struct appraisal *ap, const struct outcome *out,
     struct rbuf *parts)
@@ -226,10 +247,13 @@ finish(struct appraisal *ap, const struct outcome *out)
 {
 	char	 id[REQUEST_ID_TEXT];
 
-	counts[out->verdict]++;
+	if (!ap->test)
+		counts[out->verdict]++;
 	log_debug("request %s: %s", name_format(&ap->name, id), out->reason);
 	if (ap->step == TRANSFER_FIRST)
 		answer_nonced(ap, out, NULL);
+	else if (ap->test)
+		answer_tested(ap, out, NULL);
 	else
 		answer_appraised(ap, out, NULL);
 	appraisal_end(ap);
@@ -275,6 +299,11 @@ send_verdict(const struct appraisal *ap, const struct judgement *j)
 static void
 finish_judged(struct appraisal *ap, const struct judgement *j)
 {
+	if (ap->test) {
+		answer_tested(ap, &j->outcome, j->checks);
+		appraisal_end(ap);
+		return;
+	}
 	if (j->outcome.verdict != VERDICT_OK) {
 		finish(ap, &j->outcome);
 		return;
@@ -384,6 +413,7 @@ judge_token(struct appraisal *ap)
 {
 	const struct policy	*policy;
 	struct judgement	 j;
+	struct checks		 checks = { .n = 0 };
 	struct quote		 quote;
 	char			 why[WHY_MAX];
 
@@ -392,6 +422,7 @@ judge_token(struct appraisal *ap)
 	memset(&j, 0, sizeof(j));
 	j.policy = policy;
 	j.waited = ap->waited;
+	j.checks = ap->test ? &checks : NULL;
 	j.block = -1;
 	j.token = (const char *)ap->e.token;
 	j.tokenlen = ap->e.tokenlen;
@@ -409,6 +440,7 @@ judge_token(struct appraisal *ap)
 		wait_for_keys(ap);
 	else
 		finish_judged(ap, &j);
+	wb_free(&checks.rows);
 }
 
 /* Collateral came, or did not: all that waited look again. */
@@ -545,6 +577,14 @@ nobody_yet(struct appraisal *ap)
 	    "there is no fetcher to ask");
 }
 
+static enum evidence_need
+needs(const struct appraisal *ap)
+{
+	if (ap->test && ap->e.user_datalen == 0)
+		return (EVIDENCE_QUOTE);
+	return (nonce_required ? EVIDENCE_NONCE : EVIDENCE_BOUND);
+}
+
 static void
 begin_evidence(struct appraisal *borrowed)
 {
@@ -556,8 +596,10 @@ begin_evidence(struct appraisal *borrowed)
 
 	if ((p = appraisal_policy(borrowed)) == NULL)
 		return;
-	if (judge_evidence(p, &borrowed->e, nonce_required, &quote, &wrapping,
-	    &out) == -1) {
+	if (borrowed->test)
+		borrowed->e.tees = p->tees;	/* there was no header */
+	if (judge_evidence(p, &borrowed->e, needs(borrowed), &quote,
+	    &wrapping, &out) == -1) {
 		finish(borrowed, &out);
 		return;
 	}
@@ -644,14 +686,14 @@ read_head(struct rbuf *r, struct appraisal *ap)
 		appraisal_end(old);
 }
 
-int
-appraise_evidence(struct edge *edge, struct rbuf *r)
+static int
+appraise(struct rbuf *r, int test)
 {
 	struct appraisal	 ap;
 	struct rbuf		 inner;
 
-	(void)edge;
 	read_head(r, &ap);
+	ap.test = test;
 	ap.step = rb_enum(r, TRANSFER_STEP_MAX - 1);
 	ap.raw = rb_bytes(r, &ap.rawlen, 1, EVIDENCE_RAW);
 	if (rb_end(r) == -1 || ap.step == TRANSFER_FIRST)
@@ -668,6 +710,20 @@ appraise_evidence(struct edge *edge, struct rbuf *r)
 		begin_evidence(&ap);
 	}
 	return (0);
+}
+
+int
+appraise_evidence(struct edge *edge, struct rbuf *r)
+{
+	(void)edge;
+	return (appraise(r, 0));
+}
+
+int
+appraise_test(struct edge *edge, struct rbuf *r)
+{
+	(void)edge;
+	return (appraise(r, 1));
 }
 
 int

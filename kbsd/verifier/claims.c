@@ -449,6 +449,19 @@ claims_read(struct claims *c, const char *text, size_t len,
 	return (0);
 }
 
+int64_t
+claims_expiry(const char *text, size_t len)
+{
+	char	 why[WHY_MAX];
+	json_t	*j = json_read(text, len, &claims_limits, why, sizeof(why));
+	int64_t	 exp;
+
+	if (time_take(json_object_get(j, "exp"), &exp) == -1)
+		exp = INT64_MAX;
+	json_decref(j);
+	return (exp);
+}
+
 void
 claims_free(struct claims *c)
 {

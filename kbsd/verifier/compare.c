@@ -36,6 +36,8 @@ struct subject {
 	const struct policy_tee	*tee;		/* the TEE's part of it */
 	const struct claims	*claims;
 	struct outcome		*out;
+	struct checks		*checks;	/* NULL: end at the first */
+	int			 failed;
 };
 
 int
@@ -53,18 +55,50 @@ outcome_set(struct outcome *out, enum verdict verdict, uint16_t status,
 	return (-1);
 }
 
-/* A claim that failed.  Texts too long for the audit line are cut there. */
+/* Each text is cut to what a check may hold. */
+void
+checks_add(struct checks *checks, enum check_result result, const char *claim,
+    const char *wanted, const char *got)
+{
+	struct check	 c;
+
+	if (checks->rows.len > CHECKS_BYTES_MAX - sizeof(c))
+		return;
+	(void)strlcpy(c.claim, claim, sizeof(c.claim));
+	(void)strlcpy(c.wanted, wanted, sizeof(c.wanted));
+	(void)strlcpy(c.got, got, sizeof(c.got));
+	wb_check(&checks->rows, result, c.claim, c.wanted, c.got);
+	checks->n++;
+}
+
+/* Nobody asks about this one: its texts need not be made. */
 static int
-failed(struct subject *s, const char *claim, const char *wanted,
+untold(const struct subject *s, int good)
+{
+	return (good && s->checks == NULL);
+}
+
+/*
+ * A claim that was looked at: 0 to go on.  The first that fails is the
+ * outcome; texts too long for the audit line are cut there.
+ */
+static int
+tell(struct subject *s, int good, const char *claim, const char *wanted,
     const char *got)
 {
-	(void)strlcpy(s->out->claim, claim, sizeof(s->out->claim));
-	(void)strlcpy(s->out->wanted, wanted, sizeof(s->out->wanted));
 	if (got == NULL || got[0] == '\0')
 		got = got == NULL ? "(absent)" : "(empty)";
+	if (s->checks != NULL)
+		checks_add(s->checks, good ? CHECK_OK : CHECK_FAILED, claim,
+		    wanted, got);
+	if (good || s->failed++ > 0)
+		return (0);
+	(void)strlcpy(s->out->claim, claim, sizeof(s->out->claim));
+	(void)strlcpy(s->out->wanted, wanted, sizeof(s->out->wanted));
 	(void)strlcpy(s->out->got, got, sizeof(s->out->got));
-	return (outcome_set(s->out, VERDICT_DENIED, 401, DENIED,
-	    "claim %s does not match the policy", claim));
+	(void)outcome_set(s->out, VERDICT_DENIED, 401, DENIED,
+	    "claim %s does not match the policy", claim);
+	return (s->checks != NULL ? 0 : -1);
 }
 
 static void
@@ -156,13 +190,15 @@ bytes_match(struct subject *s, const struct attribute *a,
 	const struct policy_bytes	*list = policy_bytes_of(s->tee, a);
 	char				 got[ATTRIBUTE_TEXT];
 	char				 wanted[CLAIM_TEXT_MAX];
+	int				 good;
 
 	if (list == NULL || list->n == 0)
 		return (0);
-	if (claim->has && bytes_in(list, claim->b, a->width))
+	good = claim->has && bytes_in(list, claim->b, a->width);
+	if (untold(s, good))
 		return (0);
 	join_bytes(wanted, sizeof(wanted), list);
-	return (failed(s, a->claim, wanted, attribute_text(a, s->claims,
+	return (tell(s, good, a->claim, wanted, attribute_text(a, s->claims,
 	    got)));
 }
 
@@ -173,17 +209,31 @@ prodid_match(struct subject *s, const struct attribute *a)
 	char				 got[ATTRIBUTE_TEXT], number[8];
 	char				 wanted[CLAIM_TEXT_MAX] = "";
 	size_t				 i;
+	int				 good = 0;
 
 	if (list->n == 0)
 		return (0);
 	for (i = 0; i < list->n; i++) {
 		if (s->claims->isvprodid.has &&
 		    list->v[i] == s->claims->isvprodid.v)
-			return (0);
+			good = 1;
 		(void)snprintf(number, sizeof(number), "%u", list->v[i]);
 		join(wanted, sizeof(wanted), number);
 	}
-	return (failed(s, a->claim, wanted, attribute_text(a, s->claims,
+	return (tell(s, good, a->claim, wanted, attribute_text(a, s->claims,
+	    got)));
+}
+
+static int
+svn_told(struct subject *s, const struct attribute *a, int good,
+    const char *how, unsigned int v)
+{
+	char	 got[ATTRIBUTE_TEXT], wanted[24];
+
+	if (untold(s, good))
+		return (0);
+	(void)snprintf(wanted, sizeof(wanted), "%s%u", how, v);
+	return (tell(s, good, a->claim, wanted, attribute_text(a, s->claims,
 	    got)));
 }
 
@@ -192,19 +242,13 @@ svn_match(struct subject *s, const struct attribute *a)
 {
 	const struct claim_number	*svn = &s->claims->svn;
 	const struct policy_tee		*t = s->tee;
-	char				 got[ATTRIBUTE_TEXT], wanted[24];
 
-	if (t->svn.set && (!svn->has || svn->v != t->svn.v)) {
-		(void)snprintf(wanted, sizeof(wanted), "%u", t->svn.v);
-		return (failed(s, a->claim, wanted, attribute_text(a,
-		    s->claims, got)));
-	}
-	if (t->svn_minimum.set && (!svn->has || svn->v < t->svn_minimum.v)) {
-		(void)snprintf(wanted, sizeof(wanted), "at least %u",
-		    t->svn_minimum.v);
-		return (failed(s, a->claim, wanted, attribute_text(a,
-		    s->claims, got)));
-	}
+	if (t->svn.set && svn_told(s, a, svn->has && svn->v == t->svn.v, "",
+	    t->svn.v) == -1)
+		return (-1);
+	if (t->svn_minimum.set && svn_told(s, a, svn->has &&
+	    svn->v >= t->svn_minimum.v, "at least ", t->svn_minimum.v) == -1)
+		return (-1);
 	return (0);
 }
 
@@ -236,10 +280,10 @@ check_attributes(struct subject *s)
 static int
 check_debug(struct subject *s)
 {
-	if (!s->claims->debug || s->tee->allow_debug)
-		return (0);
-	return (failed(s, s->claims->tee == TEE_SGX ? "sgx_is_debuggable" :
-	    "tdx_is_debuggable", "false", "true, or not said"));
+	return (tell(s, !s->claims->debug || s->tee->allow_debug,
+	    s->claims->tee == TEE_SGX ? "sgx_is_debuggable" :
+	    "tdx_is_debuggable", s->tee->allow_debug ? "any" : "false",
+	    s->claims->debug ? "true, or not said" : "false"));
 }
 
 /* ITA v1 says OK where v2 says UpToDate; one word for both. */
@@ -262,17 +306,21 @@ check_tcb_status(struct subject *s)
 	const char			*status = s->claims->tcb_status;
 	char				 wanted[CLAIM_TEXT_MAX];
 	size_t				 i;
+	int				 good = 0;
 
-	if (s->tee->enforce_tcb_upto_date && (status == NULL ||
-	    !status_is(status, "UpToDate")))
-		return (failed(s, "attester_tcb_status", "UpToDate", status));
+	if (s->tee->enforce_tcb_upto_date && tell(s, status != NULL &&
+	    status_is(status, "UpToDate"), "attester_tcb_status", "UpToDate",
+	    status) == -1)
+		return (-1);
 	if (list->n == 0)
 		return (0);
 	for (i = 0; status != NULL && i < list->n; i++)
 		if (status_is(status, list->v[i]))
-			return (0);
+			good = 1;
+	if (untold(s, good))
+		return (0);
 	join_strings(wanted, sizeof(wanted), list);
-	return (failed(s, "attester_tcb_status", wanted, status));
+	return (tell(s, good, "attester_tcb_status", wanted, status));
 }
 
 static int
@@ -280,12 +328,12 @@ check_tcb_date(struct subject *s)
 {
 	char	 got[RFC3339_TEXT], least[RFC3339_TEXT], wanted[48];
 
-	if (s->tee->tcb_date_minimum == 0 ||
-	    s->claims->tcb_date >= s->tee->tcb_date_minimum)
+	if (s->tee->tcb_date_minimum == 0)
 		return (0);
 	(void)snprintf(wanted, sizeof(wanted), "at least %s",
 	    rfc3339_format(s->tee->tcb_date_minimum, least));
-	return (failed(s, "attester_tcb_date", wanted,
+	return (tell(s, s->claims->tcb_date >= s->tee->tcb_date_minimum,
+	    "attester_tcb_date", wanted,
 	    s->claims->tcb_date == 0 ? NULL :
 	    rfc3339_format(s->claims->tcb_date, got)));
 }
@@ -307,26 +355,22 @@ check_advisories(struct subject *s)
 {
 	const struct policy_strings	*list = &s->tee->advisories_allowed;
 	const json_t			*ids = s->claims->advisories;
-	const char			*id;
+	const char			*id, *status = s->claims->tcb_status;
 	char				 wanted[CLAIM_TEXT_MAX];
 	size_t				 i;
 
 	if (!s->tee->has_advisories_allowed && list->n == 0)
 		return (0);
 	join_strings(wanted, sizeof(wanted), list);
-	if (ids == NULL) {
-		if (s->claims->tcb_status != NULL &&
-		    status_is(s->claims->tcb_status, "UpToDate"))
-			return (0);
-		return (failed(s, "attester_advisory_ids", wanted, NULL));
-	}
 	for (i = 0; i < json_array_size(ids); i++) {
 		id = json_string_value(json_array_get(ids, i));
 		if (!strings_have(list, id))
-			return (failed(s, "attester_advisory_ids", wanted,
+			return (tell(s, 0, "attester_advisory_ids", wanted,
 			    id));
 	}
-	return (0);
+	return (tell(s, ids != NULL || (status != NULL &&
+	    status_is(status, "UpToDate")), "attester_advisory_ids", wanted,
+	    ids == NULL ? NULL : i == 0 ? "none" : "none but those"));
 }
 
 static const char *
@@ -345,11 +389,10 @@ check_platform(struct subject *s)
 
 	if (s->tee->platforms.n == 0)
 		return (0);
-	if (s->claims->fmspc.has && bytes_in(&s->tee->platforms,
-	    s->claims->fmspc.b, 6))
-		return (0);
 	join_bytes(wanted, sizeof(wanted), &s->tee->platforms);
-	return (failed(s, "fmspc", wanted, fmspc_text(s->claims, got)));
+	return (tell(s, s->claims->fmspc.has && bytes_in(&s->tee->platforms,
+	    s->claims->fmspc.b, 6), "fmspc", wanted, fmspc_text(s->claims,
+	    got)));
 }
 
 /* --- deny ---------------------------------------------------------- */
@@ -380,7 +423,7 @@ deny_one(struct subject *s, const struct policy_deny *d)
 	const char	*got;
 	char		 text[ATTRIBUTE_TEXT], wanted[CLAIM_TEXT_MAX];
 	size_t		 i;
-	int		 known;
+	int		 good, known;
 
 	if (d->values.n == 0)
 		return (0);
@@ -389,12 +432,10 @@ deny_one(struct subject *s, const struct policy_deny *d)
 	for (i = 0; i < d->values.n; i++)
 		join(wanted, sizeof(wanted), d->values.v[i]);
 	/* What can't be told is not another value. */
-	if (!known || got == NULL)
-		return (failed(s, d->attribute, wanted, NULL));
-	for (i = 0; i < d->values.n; i++)
-		if (strcasecmp(status_word(d->values.v[i]), got) == 0)
-			return (failed(s, d->attribute, wanted, got));
-	return (0);
+	good = known && got != NULL;
+	for (i = 0; good && i < d->values.n; i++)
+		good = strcasecmp(status_word(d->values.v[i]), got) != 0;
+	return (tell(s, good, d->attribute, wanted, known ? got : NULL));
 }
 
 static int
@@ -417,19 +458,19 @@ ids_match(struct subject *s, const struct policy_strings *ids)
 	const char	*id;
 	char		 got[CLAIM_TEXT_MAX] = "", wanted[CLAIM_TEXT_MAX];
 	size_t		 i;
+	int		 good = 0;
 
 	if (ids->n == 0)
 		return (0);
 	for (i = 0; i < json_array_size(matched); i++) {
 		id = json_string_value(json_object_get(json_array_get(matched,
 		    i), "id"));
-		if (id != NULL && strings_have(ids, id))
-			return (0);
+		good |= id != NULL && strings_have(ids, id);
 		if (id != NULL)
 			join(got, sizeof(got), id);
 	}
 	join_strings(wanted, sizeof(wanted), ids);
-	return (failed(s, "policy_ids_matched", wanted,
+	return (tell(s, good, "policy_ids_matched", wanted,
 	    got[0] != '\0' ? got : NULL));
 }
 
@@ -444,31 +485,36 @@ check_policy_ids(struct subject *s)
 #define GPU_RESULT	"x-nvidia-overall-att-result"
 
 static int
-gpu_match(struct subject *s, const char *name, const json_t *gpu)
+gpu_secboot(struct subject *s, const char *name, const json_t *gpu)
 {
-	const struct policy_nvgpu	*p = &s->policy->nvgpu;
-	const json_t			*secboot, *model;
-	const char			*text;
+	const json_t	*secboot = json_object_get(gpu, "secboot");
+	char		 claim[256];
+
+	if (!s->policy->nvgpu.require_secure_boot)
+		return (0);
+	(void)snprintf(claim, sizeof(claim), "nvgpu %.128s secboot", name);
+	return (tell(s, json_is_true(secboot), claim, "true",
+	    json_is_true(secboot) ? "true" : json_is_false(secboot) ?
+	    "false" : NULL));
+}
+
+static int
+gpu_hwmodel(struct subject *s, const char *name, const json_t *gpu)
+{
+	const struct policy_strings	*list = &s->policy->nvgpu.hwmodel;
+	const char			*model;
 	char				 claim[256], wanted[CLAIM_TEXT_MAX];
 	size_t				 i;
+	int				 good = 0;
 
-	secboot = json_object_get(gpu, "secboot");
-	if (p->require_secure_boot && !json_is_true(secboot)) {
-		(void)snprintf(claim, sizeof(claim), "nvgpu %.128s secboot",
-		    name);
-		return (failed(s, claim, "true",
-		    json_is_false(secboot) ? "false" : NULL));
-	}
-	if (p->hwmodel.n == 0)
+	if (list->n == 0)
 		return (0);
-	model = json_object_get(gpu, "hwmodel");
-	text = json_string_value(model);
-	for (i = 0; text != NULL && i < p->hwmodel.n; i++)
-		if (strcmp(p->hwmodel.v[i], text) == 0)
-			return (0);
+	model = json_string_value(json_object_get(gpu, "hwmodel"));
+	for (i = 0; model != NULL && i < list->n; i++)
+		good |= strcmp(list->v[i], model) == 0;
 	(void)snprintf(claim, sizeof(claim), "nvgpu %.128s hwmodel", name);
-	join_strings(wanted, sizeof(wanted), &p->hwmodel);
-	return (failed(s, claim, wanted, text));
+	join_strings(wanted, sizeof(wanted), list);
+	return (tell(s, good, claim, wanted, model));
 }
 
 static int
@@ -482,10 +528,11 @@ gpus_match(struct subject *s)
 		return (0);
 	details = json_object_get(s->claims->nvgpu, "claim_details");
 	if (json_object_size(details) == 0)
-		return (failed(s, "nvgpu claim_details", "one at least",
+		return (tell(s, 0, "nvgpu claim_details", "one at least",
 		    NULL));
 	json_object_foreach(details, name, gpu)
-		if (gpu_match(s, name, gpu) == -1)
+		if (gpu_secboot(s, name, gpu) == -1 ||
+		    gpu_hwmodel(s, name, gpu) == -1)
 			return (-1);
 	return (0);
 }
@@ -494,15 +541,16 @@ static int
 check_nvgpu(struct subject *s)
 {
 	const json_t	*result;
+	int		 enforced = s->policy->nvgpu.enforce_overall_result;
 
 	if ((s->policy->tees & TEE_NVGPU) == 0)
 		return (0);
 	result = json_object_get(s->claims->nvgpu, GPU_RESULT);
-	if (!json_is_boolean(result))
-		return (failed(s, "nvgpu " GPU_RESULT, "true or false",
-		    NULL));
-	if (s->policy->nvgpu.enforce_overall_result && !json_is_true(result))
-		return (failed(s, "nvgpu " GPU_RESULT, "true", "false"));
+	if (tell(s, json_is_true(result) || (json_is_false(result) &&
+	    !enforced), "nvgpu " GPU_RESULT, enforced ? "true" :
+	    "true or false", json_is_true(result) ? "true" :
+	    json_is_false(result) ? "false" : NULL) == -1)
+		return (-1);
 	if (gpus_match(s) == -1)
 		return (-1);
 	return (ids_match(s, &s->policy->nvgpu.policy_ids));
@@ -515,10 +563,9 @@ check_type(struct subject *s)
 {
 	char	 want[TEES_TEXT], got[TEES_TEXT];
 
-	if ((s->policy->tees & s->claims->tee) != 0 && s->tee->present)
-		return (0);
-	return (failed(s, "attester_type", tees_format(s->policy->tees, want),
-	    tees_format(s->claims->tee, got)));
+	return (tell(s, (s->policy->tees & s->claims->tee) != 0 &&
+	    s->tee->present, "attester_type", tees_format(s->policy->tees,
+	    want), tees_format(s->claims->tee, got)));
 }
 
 static int	(*const checks[])(struct subject *) = {
@@ -536,14 +583,14 @@ static int	(*const checks[])(struct subject *) = {
 
 int
 compare(const struct policy *policy, const struct claims *claims,
-    struct outcome *out)
+    struct outcome *out, struct checks *told)
 {
-	struct subject	 s = { policy, NULL, claims, out };
+	struct subject	 s = { policy, NULL, claims, out, told, 0 };
 	size_t		 i;
 
 	s.tee = claims->tee == TEE_SGX ? &policy->sgx : &policy->tdx;
 	for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		if (checks[i](&s) == -1)
 			return (-1);
-	return (0);
+	return (s.failed > 0 ? -1 : 0);
 }

@@ -27,6 +27,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "rfc3339.h"
 #include "verifier.h"
 
 #define DENIED(what)	"attestation denied: " what
@@ -124,15 +125,11 @@ judge_signature(struct judgement *j, const struct jws *jws, int64_t now,
 
 /* What was sent must be what the token is about. */
 static int
-judge_background(struct judgement *j, struct claims *c)
+judge_sent(struct judgement *j, struct claims *c)
 {
-	const struct attribute	*a;
-	struct wrapping		 sent;
-	char			 why[WHY_MAX];
+	struct wrapping	 sent;
+	char		 why[WHY_MAX];
 
-	if (c->tee != j->quote->tee)
-		return (deny(&j->outcome, DENIED("token"),
-		    "the token is of another TEE than the quote"));
 	if (j->evidence->has_nonce && !claims_nonce(c, j->evidence))
 		return (deny(&j->outcome, DENIED("nonce"),
 		    "verifier_nonce is not the one that was sent"));
@@ -145,6 +142,18 @@ judge_background(struct judgement *j, struct claims *c)
 	    !binding_same(&sent, &j->wrapping))
 		return (deny(&j->outcome, DENIED("key"),
 		    "the token's key is not the one that was sent"));
+	return (0);
+}
+
+/* And so must be the quote. */
+static int
+judge_quote(struct judgement *j, struct claims *c)
+{
+	const struct attribute	*a;
+
+	if (c->tee != j->quote->tee)
+		return (deny(&j->outcome, DENIED("token"),
+		    "the token is of another TEE than the quote"));
 	if ((a = quote_differs(j->quote, c)) != NULL)
 		return (outcome_set(&j->outcome, VERDICT_DENIED, 401,
 		    DENIED("token"), "claim %s is not that of the quote",
@@ -157,7 +166,7 @@ judge_background(struct judgement *j, struct claims *c)
 }
 
 static int
-judge_binding(struct judgement *j, const struct claims *c)
+judge_binding(struct judgement *j, struct claims *c)
 {
 	char	 why[WHY_MAX];
 
@@ -168,15 +177,93 @@ judge_binding(struct judgement *j, const struct claims *c)
 }
 
 static int
+judge_compare(struct judgement *j, struct claims *c)
+{
+	return (compare(j->policy, c, &j->outcome, j->checks));
+}
+
+#define OF_QUOTE	0x01	/* of a quote that was sent */
+#define OF_SENT		0x02	/* of what was sent beside it */
+
+static const struct step {
+	const char	*name;		/* NULL: tells its checks itself */
+	int		(*fn)(struct judgement *, struct claims *);
+	int		 of;
+} steps[] = {
+	{ "quote",		judge_quote,	OF_QUOTE },
+	{ "wrapping key",	judge_binding,	0 },
+	{ "nonce and user data", judge_sent,	OF_QUOTE | OF_SENT },
+	{ NULL,			judge_compare,	0 },
+};
+
+#define NSTEPS	(sizeof(steps) / sizeof(steps[0]))
+
+static int
 judge_claims(struct judgement *j, struct claims *c)
 {
+	size_t	 i;
+
 	j->exp = c->exp;
-	if (j->quote != NULL && (judge_binding(j, c) == -1 ||
-	    judge_background(j, c) == -1))
-		return (-1);
-	if (compare(j->policy, c, &j->outcome) == -1)
-		return (-1);
-	return (j->quote != NULL ? 0 : judge_binding(j, c));
+	for (i = 0; i < NSTEPS; i++)
+		if ((j->quote != NULL || (steps[i].of & OF_QUOTE) == 0) &&
+		    steps[i].fn(j, c) == -1)
+			return (-1);
+	return (0);
+}
+
+/* A quote alone tells of no key and no nonce: that is not held against it. */
+static int
+test_skips(const struct judgement *j, const struct step *step)
+{
+	return (j->quote != NULL && j->evidence->user_datalen == 0 &&
+	    (step->fn == judge_binding || (step->of & OF_SENT) != 0));
+}
+
+/* Every step, whatever came of those before; the first denial counts. */
+static int
+test_claims(struct judgement *j, struct claims *c)
+{
+	struct outcome	 first = { .verdict = VERDICT_OK };
+	size_t		 i;
+	int		 rc;
+
+	for (i = 0; i < NSTEPS; i++) {
+		if (j->quote == NULL && (steps[i].of & OF_QUOTE) != 0)
+			continue;
+		if (test_skips(j, &steps[i])) {
+			checks_add(j->checks, CHECK_NOT_MADE, steps[i].name,
+			    "", "there is no user data");
+			continue;
+		}
+		if ((rc = steps[i].fn(j, c)) == -1 &&
+		    first.verdict == VERDICT_OK)
+			first = j->outcome;
+		if (steps[i].name != NULL)
+			checks_add(j->checks, rc == 0 ? CHECK_OK :
+			    CHECK_FAILED, steps[i].name, "",
+			    rc == 0 ? "good" : j->outcome.reason);
+		memset(&j->outcome, 0, sizeof(j->outcome));
+	}
+	j->outcome = first;
+	return (first.verdict == VERDICT_OK ? 0 : -1);
+}
+
+/* A token that a test comes too late for: as of its last second. */
+static void
+test_expired(struct judgement *j, const char *text, size_t len,
+    const struct parties *parties, int64_t now)
+{
+	struct claims	 claims;
+	char		 why[WHY_MAX], then[RFC3339_TEXT];
+	int64_t		 exp = claims_expiry(text, len);
+
+	if (exp > now || claims_read(&claims, text, len, parties, exp - 1,
+	    why, sizeof(why)) == -1)
+		return;
+	checks_add(j->checks, CHECK_FAILED, "exp", "later than now",
+	    rfc3339_format(exp, then));
+	(void)test_claims(j, &claims);
+	claims_free(&claims);
 }
 
 static int
@@ -192,11 +279,14 @@ judge_payload(struct judgement *j, const struct jws *jws,
 		return (deny(&j->outcome, DENIED("token"),
 		    "the payload is not base64url"));
 	if (claims_read(&claims, text, len, parties, now, why,
-	    sizeof(why)) == -1)
-		(void)deny(&j->outcome, DENIED("token"), why);
-	else {
-		rc = judge_claims(j, &claims);
+	    sizeof(why)) == 0) {
+		rc = j->checks != NULL ? test_claims(j, &claims) :
+		    judge_claims(j, &claims);
 		claims_free(&claims);
+	} else {
+		if (j->checks != NULL)
+			test_expired(j, text, len, parties, now);
+		(void)deny(&j->outcome, DENIED("token"), why);
 	}
 	free(text);
 	return (rc);
@@ -236,6 +326,8 @@ judge_all(struct judgement *j)
 	}
 	if ((block = judge_signature(j, &jws, now, &wait)) == -1)
 		return (wait ? JUDGE_WAIT : JUDGED);
+	if (j->checks != NULL)
+		checks_add(j->checks, CHECK_OK, "signature", "", "good");
 	if (judge_payload(j, &jws, collateral_parties((uint32_t)block),
 	    now) == 0)
 		(void)outcome_set(&j->outcome, VERDICT_OK, 200, "", "%s", "");
@@ -290,28 +382,18 @@ evidence_quote(const struct policy *p, const struct evidence *e,
 	if (q->debug && !t->allow_debug)
 		return (deny(out, DENIED("claims"),
 		    "the quote is of a debuggable TEE"));
-	if (!quote_binds(q, e))
-		return (deny(out, DENIED("evidence"),
-		    "report data is not that of nonce and user data"));
 	return (0);
 }
 
 static int
-evidence_all(const struct policy *p, const struct evidence *e,
-    int require_nonce, struct quote *q, struct wrapping *w,
-    struct outcome *out)
+evidence_bound(const struct evidence *e, const struct quote *q,
+    struct wrapping *w, struct outcome *out)
 {
 	char	 why[WHY_MAX];
 
-	memset(out, 0, sizeof(*out));
-	if (evidence_type(p, e, out) == -1)
-		return (-1);
-	if (e->quotelen == 0)
-		return (deny(out, DENIED("evidence"), "there is no quote"));
-	if (require_nonce && !e->has_nonce)
-		return (deny(out, DENIED("nonce"), "there is no nonce"));
-	if (evidence_quote(p, e, q, out) == -1)
-		return (-1);
+	if (!quote_binds(q, e))
+		return (deny(out, DENIED("evidence"),
+		    "report data is not that of nonce and user data"));
 	if (binding_held(w, e->user_data, e->user_datalen, q->tee, why,
 	    sizeof(why)) == -1)
 		return (outcome_set(out, VERDICT_DENIED, 401, DENIED("key"),
@@ -319,15 +401,33 @@ evidence_all(const struct policy *p, const struct evidence *e,
 	return (0);
 }
 
+static int
+evidence_all(const struct policy *p, const struct evidence *e,
+    enum evidence_need need, struct quote *q, struct wrapping *w,
+    struct outcome *out)
+{
+
+	memset(out, 0, sizeof(*out));
+	if (evidence_type(p, e, out) == -1)
+		return (-1);
+	if (e->quotelen == 0)
+		return (deny(out, DENIED("evidence"), "there is no quote"));
+	if (need == EVIDENCE_NONCE && !e->has_nonce)
+		return (deny(out, DENIED("nonce"), "there is no nonce"));
+	if (evidence_quote(p, e, q, out) == -1)
+		return (-1);
+	return (need == EVIDENCE_QUOTE ? 0 : evidence_bound(e, q, w, out));
+}
+
 int
 judge_evidence(const struct policy *p, const struct evidence *e,
-    int require_nonce, struct quote *q, struct wrapping *w,
+    enum evidence_need need, struct quote *q, struct wrapping *w,
     struct outcome *out)
 {
 	int	 ret;
 
 	ERR_clear_error();
 	errno = 0;
-	ret = evidence_all(p, e, require_nonce, q, w, out);
+	ret = evidence_all(p, e, need, q, w, out);
 	return (judge_short(out) == -1 ? -1 : ret);
 }

@@ -45,6 +45,7 @@ static void	verifier_fetcher_up(struct edge *);
 static const struct edge_rule broker_rules[] = {
 	{ IMSG_VERIFIER_APPRAISE, APPRAISE_LEAST, APPRAISE_MOST,
 	    appraise_evidence },
+	{ IMSG_VERIFIER_TEST, APPRAISE_LEAST, APPRAISE_MOST, appraise_test },
 	{ IMSG_VERIFIER_NONCE, NONCE_LEAST, NONCE_LEAST + POLICY_TEXT_MAX,
 	    appraise_nonce },
 	{ IMSG_VERIFIER_COLLATERAL, 8 + 1 + 4, EVIDENCE_MAX + 8192,

@@ -220,6 +220,8 @@ int		 claims_read(struct claims *, const char *, size_t len,
 		    const struct parties *, int64_t now, char *why,
 		    size_t whysize);
 void		 claims_free(struct claims *);
+/* Of the claims in text; INT64_MAX: it does not say. */
+int64_t		 claims_expiry(const char *text, size_t len);
 /* Is the nonce of the token the one that was sent? */
 int		 claims_nonce(const struct claims *, const struct evidence *);
 /* The text of an attribute, for compare and the audit log. */
@@ -278,9 +280,21 @@ struct outcome {
 	char		 got[CLAIM_TEXT_MAX];
 };
 
-/* -1: outcome names the first claim that failed. */
+/* All that a test of a policy looked at, as wb_check() writes it. */
+struct checks {
+	struct wbuf	 rows;
+	uint32_t	 n;
+};
+
+void		 checks_add(struct checks *, enum check_result,
+		    const char *claim, const char *wanted, const char *got);
+
+/*
+ * -1: outcome names the first claim that failed.  With checks the rest is
+ * looked at too, and all is told.
+ */
 int		 compare(const struct policy *, const struct claims *,
-		    struct outcome *);
+		    struct outcome *, struct checks *);
 
 /* --- policies.c: a few parsed policies by digest ------------------- */
 
@@ -356,6 +370,7 @@ void		 collateral_counters(struct wbuf *);
 
 void		 appraise_config(uint32_t engines, int require_nonce);
 int		 appraise_evidence(struct edge *, struct rbuf *);
+int		 appraise_test(struct edge *, struct rbuf *);
 int		 appraise_nonce(struct edge *, struct rbuf *);
 void		 appraise_changed(void);
 void		 appraise_broker_down(struct edge *);
@@ -373,6 +388,7 @@ struct judgement {
 	size_t			 tokenlen;
 	int			 block;		/* -1: any */
 	int			 waited;	/* asks for nothing any more */
+	struct checks		*checks;	/* of a test; else NULL */
 	/* out: */
 	struct outcome		 outcome;
 	struct wrapping		 wrapping;
@@ -381,9 +397,12 @@ struct judgement {
 
 /* JUDGE_WAIT: collateral is on its way. */
 enum judged	 judge(struct judgement *);
+/* What must be there; EVIDENCE_QUOTE, of a test, is bound to nothing. */
+enum evidence_need { EVIDENCE_BOUND, EVIDENCE_NONCE, EVIDENCE_QUOTE };
+
 /* The evidence before the service sees it; 0 or -1 with outcome. */
 int		 judge_evidence(const struct policy *, const struct evidence *,
-		    int require_nonce, struct quote *, struct wrapping *,
+		    enum evidence_need, struct quote *, struct wrapping *,
 		    struct outcome *);
 /* Fill an outcome; returns -1. */
 int		 outcome_set(struct outcome *, enum verdict, uint16_t status,

@@ -27,11 +27,12 @@
 
 #define WAIT		3000
 #define FRONT		7u
+#define CONTROL_FRONT	8u
 #define OWN_FRONT	9u
 
 static struct child	*broker;
 static struct peer	*front, *auth, *store, *audit, *verifier, *engine;
-static struct peer	*maker;
+static struct peer	*maker, *control;
 
 static const struct uuid key_id = { { 0xa, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9, 10,
 			    11, 12, 13, 14, 15 } };
@@ -55,6 +56,7 @@ start(void)
 	child_config(broker, &w);
 	child_go(broker);
 	front = child_edge(broker, PROC_FRONTEND, 0, FRONT);
+	control = child_edge(broker, PROC_CONTROL, 0, CONTROL_FRONT);
 	auth = child_edge(broker, PROC_AUTH, 0, 0);
 	store = child_edge(broker, PROC_STORE, 0, 0);
 	audit = child_edge(broker, PROC_AUDIT, 0, 0);
@@ -367,6 +369,94 @@ ATF_TC_BODY(passport, tc)
 	ATF_CHECK_STREQ(rec.keystore, "");
 	/* The engine has answered the front itself. */
 	ATF_CHECK(peer_silent(front, 100));
+}
+
+static void
+send_test(uint64_t number, const struct uuid *id)
+{
+	struct wbuf	 w = { 0 }, e = { 0 };
+	struct evidence	 evidence = { .token = (const uint8_t *)"a.b.c",
+	    .tokenlen = 5 };
+
+	wb_evidence(&e, &evidence);
+	wb_u64(&w, number);
+	wb_uuid(&w, id);
+	wb_bytes(&w, e.data, e.len);
+	wb_free(&e);
+	peer_send(control, IMSG_BROKER_TEST, &w);
+}
+
+/* The policy of this id is not there. */
+static void
+answer_no_policy(const struct uuid *wanted)
+{
+	struct rbuf	 r;
+	struct wbuf	 w = { 0 };
+	struct uuid	 id;
+	uint64_t	 tag;
+
+	peer_recv(store, IMSG_STORE_FIND, &r, WAIT);
+	tag = rb_u64(&r);
+	ATF_REQUIRE_EQ(rb_u8(&r), ROW_POLICY);
+	rb_uuid(&r, &id);
+	ATF_REQUIRE(uuid_cmp(&id, wanted) == 0);
+	wb_u64(&w, tag);
+	wb_u8(&w, ROW_NONE);
+	wb_bytes(&w, NULL, 0);
+	wb_bytes(&w, NULL, 0);
+	peer_send(store, IMSG_BROKER_FOUND, &w);
+}
+
+static void
+send_checks(uint32_t front_of, uint64_t number, uint32_t n)
+{
+	struct request_name	 name = { front_of, number };
+	struct wbuf		 w = { 0 };
+	uint32_t		 i;
+
+	wb_name(&w, &name);
+	wb_u32(&w, n);
+	for (i = 0; i < n; i++)
+		wb_check(&w, CHECK_OK, "claim", "wanted", "got");
+	peer_send(verifier, IMSG_BROKER_TESTED, &w);
+}
+
+/* Nothing that a verifier says of a test releases, records or spends. */
+ATF_TC_WITHOUT_HEAD(tested);
+ATF_TC_BODY(tested, tc)
+{
+	struct key_record	 key;
+	struct rbuf		 r;
+	char			 error[512];
+
+	start();
+	a_key(&key);
+	send_test(1, &key_id);
+	answer_no_policy(&key_id);
+	answer_find(&key, 3);
+	peer_recv(verifier, IMSG_VERIFIER_TEST, &r, WAIT);
+	/* an answer to something else, and for a test that is none */
+	send_appraised(1, VERDICT_OK, 1);
+	send_checks(CONTROL_FRONT, 2, 1);
+	ATF_CHECK(peer_silent(control, 100));
+	send_checks(CONTROL_FRONT, 1, 3);
+	peer_recv(control, IMSG_FRONTEND_ANSWER, &r, WAIT);
+	ATF_CHECK_EQ(rb_u64(&r), 1);
+	ATF_CHECK_EQ(rb_u16(&r), 200);
+	rb_u16(&r);
+	rb_str(&r, error, sizeof(error));
+	rb_u8(&r);
+	ATF_CHECK_EQ(rb_u8(&r), ANSWER_CHECKS);
+	ATF_CHECK_EQ(rb_u32(&r), 3);
+	/* nor does an answer to a test end a transfer */
+	send_transfer(3, TRANSFER_TOKEN);
+	answer_find(&key, 3);
+	want_appraise(3);
+	send_checks(FRONT, 3, 1);
+	ATF_CHECK(peer_silent(front, 100));
+	ATF_CHECK(peer_silent(audit, 0));
+	ATF_CHECK(peer_silent(engine, 0));
+	ATF_CHECK(peer_silent(store, 0));
 }
 
 ATF_TC_WITHOUT_HEAD(cached);
@@ -1036,6 +1126,7 @@ ATF_TC_BODY(violations, tc)
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, passport);
+	ATF_TP_ADD_TC(tp, tested);
 	ATF_TP_ADD_TC(tp, cached);
 	ATF_TP_ADD_TC(tp, denied);
 	ATF_TP_ADD_TC(tp, no_key_no_policy);

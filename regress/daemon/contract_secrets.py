@@ -40,7 +40,7 @@ ENV = os.environ
 PARENT = int(ENV["KBSD_PID"])
 
 
-# --- pieces -------------------------------------------------------------------
+# --- pieces ----------------------------------------------------------------
 
 def pieces(data, least=0.0):
     """Some, from the part behind `least'; the last byte is in one of them."""
@@ -99,7 +99,7 @@ def pem_file(name):
                                                             None))
 
 
-# --- memory -------------------------------------------------------------------
+# --- memory ----------------------------------------------------------------
 
 MAP = re.compile(r"(\w+)-(\w+) (\S+) \S+ \S+ \S+ *(.*)")
 
@@ -138,7 +138,7 @@ def holders(secrets, rows):
     return found
 
 
-# --- using all of them ----------------------------------------------------------
+# --- using all of them -------------------------------------------------------
 
 def swk_of(private, body):
     return private.decrypt(base64.b64decode(body["wrapped_swk"]),
@@ -235,7 +235,7 @@ def use(name):
     return secrets
 
 
-# --- who may --------------------------------------------------------------------
+# --- who may -----------------------------------------------------------------
 
 # (secret, its pieces, who must hold it, who may).  The seal keys are used for
 # what is derived of them.

@@ -14,9 +14,10 @@
 
 
 # The contract of the running daemon, over TLS: what clients of the KBS v1
-# interface send and expect.  The client is contract.py; contract_api.py and
-# contract_transfer.py hold the checks, in groups.  Each group has a daemon of
-# its own; each check is printed, and one that fails names what does not hold.
+# interface send and expect, and what kbsctl tells of it.  The client is
+# contract.py; contract_api.py, contract_transfer.py and contract_operator.py
+# hold the checks, in groups.  Each group has a daemon of its own; each check
+# is printed, and one that fails names what does not hold.
 
 . "$(atf_get_srcdir)/daemon.sh"
 . "$(atf_get_srcdir)/contract.sh"
@@ -89,6 +90,15 @@ options_body()
 	attestation='issuer "Intel Trust Authority"\n\tapi version 1'
 	group transfer options "require nonce"
 }
+
+daemon_case tests "kbsctl policy test: tokens, quotes, bodies"
+tests_body() { group operator tests; }
+
+daemon_case lint "kbsctl policy lint"
+lint_body() { group operator lint; }
+
+daemon_case exposures "kbsctl show exposures"
+exposures_body() { group operator exposures; }
 
 atf_init_test_cases()
 {

@@ -75,7 +75,7 @@ claims_try(const char *text, size_t len)
 		abort();
 	for (i = 0; i < 2; i++) {
 		memset(&out, 0, sizeof(out));
-		if (compare(parsed[i], &c, &out) == 0) {
+		if (compare(parsed[i], &c, &out, NULL) == 0) {
 			/* both policies ask for these */
 			if (!c.svn.has || c.debug)
 				abort();

@@ -186,7 +186,7 @@ static const struct {
 	{ "shwo status", "did you mean \"show\"?" },
 	{ "frobnicate", "no command \"frobnicate\"\n" },
 	{ "show", "show what?\nusage: kbsctl [-jq] [-s socket] show status | "
-	    "processes | edges | keys | policies | users" },
+	    "processes | edges | keys | policies | exposures | users" },
 	{ "show statsu", "no command \"show statsu\": did you mean "
 	    "\"status\"?" },
 	{ "show p", "\"p\" may be several words\n"
@@ -322,7 +322,7 @@ ATF_TC_BODY(show, tc)
 	ATF_CHECK_STREQ("version  0.1\nuptime   1m1s\n"
 	    "listen   127.0.0.1 port 9443\nlisten   ::1 port 9443\n",
 	    text("out"));
-	pid = line(NULL, "-q s e");
+	pid = line(NULL, "-q s ed");
 	reply(&f, commanded(&f, COMMAND_EDGES, 0), "", 4, 3, edge_rows);
 	finish(pid, KBSCTL_DONE);
 	ATF_CHECK_STREQ("broker  frontend 0\nbroker  frontend 1\n"

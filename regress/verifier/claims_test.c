@@ -72,6 +72,37 @@ with(const char *claims, const char *name, const char *json)
 	return (text);
 }
 
+/* Who is told of every check hears the same verdict, and of its reason. */
+static void
+told_same(const struct policy *p, const struct claims *c, int good)
+{
+	struct checks	 checks = { .n = 0 };
+	struct outcome	 again;
+	struct check	 check;
+	struct rbuf	 r;
+	uint32_t	 i;
+	int		 failed = 0;
+
+	memset(&again, 0, sizeof(again));
+	ATF_CHECK_EQ(compare(p, c, &again, &checks) == 0, good);
+	ATF_CHECK(memcmp(&again, &out, sizeof(out)) == 0);
+	ATF_CHECK(checks.n > 0);
+	rb_init(&r, checks.rows.data, checks.rows.len);
+	for (i = 0; i < checks.n; i++) {
+		rb_check(&r, &check);
+		ATF_CHECK(check.claim[0] != '\0' && check.wanted[0] != '\0' &&
+		    check.got[0] != '\0');
+		if (check.result != CHECK_FAILED || failed++ > 0)
+			continue;
+		ATF_CHECK_STREQ(check.claim, out.claim);
+		ATF_CHECK_STREQ(check.wanted, out.wanted);
+		ATF_CHECK_STREQ(check.got, out.got);
+	}
+	ATF_CHECK(rb_end(&r) == 0);
+	ATF_CHECK_EQ(failed == 0, good);
+	wb_free(&checks.rows);
+}
+
 /* 1: the policy takes it; 0: not; -1: the token itself is refused. */
 static int
 judged(const char *policy, const char *text)
@@ -87,7 +118,8 @@ judged(const char *policy, const char *text)
 	    sizeof(why)) == -1)
 		rc = -1;
 	else {
-		rc = compare(p, &c, &out) == 0;
+		rc = compare(p, &c, &out, NULL) == 0;
+		told_same(p, &c, rc);
 		if (rc == 0) {
 			ATF_CHECK(out.verdict == VERDICT_DENIED);
 			ATF_CHECK_EQ(out.status, 401);
@@ -250,8 +282,12 @@ ATF_TC_BODY(debug, tc)
 		    "tdx_td_attributes", "\"0200001000000000\"", -1 },
 		{ "TDX", "\"seamsvn\":3,\"allow_debug\":true",
 		    "tdx_td_attributes", "\"8000001000000000\"", -1 },
+		{ "TDX", "\"seamsvn\":3", "tdx_td_attributes", "\"01\"", -1 },
+		{ "TDX", "\"seamsvn\":3", "tdx_td_attributes", "0", -1 },
 		{ "TDX", "\"seamsvn\":3", "tdx_td_attributes_debug", "true",
 		    0 },
+		{ "TDX", "\"seamsvn\":3", "tdx_td_attributes_debug", "0",
+		    -1 },
 	};
 
 	RUN(cases);

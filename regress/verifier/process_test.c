@@ -246,7 +246,7 @@ rig_ready(struct rig *rig)
 }
 
 static void
-appraise(struct rig *rig, uint64_t number, uint8_t step,
+ask(struct rig *rig, uint32_t type, uint64_t number, uint8_t step,
     const struct evidence *e, const char *text)
 {
 	struct request_name	 name = { 7, number };
@@ -263,8 +263,15 @@ appraise(struct rig *rig, uint64_t number, uint8_t step,
 		wb_bytes(&w, inner.data, inner.len);
 		wb_free(&inner);
 	}
-	peer_send(rig->broker, step == TRANSFER_FIRST ? IMSG_VERIFIER_NONCE :
-	    IMSG_VERIFIER_APPRAISE, &w);
+	peer_send(rig->broker, type, &w);
+}
+
+static void
+appraise(struct rig *rig, uint64_t number, uint8_t step,
+    const struct evidence *e, const char *text)
+{
+	ask(rig, step == TRANSFER_FIRST ? IMSG_VERIFIER_NONCE :
+	    IMSG_VERIFIER_APPRAISE, number, step, e, text);
 }
 
 static void
@@ -790,6 +797,70 @@ ATF_TC_BODY(evidence_refused, tc)
 	ATF_CHECK_EQ(child_end(rig.child), 0);
 }
 
+/* The last check of a test: its verdict. */
+static uint8_t
+tested(struct rig *rig, uint64_t number)
+{
+	struct request_name	 name;
+	struct check		 check;
+	struct rbuf		 r;
+	uint32_t		 n;
+
+	peer_recv(rig->broker, IMSG_BROKER_TESTED, &r, 2 * MS);
+	rb_name(&r, &name);
+	ATF_CHECK(name.front == 7 && name.number == number);
+	for (n = rb_u32(&r); n > 0; n--)
+		rb_check(&r, &check);
+	ATF_REQUIRE(rb_end(&r) == 0);
+	ATF_CHECK_STREQ(check.claim, "verdict");
+	return (check.result);
+}
+
+/* Whatever comes of a test, no engine hears a verdict. */
+ATF_TC_WITHOUT_HEAD(test);
+ATF_TC_BODY(test, tc)
+{
+	struct rig	 rig;
+	struct evidence	 e = { .has_nonce = 0 };
+	struct asked	 a;
+	char		*token;
+
+	rig_start(&rig, 60, 1);
+	rig_ready(&rig);
+	token = token_make(&rig, "k", "", 100);
+	e.token = (const uint8_t *)token;
+	e.tokenlen = strlen(token);
+	ask(&rig, IMSG_VERIFIER_TEST, 1, TRANSFER_TOKEN, &e, policy);
+	ATF_CHECK_EQ(tested(&rig, 1), CHECK_OK);
+	e.tokenlen -= 8;
+	ask(&rig, IMSG_VERIFIER_TEST, 2, TRANSFER_TOKEN, &e, policy);
+	ATF_CHECK_EQ(tested(&rig, 2), CHECK_FAILED);
+	ask(&rig, IMSG_VERIFIER_TEST, 3, TRANSFER_TOKEN, &e, "{}");
+	ATF_CHECK_EQ(tested(&rig, 3), CHECK_FAILED);
+	evidence_make(&e, 1);
+	evidence_sign(&e);
+	e.tees = 0;
+	ask(&rig, IMSG_VERIFIER_TEST, 4, TRANSFER_EVIDENCE, &e, policy);
+	asked(&rig, &a);
+	give(&rig, &a, GOT_OK, 200, token, strlen(token));
+	ATF_CHECK_EQ(tested(&rig, 4), CHECK_FAILED);	/* no nonce in it */
+	/* A quote alone needs no nonce, though one is required. */
+	evidence_make(&e, 0);
+	e.user_datalen = 0;
+	ask(&rig, IMSG_VERIFIER_TEST, 5, TRANSFER_EVIDENCE, &e, policy);
+	asked(&rig, &a);
+	give(&rig, &a, GOT_OK, 200, token, strlen(token));
+	ATF_CHECK_EQ(tested(&rig, 5), CHECK_OK);
+	/* As evidence for a key it is worth nothing. */
+	e.tees = TEE_TDX;
+	appraise(&rig, 6, TRANSFER_EVIDENCE, &e, policy);
+	expect(&rig, 6, VERDICT_DENIED, 401, "attestation denied: nonce");
+	ATF_CHECK(peer_silent(rig.engine[0], 100));
+	ATF_CHECK(peer_silent(rig.engine[1], 0));
+	ATF_CHECK(peer_silent(rig.broker, 0));
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+}
+
 /* A token about something else than what was sent. */
 ATF_TC_WITHOUT_HEAD(substituted);
 ATF_TC_BODY(substituted, tc)
@@ -820,6 +891,15 @@ ATF_TC_BODY(substituted, tc)
 		give(&rig, &a, GOT_OK, 200, token, strlen(token));
 		expect(&rig, i, VERDICT_DENIED, 401, cases[i].text);
 	}
+	/* of another TEE */
+	appraise(&rig, 8, TRANSFER_EVIDENCE, &e, policy);
+	asked(&rig, &a);
+	ATF_REQUIRE(asprintf(&token, "{\"ver\":\"2.0.0\",\"iss\":\"Tester\","
+	    "\"exp\":%lld,\"sgx\":{\"attester_type\":\"SGX\"" NONCE_CLAIM
+	    "}}", (long long)time(NULL) + 100) > 0);
+	token = mint_token(rig.m.leaf_key, "PS384", "k", token);
+	give(&rig, &a, GOT_OK, 200, token, strlen(token));
+	expect(&rig, 8, VERDICT_DENIED, 401, "attestation denied: token");
 	appraise(&rig, 9, TRANSFER_EVIDENCE, &e, policy);
 	asked(&rig, &a);
 	saved = held[100];
@@ -964,6 +1044,7 @@ ATF_TC_BODY(violation, tc)
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, token);
+	ATF_TP_ADD_TC(tp, test);
 	ATF_TP_ADD_TC(tp, token_refused);
 	ATF_TP_ADD_TC(tp, revoked);
 	ATF_TP_ADD_TC(tp, flood);

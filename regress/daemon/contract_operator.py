@@ -1,0 +1,267 @@
+# Copyright (c) 2026 The kbsd authors
+#
+# Permission to use, copy, modify, and distribute this software for any
+# purpose with or without fee is hereby granted, provided that the above
+# copyright notice and this permission notice appear in all copies.
+#
+# THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+# WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+# MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+# ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+# WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+# ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+# OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+
+"""What kbsctl tells an operator of a running daemon: tests of policies, and
+what lets too much through."""
+
+import os
+import sys
+
+from contract import *
+from contract_transfer import Subject, held_of
+
+POLICY = {"mrtd": ["11" * 48], "rtmr1": "22" * 48}
+
+
+def file_with(data):
+    path = os.path.join(os.getcwd(), "evidence")
+    with open(path, "wb") as f:
+        f.write(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
+def test(about, data):
+    """Exit code, {claim: (wanted, got, result)}, and what was complained."""
+    code, out, err = ctl("-j", "policy", "test", about, file_with(data))
+    rows = json.loads(out) if out.startswith("[") else []
+    return code, {r["claim"]: (r["wanted"], r["got"], r["result"])
+                  for r in rows}, err
+
+
+def would(what, about, data, **results):
+    """The verdict is good just when no check failed."""
+    good = "failed" not in results.values()
+    code, rows, err = test(about, data)
+    equal("test, %s: kbsctl exits with %d" % (what, not good),
+          int(not good), code)
+    equal("test, %s: the verdict" % what, "ok" if good else "failed",
+          rows.get("verdict", (0, 0, err))[2])
+    for claim, result in results.items():
+        equal("test, %s: %s" % (what, claim), result,
+              rows.get(claim, (0, 0, "absent"))[2])
+    return rows
+
+
+def tokens(s):
+    held, m = held_of("tdx"), measured("tdx")
+    s.under(policy("tdx", **m))
+    for about, name in ((s.key["id"], "a key"), (s.policy, "a policy")):
+        rows = would("a good token for " + name, about,
+                     token("tdx", held), signature="ok", tdx_mrtd="ok",
+                     tdx_rtmr0="ok", tdx_seamsvn="ok")
+    equal("test: what was wanted and what came", (m["mrtd"][0],) * 2,
+          rows["tdx_mrtd"][:2])
+    would("with a newline behind it", s.policy, token("tdx", held) + "\n")
+    rows = would("a token with two wrong claims", s.policy,
+                 token("tdx", held, tdx_mrtd="33" * 48, tdx_rtmr3="44" * 48),
+                 tdx_mrtd="failed", tdx_rtmr3="failed", tdx_rtmr0="ok",
+                 tdx_seamsvn="ok", tdx_is_debuggable="ok")
+    equal("test: got of the second", "44" * 48, rows["tdx_rtmr3"][1])
+    would("a debuggable TD", s.policy, token("tdx", held, dbgstat="enabled"),
+          tdx_is_debuggable="failed", tdx_mrtd="ok")
+    rows = would("a token that has expired", s.policy,
+                 token("tdx", held, lifetime=-10), exp="failed",
+                 tdx_mrtd="ok")
+    equal("test: why", "the token has expired", rows["verdict"][1])
+    would("a token of the other TEE", s.policy, token("sgx", held_of("sgx")),
+          attester_type="failed")
+    rows = would("a token with a wrong signature", s.policy,
+                 token("tdx", held)[:-8] + "AAAAAAAA", verdict="failed")
+    equal("test: no claim of it is believed", {"verdict"}, set(rows))
+    rows = would("a key that wraps nothing", s.policy, token(
+        "tdx", b"\3\0\0\0" + held[4:]), tdx_mrtd="ok",
+        **{"wrapping key": "failed"})
+
+
+def quotes_alone(s):
+    s.under(policy("tdx", **measured("tdx")))
+    raw = quote("tdx", b"\0" * 64)
+    rows = would("a quote alone", s.policy, raw, signature="ok", quote="ok",
+                 tdx_mrtd="ok", **{"wrapping key": "not checked",
+                                   "nonce and user data": "not checked"})
+    check("test: which says what it lacks", "user data" in
+          rows["wrapping key"][1], rows)
+    would("a quote of the other TEE", s.policy, quote("sgx", b"\0" * 64),
+          verdict="failed")
+    would("a quote cut short", s.policy, raw[:200], verdict="failed")
+
+
+def bodies(s):
+    """The nonce of a body that was tested is still good."""
+    held, nonce = held_of("tdx"), s.nonce()
+    body = {"quote": b64(quote("tdx", report_data("tdx", held, nonce))),
+            "user_data": b64(held), "nonce": nonce}
+    would("the body of a transfer", s.key["id"], json.dumps(body),
+          quote="ok", tdx_mrtd="ok",
+          **{"wrapping key": "ok", "nonce and user data": "ok"})
+    a = s.c.post(s.at, body, headers={"Attestation-Type": "TDX"})
+    equal("the nonce was not spent by it", 200, a.status)
+    rows = would("with the user data of another", s.key["id"], json.dumps(
+        {**body, "user_data": b64(held_of("tdx", "3072.2"))}),
+        verdict="failed")
+    check("test: which is told", "report data" in rows["verdict"][1], rows)
+    would("a body with a token", s.key["id"], json.dumps(
+        {"attestation_token": token("tdx", held)}), tdx_mrtd="ok")
+
+
+def refusals(s):
+    nobody = "11111111-1111-4111-8111-111111111111"
+    for what, about, data, want in (
+            ("an unknown id", nobody, "a.b.c", "no such policy or key"),
+            ("no id", "x", "a.b.c", "version 4 UUID"),
+            ("an empty file", s.policy, "", "empty"),
+            ("a body that is none", s.policy, "{", "evidence"),
+            ("an unknown member", s.policy, '{"x":1}', '"x"'),
+            ("a body without evidence", s.policy, '{"nonce":null}', "nonce"),
+            ("too much", s.policy, b"\4" * 200000, "more than")):
+        code, out, err = ctl("policy", "test", about, file_with(data))
+        check("test, %s: refused" % what, code in (1, 2) and out == "",
+              (code, out))
+        check("test, %s: why" % what, want in err, err)
+    bare = s.admin.must(201, "POST", "/keys", {
+        "key_information": {"algorithm": "AES", "key_length": 256}})
+    code, out, err = ctl("policy", "test", bare["id"], file_with("a.b.c"))
+    check("test, a key without a policy", code == 1 and "no policy" in err,
+          err)
+
+
+def tests():
+    s = Subject(admin())
+    under = s.under
+
+    def noted(body):
+        under(body)
+        s.policy = s.admin.must(200, "GET", "/keys/" +
+                                s.key["id"])["transfer_policy_id"]
+        return s
+    s.under = noted
+    before = len(audit_lines())
+    s.under(policy("tdx", **measured("tdx")))
+    made = len(audit_lines())
+    check("changes are recorded", made > before, made)
+    tokens(s)
+    quotes_alone(s)
+    s.under(policy("tdx", **measured("tdx")))
+    lines = len(audit_lines())
+    would("once more", s.policy, token("tdx", held_of("tdx")), tdx_mrtd="ok")
+    equal("a test is no decision: no audit line", lines, len(audit_lines()))
+    bodies(s)
+    refusals(s)
+    code, out, err = ctl("policy", "test", s.policy,
+                         file_with(token("tdx", held_of("tdx"))))
+    check("the table for people", code == 0 and out.startswith("CLAIM") and
+          "verdict" in out.splitlines()[-1], out)
+
+
+# --- what lets too much through ----------------------------------------------
+
+def findings(*words):
+    code, out, err = ctl("-j", "policy", "lint", *words)
+    rows = json.loads(out) if out.startswith("[") else err
+    return code, rows
+
+
+def lint():
+    m, n = measured("tdx"), measured("sgx")
+    tcb = {"enforce_tcb_upto_date": True}
+    uuid = "ee37c360-7eae-4250-a677-6ee12adce8e2"
+    for what, body, want in (
+            ("a whole TD", policy("tdx", **m, **tcb), None),
+            ("mrenclave", policy("sgx", mrenclave=n["mrenclave"], **tcb),
+             None),
+            ("ids of the service's policies",
+             {"attestation_type": "TDX", "tdx": {
+                 "policy_ids": [uuid], "attributes": tcb}}, None),
+            ("the vendor's module alone", policy(
+                "tdx", mrsignerseam=m["mrsignerseam"],
+                mrseam=m["mrseam"], seamsvn=m["seamsvn"], **tcb), "any TD"),
+            ("the firmware alone", policy("tdx", mrtd=m["mrtd"], **tcb),
+             "any kernel"),
+            ("no firmware", policy("tdx", rtmr1=m["rtmr1"],
+                                   rtmr2=m["rtmr2"], **tcb), "without mrtd"),
+            ("a signer", policy("sgx", mrsigner=n["mrsigner"],
+                                isvsvn_minimum=1, **tcb), "of that signer"),
+            ("a signer's old versions", policy(
+                "sgx", mrsigner=n["mrsigner"], isvprodid=[1], **tcb),
+             "old versions"),
+            ("numbers alone", policy("sgx", isvprodid=[1], **tcb),
+             "any enclave satisfies"),
+            ("allow_debug", policy("tdx", **m, **tcb, allow_debug=True),
+             "debuggable"),
+            ("any TCB", policy("tdx", **m), "known weaknesses")):
+        code, rows = findings(file_with(json.dumps(body)))
+        equal("lint, %s: exits with %d" % (what, want is not None),
+              int(want is not None), code)
+        check("lint, %s: what it finds" % what, (rows == []) if want is None
+              else any(want in r["text"] for r in rows), rows)
+    code, rows = findings(file_with('{"attestation_type":"TDX"}'))
+    check("lint, no policy: refused", code == 1 and "tdx" in rows, rows)
+
+
+def exposures():
+    s = admin()
+    c, m = Client(), measured("tdx")
+    good = s.must(201, "POST", "/key-transfer-policies", policy(
+        "tdx", **m, enforce_tcb_upto_date=True))["id"]
+    open_ = s.must(201, "POST", "/key-transfer-policies", policy(
+        "tdx", mrseam=m["mrseam"]))["id"]
+    keys = {}
+    for name, pid, only in (("closed", good, True), ("given", good, False),
+                            ("open", open_, True), ("both", open_, False)):
+        keys[name] = s.must(201, "POST", "/keys", {
+            "key_information": {"algorithm": "AES", "key_length": 128,
+                                "attested_only": only},
+            "transfer_policy_id": pid})["id"]
+    s.must(201, "POST", "/users", {
+        "username": "taker", "password": "password of it",
+        "permissions": ["keys:transfer"]})
+    s.must(201, "POST", "/users", {
+        "username": "looker", "password": "password of it",
+        "permissions": ["keys:search", "users:search"]})
+    code, out, err = ctl("-j", "show", "exposures")
+    said = json.loads(out)
+    ways = {k["id"]: k["leaves"] for k in said["keys"]}
+    equal("exposures: a key that is attested only is none", None,
+          ways.get(keys["closed"]))
+    equal("exposures: one that is not", "to administrators",
+          ways.get(keys["given"]))
+    equal("exposures: attested only, by an open policy",
+          "by an open policy", ways.get(keys["open"]))
+    equal("exposures: both", "to administrators, by an open policy",
+          ways.get(keys["both"]))
+    who = {(u["username"], u["permission"]) for u in said["users"]}
+    check("exposures: who takes keys", ("taker", "keys:transfer") in who, who)
+    check("exposures: who only looks is not named",
+          not any(u == "looker" for u, _ in who), who)
+    check("exposures: the administrator may all",
+          {("admin", p) for p in ("keys:transfer", "users:create",
+                                  "users:update", "keys:update")} <= who,
+          who)
+    code, rows = findings()
+    check("lint of all that kbsd has finds the open one", code == 1 and
+          {r["policy"] for r in rows if r["finding"] == "open"} == {open_},
+          rows)
+    code, rows = findings(good)
+    equal("lint of a stored policy", (0, []), (code, rows))
+    code, out, err = ctl("show", "exposures")
+    check("exposures for people", code == 0 and keys["open"] in out and
+          "taker" in out, out)
+    c.close()
+
+
+GROUPS = {"tests": tests, "lint": lint, "exposures": exposures}
+
+if __name__ == "__main__":
+    GROUPS[sys.argv[1]]()
+    finish()

@@ -335,6 +335,34 @@ crl_by_pss(X509 *issuer, EVP_PKEY *key, const EVP_MD *md)
 	return (c);
 }
 
+/* A list that tells of a part only: a delta. */
+ATF_TC_WITHOUT_HEAD(delta);
+ATF_TC_BODY(delta, tc)
+{
+	struct mint		 m;
+	ASN1_INTEGER		*number = ASN1_INTEGER_new();
+	X509_CRL		*crl;
+	unsigned char		*der, *again = NULL;
+	const unsigned char	*p;
+	int			 len;
+
+	mint_init(&m);
+	ASN1_INTEGER_set(number, 7);
+	p = der = mint_crl(m.ca, m.ca_key, NULL, -60, 3600, &len);
+	crl = d2i_X509_CRL(NULL, &p, len);
+	ATF_REQUIRE(X509_CRL_add1_ext_i2d(crl, NID_delta_crl, number, 1,
+	    0) == 1);
+	ATF_REQUIRE(X509_CRL_sign(crl, m.ca_key, EVP_sha256()) > 0);
+	len = i2d_X509_CRL(crl, &again);
+	ATF_CHECK(crl_read(again, (size_t)len, URL_LEAF, m.ca, why,
+	    sizeof(why)) == NULL);
+	ATF_CHECK_STREQ(why, "the CRL is not a whole one");
+	X509_CRL_free(crl);
+	ASN1_INTEGER_free(number);
+	OPENSSL_free(der);
+	OPENSSL_free(again);
+}
+
 ATF_TC_WITHOUT_HEAD(pss);
 ATF_TC_BODY(pss, tc)
 {
@@ -502,6 +530,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, jwk);
 	ATF_TP_ADD_TC(tp, set);
 	ATF_TP_ADD_TC(tp, revocation);
+	ATF_TP_ADD_TC(tp, delta);
 	ATF_TP_ADD_TC(tp, pss);
 	ATF_TP_ADD_TC(tp, crl);
 	ATF_TP_ADD_TC(tp, roots);

@@ -95,9 +95,11 @@ void	object_evidence_free(struct object_evidence *);
 
 /*
  * One query parameter of GET /keys or GET /users, decoded, as ask->op says
- * (OP_KEY_SEARCH, OP_USER_SEARCH).  That there is one at all the caller sees
- * by ask->filter.
+ * (OP_KEY_SEARCH, OP_USER_SEARCH, OP_POLICY_SEARCH).  That there is one at all
+ * the caller sees by ask->filter.  `limit' and `after' (an object's id) are
+ * for pages.
  */
+#define LIMIT_MOST	100000
 int	object_read_filter(struct ask *, const char *name, const char *value,
 	    char *why, size_t whysize);
 

@@ -725,8 +725,26 @@ filter_name(struct ask *ask, const char *value)
 	return (0);
 }
 
+static int
+filter_limit(struct ask *ask, const char *value)
+{
+	const char	*bad;
+
+	if (value[0] < '1' || value[0] > '9')
+		return (-1);
+	ask->limit = (uint32_t)strtonum(value, 1, LIMIT_MOST, &bad);
+	return (bad != NULL ? -1 : 0);
+}
+
+static int
+filter_after(struct ask *ask, const char *value)
+{
+	return (uuid_parse(&ask->after, value, strlen(value)));
+}
+
+/* Pages are for every search. */
 static const struct {
-	uint8_t		 op;
+	uint8_t		 op;		/* OP_NONE: of any */
 	const char	*name;
 	uint8_t		 bit;
 	int		(*fn)(struct ask *, const char *);
@@ -736,6 +754,8 @@ static const struct {
 	{ OP_KEY_SEARCH,  "curveType",	FILTER_CURVE,	  filter_curve },
 	{ OP_KEY_SEARCH,  "transferPolicyId", FILTER_POLICY, filter_policy },
 	{ OP_USER_SEARCH, "username",	FILTER_NAME,	  filter_name },
+	{ OP_NONE,	  "limit",	FILTER_LIMIT,	  filter_limit },
+	{ OP_NONE,	  "after",	FILTER_AFTER,	  filter_after },
 };
 
 #define NFILTERS	(sizeof(filters) / sizeof(filters[0]))
@@ -747,7 +767,7 @@ object_read_filter(struct ask *ask, const char *name, const char *value,
 	size_t	 i;
 
 	for (i = 0; i < NFILTERS; i++) {
-		if (filters[i].op == ask->op &&
+		if ((filters[i].op == ask->op || filters[i].op == OP_NONE) &&
 		    strcmp(filters[i].name, name) == 0)
 			break;
 	}

@@ -202,6 +202,8 @@ void	rb_lockout_record(struct rbuf *, struct lockout_record *);
 #define FILTER_CURVE		0x04
 #define FILTER_POLICY		0x08
 #define FILTER_NAME		0x10
+#define FILTER_LIMIT		0x20	/* at most so many */
+#define FILTER_AFTER		0x40	/* behind this one */
 /*
  * The front refuses the request itself, but a bad token comes first: only
  * token and permission are judged, nothing is done, and the answer is 200
@@ -231,7 +233,7 @@ struct ask {
 	uint8_t		 has_material;
 	uint8_t		 material[DIGEST_LEN];	/* digest of key or pubkey */
 	uint8_t		 filter;		/* FILTER_* */
-	uint32_t	 limit;			/* 0: all */
+	uint32_t	 limit;			/* FILTER_LIMIT; 0: all */
 	struct uuid	 after;			/* paging; nil: the start */
 	const char	*text;			/* canonical policy; borrowed */
 	size_t		 textlen;

@@ -254,6 +254,11 @@ admin_listed(void *arg, const struct row_found *found)
 	size_t		 len;
 	uint32_t	 i;
 
+	if (found->result == ROW_NONE) {
+		answer_error(req, 400, 0, "nothing has the id that `after' "
+		    "names");
+		return;
+	}
 	if (found->result != ROW_OK) {
 		answer_error(req, 503, 1, "the store failed");
 		return;

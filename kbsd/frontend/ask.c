@@ -211,8 +211,6 @@ ask_search(struct request *req, const struct http_request *http)
 	ask_begin(&ask, req);
 	while ((n = http_query_next(&rest, &pair)) == 1) {
 		before = ask.filter;
-		if (req->route->op == OP_POLICY_SEARCH)
-			return (refuse(req, 400, "unknown query parameter"));
 		if (object_read_filter(&ask, pair.name, pair.value, why,
 		    sizeof(why)) == -1)
 			return (refuse(req, 400, why));

@@ -73,13 +73,20 @@ static const char *const migrations[] = {
 	"CREATE TABLE collateral (name TEXT NOT NULL UNIQUE,"
 	    " expiry INTEGER NOT NULL, version INTEGER NOT NULL UNIQUE,"
 	    " body BLOB NOT NULL);",
+
+	/* Searches step along an index that is in their order. */
+	"CREATE INDEX keys_algorithm ON keys (algorithm, created, id);"
+	"DROP INDEX keys_policy;"
+	"CREATE INDEX keys_policy ON keys (policy, created, id)"
+	    " WHERE policy IS NOT NULL;"
+	"CREATE INDEX users_order ON users (created, id);",
 };
 
 #define SCHEMA_VERSION	(sizeof(migrations) / sizeof(migrations[0]))
 
-#define PAGE(table)							\
-	" AND (?1 IS NULL OR (created, id) > (SELECT created, id FROM "	\
-	table " WHERE id = ?1)) ORDER BY created, id LIMIT ?2"
+/* Behind the row that was made at ?7 and has id ?1: a step in an index. */
+#define PAGE								\
+	" AND (created, id) > (?7, ?1) ORDER BY created, id LIMIT ?2"
 
 /* What is older than the newest so many is dropped. */
 #define TRIM(table)							\
@@ -102,7 +109,7 @@ static const char *const texts[DB_STATEMENT_MAX] = {
 	    " name = ?2, created = ?3, version = ?4, body = ?5",
 	[DB_USER_DELETE] = "DELETE FROM users WHERE id = ?1",
 	[DB_USER_LIST] = "SELECT body, version, NULL FROM users"
-	    " WHERE (?3 IS NULL OR name = ?3)" PAGE("users"),
+	    " WHERE (?3 IS NULL OR name = ?3)" PAGE,
 
 	[DB_POLICY_BY_ID] = "SELECT body, version FROM policies"
 	    " WHERE id = ?1",
@@ -111,7 +118,7 @@ static const char *const texts[DB_STATEMENT_MAX] = {
 	    " created = ?2, version = ?3, body = ?4",
 	[DB_POLICY_DELETE] = "DELETE FROM policies WHERE id = ?1",
 	[DB_POLICY_LIST] = "SELECT body, version, NULL FROM policies"
-	    " WHERE 1" PAGE("policies"),
+	    " WHERE 1" PAGE,
 	[DB_POLICY_USED] = "SELECT 1 FROM keys WHERE policy = ?1 LIMIT 1",
 
 	/* One statement, so that both are of one moment. */
@@ -128,10 +135,20 @@ static const char *const texts[DB_STATEMENT_MAX] = {
 	[DB_KEY_LIST] = "SELECT body, version, NULL FROM keys"
 	    " WHERE (?3 IS NULL OR algorithm = ?3)"
 	    " AND (?4 IS NULL OR length = ?4)"
-	    " AND (?5 IS NULL OR curve = ?5)"
-	    " AND (?6 IS NULL OR policy = ?6)" PAGE("keys"),
+	    " AND (?5 IS NULL OR curve = ?5)" PAGE,
+	[DB_KEY_LIST_ALGORITHM] = "SELECT body, version, NULL FROM keys"
+	    " WHERE algorithm = ?3 AND (?4 IS NULL OR length = ?4)"
+	    " AND (?5 IS NULL OR curve = ?5)" PAGE,
+	[DB_KEY_LIST_POLICY] = "SELECT body, version, NULL FROM keys"
+	    " WHERE policy = ?6 AND (?3 IS NULL OR algorithm = ?3)"
+	    " AND (?4 IS NULL OR length = ?4)"
+	    " AND (?5 IS NULL OR curve = ?5)" PAGE,
 	[DB_KEY_PENDING] = "SELECT body, version, intent FROM keys"
-	    " WHERE intent IS NOT NULL" PAGE("keys"),
+	    " WHERE intent IS NOT NULL" PAGE,
+
+	[DB_USER_MADE] = "SELECT created FROM users WHERE id = ?1",
+	[DB_POLICY_MADE] = "SELECT created FROM policies WHERE id = ?1",
+	[DB_KEY_MADE] = "SELECT created FROM keys WHERE id = ?1",
 
 	[DB_LOCKOUT_BY_NAME] = "SELECT body, version FROM lockouts"
 	    " WHERE name = ?1",

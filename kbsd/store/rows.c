@@ -251,26 +251,51 @@ list_item(sqlite3_stmt *stmt, enum row_kind row, struct wbuf *items)
 	return (rc);
 }
 
-/* Is the row there, behind which a page begins? */
+/* The place of the row, behind which a page begins. */
 static int
-list_after(const struct request *q)
+bind_after(sqlite3_stmt *list, const struct request *q)
 {
-	static const enum db_statement	 by_id[ROW_KIND_MAX] = {
-		[ROW_USER] = DB_USER_BY_ID,
-		[ROW_POLICY] = DB_POLICY_BY_ID,
-		[ROW_KEY] = DB_KEY_BY_ID,
-		[ROW_PENDING] = DB_KEY_BY_ID,
+	static const enum db_statement	 made[ROW_KIND_MAX] = {
+		[ROW_USER] = DB_USER_MADE,
+		[ROW_POLICY] = DB_POLICY_MADE,
+		[ROW_KEY] = DB_KEY_MADE,
+		[ROW_PENDING] = DB_KEY_MADE,
 	};
 	sqlite3_stmt	*stmt;
 	int		 rc;
 
+	if (uuid_isnil(&q->ask.after)) {
+		sqlite3_bind_int64(list, 7, INT64_MIN);
+		return (ROW_OK);
+	}
 	if (q->row == ROW_LOCKOUT)
 		return (ROW_NONE);
-	stmt = db_statement(by_id[q->row]);
+	stmt = db_statement(made[q->row]);
 	bind_uuid(stmt, 1, &q->ask.after);
-	rc = db_step(stmt);
+	if ((rc = db_step(stmt)) == 1) {
+		bind_uuid(list, 1, &q->ask.after);
+		sqlite3_bind_int64(list, 7, sqlite3_column_int64(stmt, 0));
+	}
 	sqlite3_reset(stmt);
 	return (rc == 1 ? ROW_OK : rc == 0 ? ROW_NONE : rc);
+}
+
+static enum db_statement
+list_statement(const struct request *q)
+{
+	static const enum db_statement	 lists[ROW_KIND_MAX] = {
+		[ROW_USER] = DB_USER_LIST,
+		[ROW_POLICY] = DB_POLICY_LIST,
+		[ROW_KEY] = DB_KEY_LIST,
+		[ROW_LOCKOUT] = DB_LOCKOUT_LIST,
+		[ROW_PENDING] = DB_KEY_PENDING,
+	};
+
+	if (q->row == ROW_KEY && (q->ask.filter & FILTER_POLICY) != 0)
+		return (DB_KEY_LIST_POLICY);
+	if (q->row == ROW_KEY && (q->ask.filter & FILTER_ALGORITHM) != 0)
+		return (DB_KEY_LIST_ALGORITHM);
+	return (lists[q->row]);
 }
 
 /*
@@ -280,21 +305,11 @@ list_after(const struct request *q)
 int
 rows_list(struct request *q)
 {
-	static const enum db_statement	 lists[ROW_KIND_MAX] = {
-		[ROW_USER] = DB_USER_LIST,
-		[ROW_POLICY] = DB_POLICY_LIST,
-		[ROW_KEY] = DB_KEY_LIST,
-		[ROW_LOCKOUT] = DB_LOCKOUT_LIST,
-		[ROW_PENDING] = DB_KEY_PENDING,
-	};
-	sqlite3_stmt	*stmt = db_statement(lists[q->row]);
+	sqlite3_stmt	*stmt = db_statement(list_statement(q));
 	int		 rc, item;
 
-	if (!uuid_isnil(&q->ask.after)) {
-		if ((rc = list_after(q)) != ROW_OK)
-			return (rc);
-		bind_uuid(stmt, 1, &q->ask.after);
-	}
+	if ((rc = bind_after(stmt, q)) != ROW_OK)
+		return (rc);
 	sqlite3_bind_int64(stmt, 2, q->ask.limit == 0 ? -1 :
 	    (sqlite3_int64)q->ask.limit);
 	bind_filters(stmt, q);

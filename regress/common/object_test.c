@@ -588,6 +588,14 @@ ATF_TC_BODY(filters, tc)
 	ATF_CHECK_EQ(0, filter(&ask, "username", "a"));
 	ATF_CHECK_STREQ("a", ask.name);
 	ask.op = OP_POLICY_SEARCH;
+	ATF_CHECK_EQ(-1, filter(&ask, "limit", "0"));
+	ATF_CHECK_EQ(-1, filter(&ask, "limit", "100001"));
+	ATF_CHECK_EQ(-1, filter(&ask, "limit", "+1"));
+	ATF_CHECK_EQ(-1, filter(&ask, "after", "x"));
+	ATF_CHECK_EQ(0, filter(&ask, "limit", "100000"));
+	ATF_CHECK_EQ(-1, filter(&ask, "limit", "1"));
+	ATF_CHECK_EQ(0, filter(&ask, "after", ID));
+	ATF_CHECK(ask.limit == 100000 && !uuid_isnil(&ask.after));
 	ATF_CHECK_EQ(-1, filter(&ask, "username", "a"));
 }
 

@@ -614,6 +614,10 @@ def users_search(c, alice):
                   "?Username=alice", "?username=a%20b", "?username=%zz",
                   "?username=%00"):
         c.expect("GET /users" + query, 400, "GET", "/users" + query)
+    found = c.must(200, "GET", "/users?limit=1")
+    equal("users in pages", [alice["id"]], [u["id"] for u in c.must(
+        200, "GET", "/users?limit=1&after=" + found[0]["id"])][:1]
+        if found[0]["id"] != alice["id"] else [alice["id"]])
     a = c.expect("GET /users/{id}", 200, "GET", "/users/" + alice["id"])
     equal("it is that user", alice, a.json)
 
@@ -916,6 +920,7 @@ def policies():
     c.expect("DELETE of a deleted policy", 404, "DELETE", p)
     c.expect("a search parameter of policies is unknown", 400, "GET",
              at + "?id=x")
+    paged(c, "policies", at, "?", 7)
 
 
 # --- keys ---------------------------------------------------------------------
@@ -1123,6 +1128,30 @@ def spoiled_rsa(numbers):
             "\n" % text).encode()
 
 
+def paged(c, what, path, sep, size):
+    """A list in pages is the list."""
+    whole = c.must(200, "GET", path)
+    pieces, last = [], None
+    while True:
+        query = "%s%slimit=%d" % (path, sep, size)
+        if last:
+            query += "&after=" + last
+        page = c.must(200, "GET", query)
+        check("%s: a page has %d at most" % (what, size), len(page) <= size,
+              len(page))
+        pieces += page
+        if len(page) < size:
+            break
+        last = page[-1]["id"]
+    equal("%s: the pages are the whole list" % what, whole, pieces)
+    for query in ("limit=0", "limit=-1", "limit=x", "limit=", "limit=1.5",
+                  "limit=100001", "limit=01", "limit=1&limit=1", "after=",
+                  "after=x", "after=" + NOBODY,
+                  "after=%s&after=%s" % (NOBODY, NOBODY)):
+        c.expect("%s with %s" % (what, query), 400, "GET",
+                 path + sep + query)
+
+
 def keys_search(c, pid, made):
     all_ids = {k["id"] for k in made}
     for query, want in (
@@ -1162,6 +1191,10 @@ def keys_search(c, pid, made):
                   "?algorithm=AES&x=1", "?algorithm=AES&algorithm=AES",
                   "?Algorithm=AES", "?keylength=256", "?algorithm"):
         c.expect("GET /keys" + query, 400, "GET", "/keys" + query)
+    for size in (1, 2, 1000):
+        paged(c, "keys", "/keys?transferPolicyId=" + pid, "&", size)
+    paged(c, "keys of an algorithm", "/keys?algorithm=AES", "&", 2)
+    c.expect("limit alone is a parameter", 200, "GET", "/keys?limit=100000")
     key = made[0]
     a = c.expect("GET /keys/{id}", 200, "GET", "/keys/" + key["id"])
     equal("it is that key", key, a.json)

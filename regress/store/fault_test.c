@@ -280,6 +280,38 @@ ATF_TC_BODY(newer, tc)
 	child_end(shelf);
 }
 
+/* A database as the first version made it: what is in it stays. */
+ATF_TC_WITHOUT_HEAD(older);
+ATF_TC_BODY(older, tc)
+{
+	struct wbuf	 w = { 0 };
+	struct uuid	 id;
+	struct rbuf	 first, second;
+	sqlite3		*db;
+
+	shelf_start();
+	big_policy(&w, &id);
+	ATF_REQUIRE_EQ(ROW_OK, shelf_put(ROW_POLICY, 0, &w, NULL));
+	shelf_end();
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_open("d/store.db", &db));
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_exec(db,
+	    "DROP INDEX keys_algorithm; DROP INDEX keys_policy;"
+	    "DROP INDEX users_order;"
+	    "CREATE INDEX keys_policy ON keys (policy)"
+	    " WHERE policy IS NOT NULL; PRAGMA user_version = 1",
+	    NULL, NULL, NULL));
+	sqlite3_close(db);
+	shelf_start();
+	ATF_CHECK(child_logged(shelf, "schema 2", 1000));
+	ATF_CHECK_EQ(ROW_OK, shelf_find(ROW_POLICY, &id, "", &first,
+	    &second));
+	shelf_end();
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_open("d/store.db", &db));
+	ATF_CHECK_EQ(SQLITE_OK, sqlite3_exec(db, "SELECT 1 FROM keys INDEXED"
+	    " BY keys_algorithm WHERE algorithm = 1", NULL, NULL, NULL));
+	sqlite3_close(db);
+}
+
 /* A row that makes no sense is no answer, and no end. */
 ATF_TC_WITHOUT_HEAD(damaged);
 ATF_TC_BODY(damaged, tc)
@@ -420,6 +452,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, two);
 	ATF_TP_ADD_TC(tp, full);
 	ATF_TP_ADD_TC(tp, newer);
+	ATF_TP_ADD_TC(tp, older);
 	ATF_TP_ADD_TC(tp, damaged);
 	ATF_TP_ADD_TC(tp, malformed);
 	ATF_TP_ADD_TC(tp, dropped);

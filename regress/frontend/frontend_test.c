@@ -771,7 +771,7 @@ ATF_TC_BODY(objects, tc)
 	c = client(&rig);
 	some_key(&key);
 	user.id = policy.id = key.id;
-	for (kind = ANSWER_KEY; kind < ANSWER_KIND_MAX; kind++) {
+	for (kind = ANSWER_KEY; kind <= ANSWER_USERS; kind++) {
 		send_request(c, "GET", "/kbs/v1/keys/" KEYID, BEARER ACCEPT,
 		    NULL);
 		recv_ask(&rig, &a);
@@ -1222,6 +1222,10 @@ bad_answer(struct wbuf *w, unsigned int which, uint64_t number)
 	case 11:
 		wb_u32(w, 1);
 		break;
+	case 12:	/* what only operators are told */
+		put_answer(w, number, 200, "", 0, ANSWER_CHECKS, 1);
+		wb_check(w, CHECK_OK, "a", "b", "c");
+		break;
 	}
 }
 
@@ -1238,7 +1242,7 @@ ATF_TC_BODY(violations, tc)
 
 	start(&rig);
 	c = client(&rig);
-	for (i = 0; i < 12; i++) {
+	for (i = 0; i < 13; i++) {
 		send_request(c, "GET", "/kbs/v1/keys/" KEYID, BEARER ACCEPT,
 		    NULL);
 		recv_ask(&rig, &a);

@@ -90,7 +90,7 @@ fuzz_objs =	$(or $(FUZZ_OBJS_$(1)),$(if $(FUZZ_AREA_$(1)),\
 		$(call test_objs,$(FUZZ_AREA_$(1)))))
 
 fuzz:
-	@$(MAKE) --no-print-directory O=$(O)/fuzz CC=clang \
+	@$(MAKE) --no-print-directory -j$$(nproc) O=$(O)/fuzz CC=clang \
 	    SANITIZE=fuzzer-no-link,address,undefined fuzz-run
 
 define fuzz_program
@@ -105,20 +105,18 @@ $(O)/fuzz/$(1): $(O)/obj/regress/fuzz/$(1)_fuzz.o $(call fuzz_objs,$(1)) \
 endef
 $(foreach f,$(FUZZERS),$(eval $(call fuzz_program,$(f))))
 
-fuzz-run: $(FUZZERS:%=$(O)/fuzz/%)
-	@for f in $(FUZZERS); do \
-		mkdir -p $(O)/corpus/$$f; \
-		seeds=; \
-		[ ! -d regress/fuzz/corpus/$$f ] || \
-		    seeds=regress/fuzz/corpus/$$f; \
-		echo "fuzz $$f for $(FUZZ_SECONDS) s"; \
-		$(O)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
-		    -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
-		    -artifact_prefix=$(O)/fuzz/$$f- \
-		    $(O)/corpus/$$f $$seeds 2>&1 | \
-		    grep -E 'number_of_executed|ERROR|SUMMARY|artifact'; \
-		! ls $(O)/fuzz/$$f-* 2>/dev/null || exit 1; \
-	done
+# Each for its time, as many at once as there are processors.
+fuzz-run: $(FUZZERS:%=fuzz-%)
+
+$(FUZZERS:%=fuzz-%): fuzz-%: $(O)/fuzz/%
+	@mkdir -p $(O)/corpus/$*; seeds=regress/fuzz/corpus/$*; \
+	[ -d $$seeds ] || seeds=; \
+	echo "fuzz $* for $(FUZZ_SECONDS) s:" $$($(O)/fuzz/$* \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+	    -verbosity=0 -print_final_stats=1 \
+	    -artifact_prefix=$(O)/fuzz/$*- $(O)/corpus/$* $$seeds 2>&1 | \
+	    grep -E 'number_of_executed|ERROR|SUMMARY|artifact'); \
+	! ls $(O)/fuzz/$*-* 2>/dev/null
 
 # --- coverage ----------------------------------------------------------
 
@@ -172,5 +170,5 @@ bench-run: all $(BENCHES:%=$(O)/bench/%)
 	@KBSD_BIN=$(abspath $(O))/bin KBSD_BENCH=$(abspath $(O))/bench \
 	    sh regress/bench/bench
 
-.PHONY: tests test-data check-run fuzz fuzz-run coverage coverage-run bench \
-	bench-run
+.PHONY: tests test-data check-run fuzz fuzz-run $(FUZZERS:%=fuzz-%) coverage \
+	coverage-run bench bench-run

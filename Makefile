@@ -141,8 +141,15 @@ $(foreach p,$(PROCESSES) $(TOOLS),$(eval $(call program,$(p))))
 
 # --- packages ----------------------------------------------------------
 
-# What etc/deps lists and this Debian does not have yet.
-deps:
+# What etc/deps lists and this Debian does not have yet; and a name for the
+# loopback address, which a bare root file system lacks.
+deps: packages
+	@getent hosts localhost >/dev/null && exit 0; \
+	sudo=; [ $$(id -u) -eq 0 ] || sudo=sudo; \
+	echo "this machine does not know localhost: put into /etc/hosts"; \
+	echo '127.0.0.1 localhost' | $$sudo tee -a /etc/hosts >/dev/null
+
+packages:
 	@if ! command -v dpkg-query >/dev/null; then \
 		echo "no Debian: install what etc/deps lists by hand"; exit 0; \
 	fi; \
@@ -214,6 +221,6 @@ clean:
 	rm -rf $(O)
 
 FORCE:
-.PHONY: all deps check demo lint install clean FORCE
+.PHONY: all deps packages check demo lint install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

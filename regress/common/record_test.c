@@ -440,9 +440,6 @@ ATF_TC_BODY(ask_ranges, tc)
 	a.has_password = 2;
 	ATF_CHECK(!ask_taken(&a));
 	a = ask();
-	a.filter = 0x20;
-	ATF_CHECK(!ask_taken(&a));
-	a = ask();
 	a.flags = 0x80;
 	ATF_CHECK(!ask_taken(&a));
 	a = ask();

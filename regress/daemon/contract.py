@@ -54,6 +54,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import faults as faultlist
 import ita
+import openapi
 import pki
 import quote as quotes
 
@@ -129,9 +130,14 @@ def tls_context():
 seen = set()
 
 
-def inspect(what, answer):
+def inspect(method, path, answer):
     """What the contract says of every answer; only violations are named."""
-    rid = answer.request
+    what, rid = "%s %s" % (method or "raw", path), answer.request
+    wrong = method and openapi.wrong(method, path, answer.status,
+                          answer.headers.get("Content-Type"), answer.body)
+    if wrong:
+        check("etc/openapi.yaml has this answer: " + what, False,
+              (answer.status, wrong))
     if not rid:
         check("every answer has X-Request-Id: " + what, False)
     elif rid in seen:
@@ -194,7 +200,7 @@ class Client:
                 self.close()
                 if not again:
                     raise
-        inspect("%s %s" % (method, path), answer)
+        inspect(method, path, answer)
         return answer
 
     def exchange(self, method, path, body, headers):
@@ -298,7 +304,7 @@ class Raw:
         if status == 100:
             return Answer(status, headers, b"")
         a = Answer(status, headers, b"" if head else self.file.read(size))
-        inspect("raw", a)
+        inspect(None, "bytes", a)
         return a
 
     def ended(self):

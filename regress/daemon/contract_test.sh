@@ -38,6 +38,9 @@ group()
 daemon_case version "GET /version, TLS 1.3 alone, ids of requests"
 version_body() { group api version; }
 
+daemon_case document "etc/openapi.yaml: routes, parameters, statuses"
+document_body() { group api document; }
+
 daemon_case token "POST /token: types, bodies, the bearer token, lockout"
 token_body()
 {

@@ -5,6 +5,7 @@
 #	make check		the tests (installs packages they miss)
 #	make install		to PREFIX, under DESTDIR
 #	make fuzz		every fuzz target for FUZZ_SECONDS
+#	make schemathesis	requests made of etc/openapi.yaml
 #	make coverage		which lines the tests run
 #	make bench		what a transfer costs
 #	make lint		what compilers and cppcheck find

@@ -118,6 +118,18 @@ $(FUZZERS:%=fuzz-%): fuzz-%: $(O)/fuzz/%
 	    grep -E 'number_of_executed|ERROR|SUMMARY|artifact'); \
 	! ls $(O)/fuzz/$*-* 2>/dev/null
 
+# --- requests made of the interface's document -------------------------
+
+# It is no Debian package; where it can't be had, that is said, and no failure.
+schemathesis: deps
+	@[ -x $(O)/venv/bin/st ] || { python3 -m venv $(O)/venv && \
+	    $(O)/venv/bin/pip -q install -r \
+	    regress/schemathesis/requirements.txt; } || \
+	    { echo "schemathesis can't be installed: skipped"; exit 0; }; \
+	$(MAKE) --no-print-directory all && \
+	KBSD_BIN=$(abspath $(O))/bin ST=$(abspath $(O))/venv/bin/st \
+	    regress/schemathesis/run
+
 # --- coverage ----------------------------------------------------------
 
 # Of lines, in all.  What is measured must write its counts, so there is no
@@ -170,5 +182,5 @@ bench-run: all $(BENCHES:%=$(O)/bench/%)
 	@KBSD_BIN=$(abspath $(O))/bin KBSD_BENCH=$(abspath $(O))/bench \
 	    sh regress/bench/bench
 
-.PHONY: tests test-data check-run fuzz fuzz-run $(FUZZERS:%=fuzz-%) coverage \
-	coverage-run bench bench-run
+.PHONY: tests test-data check-run fuzz fuzz-run $(FUZZERS:%=fuzz-%) \
+	schemathesis coverage coverage-run bench bench-run

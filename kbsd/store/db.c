@@ -88,10 +88,10 @@ static const char *const migrations[] = {
 #define PAGE								\
 	" AND (created, id) > (?7, ?1) ORDER BY created, id LIMIT ?2"
 
-/* What is older than the newest so many is dropped. */
+/* After each new row: the oldest goes where there are more than so many. */
 #define TRIM(table)							\
-	"DELETE FROM " table " WHERE version <= (SELECT version FROM "	\
-	table " ORDER BY version DESC LIMIT 1 OFFSET ?1)"
+	"DELETE FROM " table " WHERE version = (SELECT min(version) FROM " \
+	table ") AND (SELECT count(*) FROM " table ") > ?1"
 
 static const char *const texts[DB_STATEMENT_MAX] = {
 	[DB_BEGIN] = "BEGIN IMMEDIATE",

@@ -388,6 +388,65 @@ ATF_TC_BODY(pending, tc)
 	shelf_end();
 }
 
+#define MILLION		1000000
+#define AT_ONCE		500
+
+static unsigned long
+store_rss_kb(void)
+{
+	char		 path[64], line[256];
+	unsigned long	 kb = 0;
+	FILE		*f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)child_pid(shelf));
+	ATF_REQUIRE((f = fopen(path, "r")) != NULL);
+	while (fgets(line, sizeof(line), f) != NULL)
+		(void)sscanf(line, "VmRSS: %lu", &kb);
+	fclose(f);
+	return (kb);
+}
+
+/* A million names that there are not cost no more room than the first ones. */
+ATF_TC(million);
+ATF_TC_HEAD(million, tc)
+{
+	atf_tc_set_md_var(tc, "timeout", "600");
+}
+ATF_TC_BODY(million, tc)
+{
+	struct lockout_record	 l = { .failures = 1 };
+	struct wbuf		 w = { 0 };
+	struct stat		 st;
+	unsigned long		 kb = 0;
+	off_t			 size = 0;
+	uint32_t		 n;
+	int			 i, j;
+
+	shelf_start();
+	for (i = 0; i < MILLION; i += AT_ONCE) {
+		for (j = i; j < i + AT_ONCE; j++) {
+			snprintf(l.name, sizeof(l.name), "n%d", j);
+			wb_lockout_record(&w, &l);
+			shelf_put_send(ROW_LOCKOUT, 0, &w, NULL);
+		}
+		for (j = i; j < i + AT_ONCE; j++)
+			ATF_REQUIRE_EQ(ROW_OK, shelf_put_result());
+		if (i == 4 * LOCKOUTS_MAX) {
+			ATF_REQUIRE(stat("d/store.db", &st) == 0);
+			kb = store_rss_kb();
+			size = st.st_size;
+		}
+	}
+	ATF_REQUIRE_EQ(ROW_OK, shelf_list(ROW_LOCKOUT, NULL, &n));
+	ATF_CHECK_EQ(LOCKOUTS_MAX, n);
+	ATF_REQUIRE(stat("d/store.db", &st) == 0);
+	printf("memory %lu then %lu KB, file %lld then %lld bytes\n", kb,
+	    store_rss_kb(), (long long)size, (long long)st.st_size);
+	ATF_CHECK(store_rss_kb() < kb + 8192);
+	ATF_CHECK(st.st_size < size + size / 4);
+	shelf_end();
+}
+
 ATF_TC_WITHOUT_HEAD(lockouts);
 ATF_TC_BODY(lockouts, tc)
 {
@@ -525,6 +584,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, key_list);
 	ATF_TP_ADD_TC(tp, pending);
 	ATF_TP_ADD_TC(tp, lockouts);
+	ATF_TP_ADD_TC(tp, million);
 	ATF_TP_ADD_TC(tp, nonces);
 	ATF_TP_ADD_TC(tp, collateral);
 	return (atf_no_error());

@@ -86,6 +86,8 @@ json_t		*request(const char *wire);
 /* A word that must be an id; dies with usage. */
 json_t		*id_word(const struct command *, const char *what,
 		    const char *word);
+/* All lines of a list; what kbsd refuses ends kbsctl. */
+json_t		*collect(const char *wire);
 /* Each tells, and returns what kbsctl exits with. */
 int		 refused(const struct result *);
 int		 done(const struct result *);
@@ -141,6 +143,18 @@ char		*duration(long long seconds, char *, size_t);
 int		 run_policy_test(const struct command *, const struct args *);
 int		 run_policy_lint(const struct command *, const struct args *);
 int		 run_exposures(const struct command *, const struct args *);
+
+/* --- import.c, environment.c: from the reference server ------------------ */
+
+int		 run_import(const struct command *, const struct args *);
+struct environment;
+/*
+ * Read its environment file and make a kbsd.conf and secret files of it, for
+ * a directory where these are not, or are the same; dies when that fails.
+ */
+struct environment *environment_read(const char *path, const char *directory);
+/* Write them, say what was not taken, and free it. */
+void		 environment_write(struct environment *);
 
 /* --- show.c: what comes back --------------------------------------------- */
 

@@ -216,30 +216,6 @@ policy_file(const char *path)
 
 /* --- what kbsd has ------------------------------------------------------- */
 
-static void
-collect_line(json_t *line, void *arg)
-{
-	json_t	*list = arg;
-
-	if (json_array_append(list, line) == -1)
-		no_memory();
-}
-
-/* All lines of a list; what kbsd refuses ends kbsctl. */
-static json_t *
-collect(const char *wire)
-{
-	struct result	 result;
-	json_t		*list = json_array();
-
-	if (list == NULL)
-		no_memory();
-	session_call(request(wire), SECONDS, collect_line, list, &result);
-	if (result.error[0] != '\0')
-		exit(refused(&result));
-	return (list);
-}
-
 static const char *
 text_of(const json_t *object, const char *name)
 {

@@ -232,6 +232,33 @@ command_find(const struct command *table, size_t n, const char *first,
 
 /* --- what follows it ----------------------------------------------------- */
 
+/* Long names of options, where people come to kbsctl from elsewhere. */
+static const struct {
+	const char	*name;
+	char		 letter;
+} longs[] = {
+	{ "state", 's' }, { "env", 'e' }, { "output", 'o' },
+};
+
+/* "--state DIR" is "-s DIR"; returns how many words were used. */
+static int
+args_long(const struct command *c, struct args *args, int argc, char *argv[])
+{
+	const char	*name = argv[0] + 2;
+	size_t		 i, n = sizeof(longs) / sizeof(longs[0]);
+
+	for (i = 0; i < n && strcmp(longs[i].name, name) != 0; i++)
+		continue;
+	if (i == n || strchr(c->letters, longs[i].letter) == NULL)
+		usage_command(c, "there is no option --%s", name);
+	if (args->option[(unsigned char)longs[i].letter] != NULL)
+		usage_command(c, "--%s is there twice", name);
+	if (argc < 2)
+		usage_command(c, "--%s wants something behind it", name);
+	args->option[(unsigned char)longs[i].letter] = argv[1];
+	return (2);
+}
+
 /* One word of options; returns how many words were used. */
 static int
 args_option(const struct command *c, struct args *args, int argc,
@@ -273,6 +300,8 @@ args_read(const struct command *c, struct args *args, int argc, char *argv[])
 		n = 1;
 		if (!ended && strcmp(argv[0], "--") == 0)
 			ended = 1;
+		else if (!ended && strncmp(argv[0], "--", 2) == 0)
+			n = args_long(c, args, argc, argv);
 		else if (!ended && argv[0][0] == '-' && argv[0][1] != '\0')
 			n = args_option(c, args, argc, argv);
 		else if (args->nwords == c->most)

@@ -17,11 +17,14 @@
 /* What is the same in all commands: requests, and how they may end. */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "json.h"
 #include "kbsctl.h"
 #include "log.h"
+
+#define SECONDS		45
 
 void
 no_memory(void)
@@ -103,4 +106,27 @@ id_word(const struct command *c, const char *what, const char *word)
 		usage_command(c, "\"%s\" is not the id of a %s, which is a "
 		    "version 4 UUID", word, what);
 	return (json_string(word));
+}
+
+static void
+collect_line(json_t *line, void *arg)
+{
+	json_t	*list = arg;
+
+	if (json_array_append(list, line) == -1)
+		no_memory();
+}
+
+json_t *
+collect(const char *wire)
+{
+	struct result	 result;
+	json_t		*list = json_array();
+
+	if (list == NULL)
+		no_memory();
+	session_call(request(wire), SECONDS, collect_line, list, &result);
+	if (result.error[0] != '\0')
+		exit(refused(&result));
+	return (list);
 }

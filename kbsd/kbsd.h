@@ -67,7 +67,8 @@ enum imsg_type {
 	 * CLAIM: N, str token, digest of the ask's bytes, bytes password
 	 *   (the new one of OP_USER_CREATE and OP_USER_UPDATE; else empty).
 	 * control -> auth.
-	 * LOCAL: N, u32 uid, digest of the ask's bytes, bytes password.
+	 * LOCAL: N, u32 uid, digest of the ask's bytes, bytes password (of
+	 *   OP_USER_CREATE with an id, which is an import: a bcrypt hash).
 	 */
 	IMSG_AUTH_LOGIN,
 	IMSG_AUTH_CLAIM,

@@ -254,6 +254,8 @@ void	 hasher_counters(struct wbuf *);
 #define BCRYPT_LEN	60
 int	 hasher_bcrypt(const char *password, const char *setting,
 	    char hash[BCRYPT_LEN + 1]);
+/* "$2a$" or "$2b$", a cost that we work at, salt and hash? */
+int	 hasher_knows(const char *hash);
 int	 hasher_setting(char setting[BCRYPT_LEN + 1], unsigned int cost);
 int	 hasher_compare(const char *password, const char *hash,
 	    unsigned int cost);

@@ -282,6 +282,23 @@ grant_key(struct asking *a)
 	grant_to_engine(a);
 }
 
+/*
+ * The id of a new object is ours; what an operator brings from another server
+ * keeps its own.  0, or -1: refused.
+ */
+static int
+new_object(struct asking *a)
+{
+	if (uuid_isnil(&a->ask.id)) {
+		uuid_make(&a->object);
+		return (0);
+	}
+	if (a->local)
+		return (0);
+	grant_invalid(a, 400, "nobody chooses an id");
+	return (-1);
+}
+
 static void
 grant_policy(struct asking *a)
 {
@@ -291,7 +308,8 @@ grant_policy(struct asking *a)
 		grant_invalid(a, 400, "no policy");
 		return;
 	}
-	uuid_make(&a->object);
+	if (new_object(a) == -1)
+		return;
 	policy_digest(a->policy_digest, &a->object, a->ask.text,
 	    a->ask.textlen);
 	if (make_policy(&record, a) == -1) {
@@ -338,6 +356,16 @@ grant_hash(struct asking *a)
 		grant_busy(a, "the hasher is busy");
 }
 
+/* What stands in the place of a password was hashed by another server. */
+static void
+grant_imported(struct asking *a)
+{
+	if (hasher_knows(a->password))
+		grant_user(a, a->password);
+	else
+		grant_invalid(a, 400, "not a bcrypt hash");
+}
+
 /* The password came by the other way; both must agree that there is one. */
 static int
 password_wrong(struct asking *a)
@@ -361,14 +389,16 @@ grant_user_create(struct asking *a)
 		grant_invalid(a, 400, "no permissions");
 	else if (a->password == NULL)
 		grant_invalid(a, 400, "a password has 9 to 71 bytes");
-	else if (!password_wrong(a)) {
-		uuid_make(&a->object);
+	else if (!password_wrong(a) && new_object(a) == 0) {
 		user->id = a->object;
 		(void)strlcpy(user->name, a->ask.name, sizeof(user->name));
 		user->permissions = a->ask.permissions;
 		user->generation = 1;
 		user->created = user->updated = a->time;
-		grant_hash(a);
+		if (uuid_isnil(&a->ask.id))
+			grant_hash(a);
+		else
+			grant_imported(a);
 	}
 }
 

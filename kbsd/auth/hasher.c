@@ -106,9 +106,8 @@ hasher_bcrypt(const char *text, const char *setting,
 	return (ret);
 }
 
-/* "$2a$" or "$2b$", a cost that we work at, salt and hash. */
-static int
-is_bcrypt(const char *hash)
+int
+hasher_knows(const char *hash)
 {
 	unsigned int	 n;
 
@@ -131,7 +130,7 @@ hasher_compare(const char *text, const char *hash, unsigned int rounds)
 	char	 ours[BCRYPT_LEN + 1], none[BCRYPT_LEN + 1];
 	int	 ok = 0;
 
-	if (!is_bcrypt(hash)) {
+	if (!hasher_knows(hash)) {
 		if (hasher_setting(none, rounds) == 0)
 			(void)hasher_bcrypt(text, none, ours);
 	} else if (hasher_bcrypt(text, hash, ours) == 0)

@@ -16,7 +16,14 @@
 what lets too much through."""
 
 import os
+import subprocess
 import sys
+import tempfile
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import crypt
 
 from contract import *
 from contract_transfer import Subject, held_of
@@ -269,7 +276,217 @@ def exposures():
     c.close()
 
 
-GROUPS = {"tests": tests, "lint": lint, "exposures": exposures}
+# --- from the reference server -----------------------------------------------
+
+ALICE = "26e9a7ff-9f10-4ed9-8dfa-fbaf7ee3c8d2"
+BOB = "36e9a7ff-9f10-4ed9-8dfa-fbaf7ee3c8d2"
+POLICY_A = "37965f5f-ccaf-4cdc-a356-a8ed5268a5bb"
+KEY_A = "ee37c360-7eae-4250-a677-6ee12adce8e2"
+ENV = """# from a container
+LOG_LEVEL=debug
+export ADMIN_USERNAME=root.admin
+ADMIN_PASSWORD='a password of theirs'
+SERVICE_PORT=9443
+SAN_LIST=127.0.0.1,kbs.example.net
+BEARER_TOKEN_VALIDITY_IN_MINUTES=10
+AUTHENTICATION_DEFEND_MAX_ATTEMPTS=3
+TRUSTAUTHORITY_API_URL=https://api.example.net
+TRUSTAUTHORITY_BASE_URL=https://portal.example.net
+TRUSTAUTHORITY_API_KEY=djE6a2V5
+https_proxy="http://proxy.example.net:3128"
+KEY_MANAGER=VAULT
+VAULT_CLIENT_TOKEN=secret.of.theirs
+"""
+
+
+def bcrypt(password, kind="$2a$"):
+    salt = crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=2 ** 10)
+    return crypt.crypt(password, kind + salt[4:])
+
+
+def their_user(uid, name, password, permissions=("keys:search",)):
+    return {"id": uid, "created_at": "2024-01-01T00:00:00Z",
+            "updated_at": "2024-01-01T00:00:00Z", "username": name,
+            "permissions": list(permissions), "password_cost": 10,
+            "password_hash": b64(bcrypt(password).encode())}
+
+
+def their_state(users=(), policies=(), keys=()):
+    """A directory as that server leaves it."""
+    state = tempfile.mkdtemp(dir=os.getcwd())
+    for folder, objects in (("users", users), ("keys", keys),
+                            ("keys-transfer-policy", policies)):
+        os.mkdir(os.path.join(state, folder))
+        for o in objects:
+            with open(os.path.join(state, folder, o["id"]), "w") as f:
+                json.dump(o, f)
+    return state
+
+
+def imported(what, want, *args):
+    code, out, err = ctl("-j", "import", *args)
+    check("import, %s: exits with %d" % (what, want), code == want,
+          (code, out, err))
+    return (json.loads(out) if out.startswith("[") else out), err
+
+
+def import_state(s, c):
+    alice = their_user(ALICE, "alice@example.net", "a password of alice")
+    bob = their_user(BOB, "bob", "a password of bob", [
+        "key-transfer-policies:search", "users:search"])
+    p = {"id": POLICY_A, "created_at": "2024-01-01T00:00:00Z",
+         **policy("tdx", mrtd=["11" * 48], seamsvn=3)}
+    key = {"id": KEY_A, "algorithm": "AES", "key_length": 256,
+           "kmip_key_id": "", "transfer_policy_id": POLICY_A,
+           "transfer_link": "/kbs/v1/keys/%s/transfer" % KEY_A,
+           "created_at": "2024-01-01T00:00:00Z"}
+    state = their_state([alice, bob], [p], [key])
+    rows, err = imported("users, a policy and a key", 0, "--state", state)
+    said = {r["id"]: r["result"] for r in rows}
+    equal("import: what is taken", {ALICE: "taken", BOB: "taken",
+                                    POLICY_A: "taken"},
+          {k: v for k, v in said.items() if k != KEY_A})
+    check("import: what is not, and why", said[KEY_A].startswith(
+        "not taken"), said)
+    for name, password in (("alice@example.net", "a password of alice"),
+                           ("bob", "a password of bob")):
+        equal("import: %s logs in with the old password" % name, 200,
+              c.login(name, password).status)
+    equal("import: and with no other one", 401,
+          c.login("bob", "a password of alice").status)
+    a = s.must(200, "GET", "/users/" + BOB)
+    equal("import: permissions are spelled in one way",
+          ["key_transfer_policies:search", "users:search"],
+          sorted(a["permissions"]))
+    got = s.must(200, "GET", "/key-transfer-policies/" + POLICY_A)
+    equal("import: the policy is that policy", policy(
+        "tdx", mrtd=["11" * 48], seamsvn=3), {k: v for k, v in got.items()
+                                              if k not in ("id",
+                                                           "created_at")})
+    s.must(201, "POST", "/keys", {"key_information": {
+        "algorithm": "AES", "key_length": 256},
+        "transfer_policy_id": POLICY_A})
+    rows, err = imported("once more", 0, "--state", state)
+    check("import: all is there already", {r["result"] for r in rows} <=
+          {"is there already", said[KEY_A]}, rows)
+
+
+def import_refused(s):
+    before = (s.must(200, "GET", "/users?limit=1000"),
+              s.must(200, "GET", "/key-transfer-policies"))
+    uid = "46e9a7ff-9f10-4ed9-8dfa-fbaf7ee3c8d2"
+    good = their_user(uid, "carol", "a password of carol")
+    pid = "47965f5f-ccaf-4cdc-a356-a8ed5268a5bb"
+    fine = {"id": pid, **policy("sgx", mrenclave=["22" * 32])}
+    for what, users, policies, want in (
+            ("a name that somebody has", [{**good, "username": "admin"}],
+             [fine], "taken"),
+            ("two of one name", [good, {**good, "id": BOB[:-1] + "3"}],
+             [fine], "taken"),
+            ("an odd name", [{**good, "username": "c rol"}], [fine], "name"),
+            ("no permissions", [{**good, "permissions": []}], [fine],
+             "permissions"),
+            ("an unknown one", [{**good, "permissions": ["keys:eat"]}],
+             [fine], "keys:eat"),
+            ("a hash that is none", [{**good, "password_hash": "AAAA"}],
+             [fine], "password_hash"),
+            ("a hash of another kind", [{**good, "password_hash": b64(
+                b"$6$" + b"x" * 57)}], [fine], "bcrypt"),
+            ("an id that is not the file's name", [{**good, "id": BOB}],
+             [fine], "id"),
+            ("a policy that checks nothing", [good],
+             [{"id": pid, "attestation_type": "SGX", "sgx": {}}], "sgx")):
+        state = their_state(users, policies)
+        if what.startswith("an id"):
+            os.rename(os.path.join(state, "users", BOB),
+                      os.path.join(state, "users", uid))
+        rows, err = imported(what, 1, "--state", state)
+        check("import, %s: why" % what, want in err, err)
+        equal("import, %s: nothing was changed" % what, before,
+              (s.must(200, "GET", "/users?limit=1000"),
+               s.must(200, "GET", "/key-transfer-policies")))
+    for what, text in (("cut", '{"id":'), ("no object", "[]"), ("", "")):
+        state = their_state([good], [fine])
+        with open(os.path.join(state, "users", uid), "w") as f:
+            f.write(text)
+        rows, err = imported("a file that is %s" % (what or "empty"), 1,
+                             "--state", state)
+        check("import: which file it is", uid in err, err)
+    imported("no such directory", 1, "--state", "/nonexistent")
+    imported("nothing at all", 2)
+    imported("an environment without a place", 2, "--env", "x")
+
+
+def environment():
+    out = tempfile.mkdtemp(dir=os.getcwd())
+    env = os.path.join(out, "kbs.env")
+    with open(env, "w") as f:
+        f.write(ENV)
+    for time_of in ("the first time", "once more"):
+        text, err = imported("an environment, " + time_of, 0, "--env", env,
+                             "--output", out)
+        check("import: what is not taken is said", "VAULT_CLIENT_TOKEN" in
+              err and "ita-root.pem" in err, err)
+        check("import: no secret is printed", "secret.of.theirs" not in
+              err + text and "a password of theirs" not in err + text, err)
+    with open(os.path.join(out, "kbsd.conf")) as f:
+        conf = f.read()
+    for line in ('verbose 1', 'listen on * port 9443',
+                 'tls names "127.0.0.1" "kbs.example.net"',
+                 'administrator "root.admin" password file "%s/'
+                 'admin.password"' % out, 'attempts 3 within 5m lockout 15m '
+                 'token lifetime 10m', 'proxy "http://proxy.example.net:3128"',
+                 'trust authority api "https://api.example.net"'):
+        check("import: kbsd.conf has " + line, line in conf, conf)
+    check("import: and no secret", "theirs" not in conf and
+          "djE6a2V5" not in conf, conf)
+    for name, want in (("admin.password", "a password of theirs\n"),
+                       ("ita.key", "djE6a2V5\n")):
+        path = os.path.join(out, name)
+        with open(path) as f:
+            equal("import: %s has the secret" % name, want, f.read())
+        equal("import: and nobody else may read it", 0o600,
+              os.stat(path).st_mode & 0o777)
+    with open(os.path.join(out, "ita-root.pem"), "w") as f:
+        f.write("-----BEGIN CERTIFICATE-----\n")
+    done = subprocess.run([os.path.join(os.path.dirname(os.environ[
+        "KBSD_CTL"].split()[0]), "kbsd"), "-n", "-f", os.path.join(
+            out, "kbsd.conf")], capture_output=True, text=True)
+    equal("import: kbsd takes the configuration", 0, done.returncode)
+    with open(os.path.join(out, "kbsd.conf"), "a") as f:
+        f.write("# mine\n")
+    text, err = imported("over a changed kbsd.conf", 1, "--env", env,
+                         "--output", out)
+    check("import: it is left as it is", "kbsd.conf" in err, err)
+    for what, line, want in (("an unknown variable", "FOO=1", "FOO"),
+                             ("no variable", "what is this", "NAME=value"),
+                             ("a port that is none", "SERVICE_PORT=x",
+                              "SERVICE_PORT"),
+                             ("too many minutes",
+                              "BEARER_TOKEN_VALIDITY_IN_MINUTES=31",
+                              "1 to 30"),
+                             ("a name without a password",
+                              "ADMIN_USERNAME=x", "ADMIN_PASSWORD"),
+                             ("half a service",
+                              "TRUSTAUTHORITY_API_URL=https://x",
+                              "TRUSTAUTHORITY_BASE_URL")):
+        with open(env, "w") as f:
+            f.write(line + "\n")
+        new = tempfile.mkdtemp(dir=os.getcwd())
+        text, err = imported(what, 1, "--env", env, "--output", new)
+        check("import, %s: why" % what, want in err, err)
+        equal("import, %s: nothing is written" % what, [], os.listdir(new))
+
+
+def imports():
+    s, c = admin(), Client()
+    import_state(s, c)
+    import_refused(s)
+    environment()
+
+
+GROUPS = {"tests": tests, "lint": lint, "exposures": exposures,
+          "imports": imports}
 
 if __name__ == "__main__":
     GROUPS[sys.argv[1]]()

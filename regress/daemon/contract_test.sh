@@ -97,6 +97,9 @@ options_body()
 daemon_case tests "kbsctl policy test: tokens, quotes, bodies"
 tests_body() { group operator tests; }
 
+daemon_case imports "kbsctl import: another server's state and environment"
+imports_body() { group operator imports; }
+
 daemon_case lint "kbsctl policy lint"
 lint_body() { group operator lint; }
 

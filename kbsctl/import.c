@@ -1,0 +1,382 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * `import': users and policies of the reference server's state directory get
+ * into kbsd under their ids.  All is read and checked before anything is sent,
+ * and what was added is taken back when something is refused.
+ */
+
+#include <sys/queue.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base64.h"
+#include "json.h"
+#include "kbsctl.h"
+#include "policy.h"
+
+#define SECONDS		45
+#define OBJECT_MAX	(64 * 1024)
+#define HASH_BYTES	64		/* more than bcrypt's 60 */
+
+/* One thing that was found, and what became of it. */
+struct found {
+	TAILQ_ENTRY(found) entry;
+	const char	*kind;		/* "user", "policy", "key" */
+	char		 id[UUID_TEXT];
+	char		 name[NAME_MAX_USER];
+	json_t		*body;		/* NULL: it is not taken */
+	const char	*what;		/* for the table */
+	int		 added;		/* in this run */
+};
+TAILQ_HEAD(founds, found);
+
+static const char *
+text_of(const json_t *object, const char *name)
+{
+	const char	*s = json_string_value(json_object_get(object, name));
+
+	return (s != NULL ? s : "");
+}
+
+static json_t *
+take(json_t *object, const char *name)
+{
+	json_t	*j = json_incref(json_object_get(object, name));
+
+	json_object_del(object, name);
+	return (j);
+}
+
+/* --- what each file has -------------------------------------------------- */
+
+/* base64 of the text of bcrypt, as that server writes it, or the text. */
+static void
+hash_set(json_t *body, const char *path, const char *text)
+{
+	uint8_t	 hash[HASH_BYTES + 1];
+	ssize_t	 n;
+
+	if (text[0] == '$')
+		n = (ssize_t)strlcpy((char *)hash, text, sizeof(hash));
+	else
+		n = base64_decode(hash, HASH_BYTES, text, strlen(text));
+	if (n != 60 || hash[0] != '$' || memchr(hash, '\0', 60) != NULL)
+		die("%s: password_hash is not the base64 of a bcrypt hash",
+		    path);
+	hash[n] = '\0';
+	set(body, "password", json_string((const char *)hash));
+	explicit_bzero(hash, sizeof(hash));
+}
+
+static void
+user_read(struct found *f, const char *path, json_t *from)
+{
+	const json_t	*permissions = json_object_get(from, "permissions");
+	const json_t	*word;
+	const char	*name = text_of(from, "username"), *text;
+	size_t		 i;
+
+	if (!user_name_valid(name, strlen(name)))
+		die("%s: \"%s\" is no user name of kbsd: 1 to %d letters, "
+		    "digits, ._- and one @; change it there first", path, name,
+		    NAME_MAX_USER - 1);
+	if (json_array_size(permissions) == 0)
+		die("%s: no permissions", path);
+	json_array_foreach(permissions, i, word)
+		if ((text = json_string_value(word)) == NULL ||
+		    permission_parse(text) == 0)
+			die("%s: \"%s\" is no permission", path,
+			    text != NULL ? text : "");
+	(void)strlcpy(f->name, name, sizeof(f->name));
+	f->body = object();
+	set(f->body, "username", json_string(name));
+	set(f->body, "permissions", json_deep_copy(permissions));
+	hash_set(f->body, path, text_of(from, "password_hash"));
+}
+
+static void
+policy_read(struct found *f, const char *path, json_t *from)
+{
+	struct policy	*p;
+	char		*text, why[256];
+	size_t		 len;
+
+	json_decref(take(from, "created_at"));
+	json_decref(take(from, "id"));
+	if ((text = json_write(from, &len)) == NULL)
+		no_memory();
+	if ((p = policy_parse(text, len, why, sizeof(why))) == NULL)
+		die("%s: %s", path, why);
+	(void)tees_format(p->tees, f->name);
+	policy_free(p);
+	free(text);
+	f->body = json_incref(from);
+}
+
+/* The record alone: the material is with a keystore of that server. */
+static void
+key_read(struct found *f, const char *path, json_t *from)
+{
+	(void)path;
+	(void)strlcpy(f->name, text_of(from, "algorithm"), sizeof(f->name));
+	f->what = "not taken: its material is in that server's Vault or "
+	    "KMIP server";
+}
+
+static const struct folder {
+	const char	*name;
+	const char	*kind;
+	void		(*read)(struct found *, const char *, json_t *);
+} folders[] = {
+	{ "keys-transfer-policy", "policy", policy_read },
+	{ "users", "user", user_read },
+	{ "keys", "key", key_read },
+};
+
+#define NFOLDERS	(sizeof(folders) / sizeof(folders[0]))
+
+static void
+file_read(struct founds *all, const struct folder *folder, const char *path,
+    const char *name)
+{
+	struct found	*f;
+	struct uuid	 id;
+	uint8_t		*text;
+	json_t		*object;
+	char		 why[256];
+	size_t		 len;
+
+	text = input_file(path, OBJECT_MAX, &len);
+	object = json_read((const char *)text, len, &json_small, why,
+	    sizeof(why));
+	freezero(text, len);
+	if (object == NULL || !json_is_object(object))
+		die("%s: %s", path, object == NULL ? why : "not an object");
+	if (uuid_parse(&id, name, strlen(name)) == -1 ||
+	    strcasecmp(text_of(object, "id"), name) != 0)
+		die("%s: its id is not its name", path);
+	if ((f = calloc(1, sizeof(*f))) == NULL)
+		no_memory();
+	f->kind = folder->kind;
+	(void)uuid_format(&id, f->id);
+	folder->read(f, path, object);
+	json_decref(object);
+	TAILQ_INSERT_TAIL(all, f, entry);
+}
+
+static int
+visible(const struct dirent *entry)
+{
+	return (entry->d_name[0] != '.');
+}
+
+static void
+folder_read(struct founds *all, const char *state, const struct folder *folder)
+{
+	struct dirent	**names;
+	char		 *path, *directory;
+	int		  i, n;
+
+	if (asprintf(&directory, "%s/%s", state, folder->name) == -1)
+		no_memory();
+	if ((n = scandir(directory, &names, visible, alphasort)) == -1)
+		die("%s: %s", directory, strerror(errno));
+	for (i = 0; i < n; i++) {
+		if (asprintf(&path, "%s/%s", directory, names[i]->d_name) ==
+		    -1)
+			no_memory();
+		file_read(all, folder, path, names[i]->d_name);
+		free(path);
+		free(names[i]);
+	}
+	free(names);
+	free(directory);
+}
+
+/* --- what kbsd has already ----------------------------------------------- */
+
+/* Is there one of this id?  *name: another one has the user's name. */
+static int
+is_there(const json_t *list, const struct found *f, int *name)
+{
+	const json_t	*object;
+	size_t		 i;
+	int		 there = 0;
+
+	for (i = 0; i < json_array_size(list); i++) {
+		object = json_object_get(json_array_get(list, i), f->kind);
+		if (strcmp(text_of(object, "id"), f->id) == 0)
+			there = 1;
+		else if (strcmp(f->kind, "user") == 0 &&
+		    strcmp(text_of(object, "username"), f->name) == 0)
+			*name = 1;
+	}
+	return (there);
+}
+
+/* Two files of one name, or one that somebody else has: nothing is begun. */
+static void
+compare_all(struct founds *all)
+{
+	json_t		*users = collect("user list");
+	json_t		*policies = collect("policy list");
+	struct found	*f, *g;
+	int		 taken;
+
+	TAILQ_FOREACH(f, all, entry) {
+		if (f->body == NULL)
+			continue;
+		taken = 0;
+		if (is_there(strcmp(f->kind, "user") == 0 ? users : policies,
+		    f, &taken))
+			f->what = "is there already";
+		for (g = TAILQ_NEXT(f, entry); g != NULL;
+		    g = TAILQ_NEXT(g, entry))
+			taken |= strcmp(f->kind, "user") == 0 &&
+			    strcmp(g->kind, "user") == 0 &&
+			    strcmp(f->name, g->name) == 0;
+		if (taken)
+			die("user %s: the name is taken by a user of another "
+			    "id; nothing was changed", f->name);
+	}
+	json_decref(policies);
+	json_decref(users);
+}
+
+/* --- sending ------------------------------------------------------------- */
+
+static void
+send_one(const struct found *f, const char *verb, json_t *body,
+    struct result *result)
+{
+	char	 wire[32];
+	json_t	*req;
+
+	(void)snprintf(wire, sizeof(wire), "%s %s", f->kind, verb);
+	req = request(wire);
+	set(req, "id", json_string(f->id));
+	if (body != NULL)
+		set(req, "body", json_incref(body));
+	session_call(req, SECONDS, NULL, NULL, result);
+}
+
+/* The other way round, since policies may be in use by then: not by us. */
+static void
+take_back(struct founds *all)
+{
+	struct result	 result;
+	struct found	*f;
+
+	TAILQ_FOREACH_REVERSE(f, all, founds, entry) {
+		if (!f->added)
+			continue;
+		send_one(f, "delete", NULL, &result);
+		if (result.error[0] != '\0')
+			fprintf(stderr, "kbsctl: %s %s stays: %s\n", f->kind,
+			    f->id, result.error);
+	}
+}
+
+static void
+send_all(struct founds *all)
+{
+	struct result	 result;
+	struct found	*f;
+
+	TAILQ_FOREACH(f, all, entry) {
+		if (f->body == NULL || f->what != NULL)
+			continue;
+		send_one(f, "import", f->body, &result);
+		if (result.error[0] != '\0') {
+			take_back(all);
+			die("%s %s: %s; what was added is taken back",
+			    f->kind, f->id, result.error);
+		}
+		f->added = 1;
+		f->what = "taken";
+	}
+}
+
+static void
+tell(const struct founds *all)
+{
+	const struct found	*f;
+	const char		*cells[4];
+	struct table		*t = table_new("KIND|ID|NAME|RESULT", 4);
+	json_t			*list = json_array(), *j;
+
+	TAILQ_FOREACH(f, all, entry) {
+		cells[0] = f->kind;
+		cells[1] = f->id;
+		cells[2] = f->name;
+		cells[3] = f->what;
+		table_row(t, cells);
+		j = object();
+		set(j, "kind", json_string(f->kind));
+		set(j, "id", json_string(f->id));
+		set(j, "name", string("a name", f->name));
+		set(j, "result", json_string(f->what));
+		if (json_array_append_new(list, j) == -1)
+			no_memory();
+	}
+	if (options.json)
+		json_print(list);
+	else
+		table_print(t, !options.quiet);
+	json_decref(list);
+	table_free(t);
+}
+
+/* All that may fail for what is in the files fails before the first change. */
+int
+run_import(const struct command *c, const struct args *args)
+{
+	const char		*state = args->option['s'];
+	const char		*env = args->option['e'];
+	const char		*out = args->option['o'];
+	struct environment	*environment = NULL;
+	struct founds		 all = TAILQ_HEAD_INITIALIZER(all);
+	struct found		*f;
+	size_t			 i;
+
+	if (state == NULL && env == NULL)
+		usage_command(c, "one of --state and --env must be there");
+	if ((env == NULL) != (out == NULL))
+		usage_command(c, "--env and --output belong together");
+	if (env != NULL)
+		environment = environment_read(env, out);
+	if (state != NULL) {
+		for (i = 0; i < NFOLDERS; i++)
+			folder_read(&all, state, &folders[i]);
+		compare_all(&all);
+		send_all(&all);
+		tell(&all);
+	}
+	if (environment != NULL)
+		environment_write(environment);
+	while ((f = TAILQ_FIRST(&all)) != NULL) {
+		TAILQ_REMOVE(&all, f, entry);
+		json_decref(f->body);
+		free(f);
+	}
+	return (KBSCTL_DONE);
+}

@@ -1067,6 +1067,57 @@ ATF_TC_BODY(users_refused, tc)
 	end();
 }
 
+/* An id and a hash come from another server, by way of an operator alone. */
+ATF_TC_WITHOUT_HEAD(imported);
+ATF_TC_BODY(imported, tc)
+{
+	static const char	 hash[] = "$2a$10$abcdefghijklmnopqrstuu"
+				    "5Lo0g67CiD3M4RpN1BmBb4Crp5w7dbK";
+	static const char *const bad[] = { "a password, not a hash",
+	    "$2a$10$abcdefghijklmnopqrstuu5Lo0g67CiD3M4RpN1BmBb4Crp5w7db!",
+	    "$2a$31$abcdefghijklmnopqrstuu5Lo0g67CiD3M4RpN1BmBb4Crp5w7dbK",
+	    "$2y$10$abcdefghijklmnopqrstuu5Lo0g67CiD3M4RpN1BmBb4Crp5w7dbK",
+	    "$2a$10$abcdefghijklmnopqrstuu5Lo0g67CiD3M4RpN1BmBb4Crp5w7dbKK" };
+	struct ask		 ask = {
+		.op = OP_USER_CREATE, .name = "bob", .has_password = 1,
+		.permissions = PERM_KEYS_SEARCH,
+	};
+	struct user_record	 bob;
+	struct granted		*g;
+	char			*token;
+	size_t			 i;
+
+	begin();
+	token = make_token("alice", PERM_ALL);
+	uuid_make(&ask.id);
+	ask_for(&ask, NULL, hash);
+	g = granted(&ask);
+	ATF_CHECK(uuid_cmp(&g->object, &ask.id) == 0);
+	take_user(g, &bob);
+	ATF_CHECK(uuid_cmp(&bob.id, &ask.id) == 0);
+	ATF_CHECK(bob.hashlen > 0);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		ask_for(&ask, NULL, bad[i]);
+		refused(400, "not a bcrypt hash", "not a bcrypt hash");
+	}
+	/* whatever an administrator may, this is not for the interface */
+	ask_for(&ask, token, hash);
+	serve_rows();
+	refused(400, "nobody chooses an id", "nobody chooses an id");
+	ask.op = OP_POLICY_CREATE;
+	ask.text = "{\"attestation_type\":\"TDX\"}";
+	ask.textlen = strlen(ask.text);
+	ask.has_password = 0;
+	ask_for(&ask, token, "");
+	serve_rows();
+	refused(400, "nobody chooses an id", "nobody chooses an id");
+	ask_for(&ask, NULL, "");
+	g = granted(&ask);
+	ATF_CHECK(uuid_cmp(&g->object, &ask.id) == 0);
+	ATF_CHECK(peer_silent(hasher, 50));
+	end();
+}
+
 /* --- cases: keys and policies ------------------------------------------- */
 
 ATF_TC_WITHOUT_HEAD(key_create);
@@ -1563,6 +1614,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, changed_by_hand);
 	ATF_TP_ADD_TC(tp, tokens_end);
 	ATF_TP_ADD_TC(tp, users_refused);
+	ATF_TP_ADD_TC(tp, imported);
 	ATF_TP_ADD_TC(tp, key_create);
 	ATF_TP_ADD_TC(tp, key_register);
 	ATF_TP_ADD_TC(tp, key_release);

@@ -29,7 +29,6 @@
 /* A little longer than kbsd itself may take. */
 #define SECONDS		45
 #define SECONDS_MAKE	195
-#define POLICY_FILE_MAX	(64 * 1024)
 
 /* --- show ---------------------------------------------------------------- */
 
@@ -330,18 +329,8 @@ run_user_delete(const struct command *c, const struct args *args)
 static int
 run_policy_add(const struct command *c, const struct args *args)
 {
-	const char	*path = args->word[0];
-	char		 why[256];
-	uint8_t		*text;
-	json_t		*body, *req;
-	size_t		 len;
+	json_t	*body = object_file(args->word[0]), *req;
 
-	text = input_file(path, POLICY_FILE_MAX, &len);
-	body = json_read((const char *)text, len, &json_small, why,
-	    sizeof(why));
-	free(text);
-	if (body == NULL || !json_is_object(body))
-		die("%s: %s", path, body == NULL ? why : "not an object");
 	/* What `policy show' printed may be added as it is. */
 	json_object_del(body, "id");
 	json_object_del(body, "created_at");

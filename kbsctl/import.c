@@ -34,7 +34,6 @@
 #include "policy.h"
 
 #define SECONDS		45
-#define OBJECT_MAX	(64 * 1024)
 #define HASH_BYTES	64		/* more than bcrypt's 60 */
 
 /* One thing that was found, and what became of it. */
@@ -48,14 +47,6 @@ struct found {
 	int		 added;		/* in this run */
 };
 TAILQ_HEAD(founds, found);
-
-static const char *
-text_of(const json_t *object, const char *name)
-{
-	const char	*s = json_string_value(json_object_get(object, name));
-
-	return (s != NULL ? s : "");
-}
 
 static json_t *
 take(json_t *object, const char *name)
@@ -92,7 +83,7 @@ user_read(struct found *f, const char *path, json_t *from)
 {
 	const json_t	*permissions = json_object_get(from, "permissions");
 	const json_t	*word;
-	const char	*name = text_of(from, "username"), *text;
+	const char	*name = member_text(from, "username"), *text;
 	size_t		 i;
 
 	if (!user_name_valid(name, strlen(name)))
@@ -110,7 +101,7 @@ user_read(struct found *f, const char *path, json_t *from)
 	f->body = object();
 	set(f->body, "username", json_string(name));
 	set(f->body, "permissions", json_deep_copy(permissions));
-	hash_set(f->body, path, text_of(from, "password_hash"));
+	hash_set(f->body, path, member_text(from, "password_hash"));
 }
 
 static void
@@ -137,7 +128,7 @@ static void
 key_read(struct found *f, const char *path, json_t *from)
 {
 	(void)path;
-	(void)strlcpy(f->name, text_of(from, "algorithm"), sizeof(f->name));
+	(void)strlcpy(f->name, member_text(from, "algorithm"), sizeof(f->name));
 	f->what = "not taken: its material is in that server's Vault or "
 	    "KMIP server";
 }
@@ -160,26 +151,17 @@ file_read(struct founds *all, const struct folder *folder, const char *path,
 {
 	struct found	*f;
 	struct uuid	 id;
-	uint8_t		*text;
-	json_t		*object;
-	char		 why[256];
-	size_t		 len;
+	json_t		*from = object_file(path);
 
-	text = input_file(path, OBJECT_MAX, &len);
-	object = json_read((const char *)text, len, &json_small, why,
-	    sizeof(why));
-	freezero(text, len);
-	if (object == NULL || !json_is_object(object))
-		die("%s: %s", path, object == NULL ? why : "not an object");
 	if (uuid_parse(&id, name, strlen(name)) == -1 ||
-	    strcasecmp(text_of(object, "id"), name) != 0)
+	    strcasecmp(member_text(from, "id"), name) != 0)
 		die("%s: its id is not its name", path);
 	if ((f = calloc(1, sizeof(*f))) == NULL)
 		no_memory();
 	f->kind = folder->kind;
 	(void)uuid_format(&id, f->id);
-	folder->read(f, path, object);
-	json_decref(object);
+	folder->read(f, path, from);
+	json_decref(from);
 	TAILQ_INSERT_TAIL(all, f, entry);
 }
 
@@ -224,10 +206,10 @@ is_there(const json_t *list, const struct found *f, int *name)
 
 	for (i = 0; i < json_array_size(list); i++) {
 		object = json_object_get(json_array_get(list, i), f->kind);
-		if (strcmp(text_of(object, "id"), f->id) == 0)
+		if (strcmp(member_text(object, "id"), f->id) == 0)
 			there = 1;
 		else if (strcmp(f->kind, "user") == 0 &&
-		    strcmp(text_of(object, "username"), f->name) == 0)
+		    strcmp(member_text(object, "username"), f->name) == 0)
 			*name = 1;
 	}
 	return (there);

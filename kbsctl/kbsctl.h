@@ -86,6 +86,10 @@ json_t		*request(const char *wire);
 /* A word that must be an id; dies with usage. */
 json_t		*id_word(const struct command *, const char *what,
 		    const char *word);
+/* The text of a member; "" when there is none. */
+const char	*member_text(const json_t *, const char *name);
+/* A file with one object, a policy for example; dies when it is none. */
+json_t		*object_file(const char *path);
 /* All lines of a list; what kbsd refuses ends kbsctl. */
 json_t		*collect(const char *wire);
 /* Each tells, and returns what kbsctl exits with. */

@@ -27,9 +27,6 @@
 #include "kbsctl.h"
 #include "policy.h"
 
-#define SECONDS		45
-#define POLICY_FILE_MAX	(64 * 1024)
-
 /* --- policies ------------------------------------------------------------ */
 
 /* Is the code that runs in the TEE named, by itself or at the service? */
@@ -198,31 +195,7 @@ policy_lint(struct findings *f, const json_t *object, const char *what)
 	policy_free(p);
 }
 
-static json_t *
-policy_file(const char *path)
-{
-	uint8_t	*text;
-	json_t	*j;
-	char	 why[256];
-	size_t	 len;
-
-	text = input_file(path, POLICY_FILE_MAX, &len);
-	j = json_read((const char *)text, len, &json_small, why, sizeof(why));
-	free(text);
-	if (j == NULL || !json_is_object(j))
-		die("%s: %s", path, j == NULL ? why : "not an object");
-	return (j);
-}
-
 /* --- what kbsd has ------------------------------------------------------- */
-
-static const char *
-text_of(const json_t *object, const char *name)
-{
-	const char	*s = json_string_value(json_object_get(object, name));
-
-	return (s != NULL ? s : "");
-}
 
 static const json_t *
 policy_with(const json_t *list, const char *id)
@@ -232,7 +205,7 @@ policy_with(const json_t *list, const char *id)
 
 	for (i = 0; i < json_array_size(list); i++) {
 		policy = json_object_get(json_array_get(list, i), "policy");
-		if (strcmp(text_of(policy, "id"), id) == 0)
+		if (strcmp(member_text(policy, "id"), id) == 0)
 			return (policy);
 	}
 	return (NULL);
@@ -246,7 +219,7 @@ lint_word(struct findings *f, json_t **list, const char *word)
 	json_t		*file;
 
 	if (uuid_parse(&id, word, strlen(word)) == -1) {
-		file = policy_file(word);
+		file = object_file(word);
 		policy_lint(f, file, word);
 		json_decref(file);
 		return;
@@ -266,7 +239,7 @@ lint_all(struct findings *f, const json_t *list)
 
 	for (i = 0; i < json_array_size(list); i++) {
 		policy = json_object_get(json_array_get(list, i), "policy");
-		policy_lint(f, policy, text_of(policy, "id"));
+		policy_lint(f, policy, member_text(policy, "id"));
 	}
 }
 
@@ -302,7 +275,7 @@ static void
 key_ways(const json_t *key, const json_t *policies, char *text, size_t size)
 {
 	struct findings	 f = { .n = 0 };
-	const char	*id = text_of(key, "transfer_policy_id");
+	const char	*id = member_text(key, "transfer_policy_id");
 	const json_t	*policy = policy_with(policies, id);
 
 	text[0] = '\0';
@@ -332,10 +305,10 @@ exposed_keys(const json_t *keys, const json_t *policies)
 		if (ways[0] == '\0')
 			continue;
 		j = object();
-		set(j, "id", json_string(text_of(key, "id")));
-		set(j, "algorithm", json_string(text_of(json_object_get(key,
+		set(j, "id", json_string(member_text(key, "id")));
+		set(j, "algorithm", json_string(member_text(json_object_get(key,
 		    "key_info"), "algorithm")));
-		set(j, "transfer_policy_id", json_string(text_of(key,
+		set(j, "transfer_policy_id", json_string(member_text(key,
 		    "transfer_policy_id")));
 		set(j, "leaves", json_string(ways));
 		if (json_array_append_new(list, j) == -1)
@@ -385,7 +358,7 @@ exposing_users(const json_t *users)
 			if (!user_may(user, permissions[k].name))
 				continue;
 			j = object();
-			set(j, "username", json_string(text_of(user,
+			set(j, "username", json_string(member_text(user,
 			    "username")));
 			set(j, "permission", json_string(
 			    permissions[k].name));
@@ -408,7 +381,7 @@ print_list(const json_t *list, const char *headings,
 
 	for (i = 0; i < json_array_size(list); i++) {
 		for (k = 0; k < n; k++)
-			cells[k] = text_of(json_array_get(list, i),
+			cells[k] = member_text(json_array_get(list, i),
 			    members[k]);
 		table_row(t, cells);
 	}

@@ -25,6 +25,7 @@
 #include "log.h"
 
 #define SECONDS		45
+#define OBJECT_FILE_MAX	(64 * 1024)
 
 void
 no_memory(void)
@@ -129,4 +130,28 @@ collect(const char *wire)
 	if (result.error[0] != '\0')
 		exit(refused(&result));
 	return (list);
+}
+
+const char *
+member_text(const json_t *object, const char *name)
+{
+	const char	*s = json_string_value(json_object_get(object, name));
+
+	return (s != NULL ? s : "");
+}
+
+json_t *
+object_file(const char *path)
+{
+	uint8_t	*text;
+	json_t	*j;
+	char	 why[256];
+	size_t	 len;
+
+	text = input_file(path, OBJECT_FILE_MAX, &len);
+	j = json_read((const char *)text, len, &json_small, why, sizeof(why));
+	freezero(text, len);
+	if (j == NULL || !json_is_object(j))
+		die("%s: %s", path, j == NULL ? why : "not an object");
+	return (j);
 }

@@ -252,6 +252,45 @@ check_attestation(const struct attestation *a)
 	return (bad);
 }
 
+/* Is a host, or a domain that it is in, in a list as no_proxy has it? */
+static int
+listed(const char *list, const char *host, size_t len)
+{
+	size_t	 n;
+
+	for (; *list != '\0'; list += n) {
+		list += strspn(list, ", .");
+		n = strcspn(list, ", ");
+		if ((n == 1 && list[0] == '*') || (n > 0 && n <= len &&
+		    strncasecmp(host + len - n, list, n) == 0 &&
+		    (n == len || host[len - n - 1] == '.')))
+			return (1);
+	}
+	return (0);
+}
+
+/*
+ * The environment's proxy, as other clients of the service take it: never for
+ * this machine, nor for what no_proxy lists.
+ */
+static void
+default_proxy(struct attestation *a)
+{
+	const char	*proxy = getenv("https_proxy"), *host = a->api;
+	const char	*none = getenv("no_proxy");
+	size_t		 len;
+
+	if (a->proxy != NULL || proxy == NULL || proxy[0] == '\0' ||
+	    host == NULL || strncmp(host, "https://", 8) != 0)
+		return;
+	host += 8;
+	len = strcspn(host, ":/");
+	if (host[0] == '[' || listed("localhost,127.0.0.1", host, len) ||
+	    (none != NULL && listed(none, host, len)))
+		return;
+	a->proxy = join(strstr(proxy, "://") == NULL ? "http://" : "", proxy);
+}
+
 int
 config_finish(struct config *conf)
 {
@@ -279,6 +318,7 @@ config_finish(struct config *conf)
 	default_tls_names(conf);
 	TAILQ_FOREACH(a, &conf->attestations, entry) {
 		set_default(&a->ca, "/etc/ssl/certs/ca-certificates.crt");
+		default_proxy(a);
 		bad |= check_attestation(a);
 	}
 	return (bad);

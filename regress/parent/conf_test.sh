@@ -57,6 +57,42 @@ taken_body()
 	good 'include "part"\nverbose 1\n'
 }
 
+# The proxy of the environment, where the configuration names none.
+atf_test_case proxy
+proxy_body()
+{
+	block()
+	{
+		echo "attestation \"a\" { trust authority api \"https://$1\""
+		echo 'base "https://x" api key file "/k" root "/r"'
+		echo "$2 }"
+	}
+	shown()
+	{
+		want=$1
+		shift
+		atf_check -o save:out -e ignore env -u no_proxy "$@" \
+		    "$(atf_get_srcdir)/../../bin/kbsd" -nv -f conf
+		got=$(sed -n 's/^[[:space:]]*proxy //p' out)
+		atf_check_equal "$want" "$got"
+	}
+	block api.example.net:443/v1 >conf
+	chmod 600 conf
+	shown '' https_proxy=
+	shown '"http://p:3128"' https_proxy=http://p:3128
+	shown '"http://p:3128"' https_proxy=p:3128
+	shown '"http://p"' https_proxy=http://p no_proxy=b,ample.net,api
+	for list in '*' api.example.net 'x, .example.net' API.Example.Net; do
+		shown '' https_proxy=http://p no_proxy="$list"
+	done
+	block api.example.net 'proxy "http://mine"' >conf
+	shown '"http://mine"' https_proxy=http://p
+	block localhost:8443 >conf
+	shown '' https_proxy=http://p
+	block '[::1]:8443' >conf
+	shown '' https_proxy=http://p
+}
+
 atf_test_case refused
 refused_body()
 {
@@ -145,6 +181,7 @@ atf_init_test_cases()
 {
 	atf_add_test_case taken
 	atf_add_test_case refused
+	atf_add_test_case proxy
 	atf_add_test_case several
 	atf_add_test_case hostile
 	atf_add_test_case options

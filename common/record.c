@@ -59,6 +59,7 @@ static const struct {
 	{ "user search",	PERM_USERS_SEARCH },
 	{ "user update",	PERM_USERS_UPDATE },
 	{ "user delete",	PERM_USERS_DELETE },
+	{ "user unlock",	PERM_USERS_UPDATE },
 	{ "login",		0 },
 	{ "policy test",	0 },
 };

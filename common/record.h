@@ -73,6 +73,7 @@ enum operation {
 	OP_USER_SEARCH,
 	OP_USER_UPDATE,
 	OP_USER_DELETE,
+	OP_USER_UNLOCK,		/* forgive failed logins of a name */
 	OP_LOGIN,		/* audit lines only */
 	OP_TEST,		/* of a policy, by control */
 	OP_MAX

@@ -324,6 +324,19 @@ run_user_delete(const struct command *c, const struct args *args)
 	return (done(&result));
 }
 
+static int
+run_user_unlock(const struct command *c, const struct args *args)
+{
+	struct result	 result;
+	json_t		*body = object(), *req = request(c->wire);
+
+	user_name_check(c, args->word[0]);
+	set(body, "username", json_string(args->word[0]));
+	set(req, "body", body);
+	session_call(req, SECONDS, NULL, NULL, &result);
+	return (done(&result));
+}
+
 /* --- policies ------------------------------------------------------------ */
 
 static int
@@ -562,6 +575,8 @@ const struct command	 commands[] = {
 	{ "user", "list", "", 0, 0, "", "user list", run_list },
 	{ "user", "show", "", 1, 1, "name | id", "user show",
 	    run_user_show },
+	{ "user", "unlock", "", 1, 1, "name", "user unlock",
+	    run_user_unlock },
 	{ "policy", "add", "", 1, 1, "file", "policy add", run_policy_add },
 	{ "policy", "delete", "", 1, 1, "policyid", "policy delete",
 	    run_policy_delete },

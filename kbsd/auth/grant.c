@@ -42,6 +42,7 @@ static void	grant_key(struct asking *);
 static void	grant_policy(struct asking *);
 static void	grant_user_create(struct asking *);
 static void	grant_user_update(struct asking *);
+static void	grant_unlock(struct asking *);
 
 static const struct {
 	void		(*fn)(struct asking *);
@@ -63,6 +64,7 @@ static const struct {
 	[OP_USER_SEARCH] = { grant_plain, 0 },
 	[OP_USER_UPDATE] = { grant_user_update, 0 },
 	[OP_USER_DELETE] = { grant_plain, 0 },
+	[OP_USER_UNLOCK] = { grant_unlock, 0 },
 };
 
 /* --- answers ------------------------------------------------------------ */
@@ -455,6 +457,22 @@ grant_user_update(struct asking *a)
 		grant_invalid(a, 404, "no such user");
 	else if (rows_want(&wanted, grant_user_found, a) == -1)
 		grant_busy(a, "the broker is busy");
+}
+
+/* A name without failures, whether there is such a user or not. */
+static void
+grant_unlock(struct asking *a)
+{
+	struct lockout_record	 none = { .failures = 0 };
+	struct wbuf		 record = { 0 };
+
+	if (!user_name_valid(a->ask.name, strlen(a->ask.name))) {
+		grant_invalid(a, 400, "not a user's name");
+		return;
+	}
+	(void)strlcpy(none.name, a->ask.name, sizeof(none.name));
+	wb_lockout_record(&record, &none);
+	grant_done(a, &record, NULL);
 }
 
 /* --- the decision ------------------------------------------------------- */

@@ -64,6 +64,8 @@ static const struct {
 	    ANSWER_USERS, "no such user", 200 },
 	[OP_USER_DELETE] = { admin_record_first, ROW_USER, ANSWER_USER,
 	    ANSWER_USERS, "no such user", 204 },
+	[OP_USER_UNLOCK] = { admin_record_first, ROW_LOCKOUT, ANSWER_NONE,
+	    ANSWER_NONE, NULL, 204 },
 };
 
 static int
@@ -346,7 +348,7 @@ admin_recorded(struct request *req)
 
 	if (operations[req->op].granted != admin_record_first)
 		return;
-	if (operations[req->op].status == 204)
+	if (req->row.len == 0)		/* nothing takes its place */
 		error = rows_delete(kind, &req->id, 0, admin_changed, req);
 	else
 		error = rows_put(kind, admin_expected(req), &req->row, NULL,
@@ -361,6 +363,10 @@ admin_record_first(struct request *req)
 	struct line	 line = {
 		.event = AUDIT_DECISION, .verdict = "grant", .reply = 1,
 	};
+
+	/* It has no id that would say whose it is. */
+	if (req->op == OP_USER_UNLOCK)
+		line.reason = req->ask.name;
 
 	if (lines_record(req, &line) == -1)
 		answer_error(req, 503, 5, "the decision can't be recorded");

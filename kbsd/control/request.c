@@ -76,6 +76,7 @@ static const struct command commands[] = {
 	{ "user change",    OP_USER_UPDATE, 0, ANSWER_USER,
 	    REQUEST_ID | REQUEST_BODY },
 	{ "user delete",    OP_USER_DELETE, 0, ANSWER_NONE, REQUEST_ID },
+	{ "user unlock",    OP_USER_UNLOCK, 0, ANSWER_NONE, REQUEST_BODY },
 };
 
 #define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))
@@ -146,6 +147,20 @@ body_user(struct question *q, const char *text, size_t len, char *why,
 	    why, whysize));
 }
 
+static int
+body_name(struct question *q, const char *text, size_t len, char *why,
+    size_t whysize)
+{
+	uint8_t	 op = q->ask.op;
+	int	 rv;
+
+	/* a change of nothing but the name */
+	rv = object_read_user(&q->ask, OP_USER_UPDATE, q->password, text, len,
+	    why, whysize);
+	q->ask.op = op;
+	return (rv);
+}
+
 static int	(*const bodies[OP_MAX])(struct question *, const char *, size_t,
 		    char *, size_t) = {
 	[OP_KEY_CREATE] = body_key,
@@ -154,6 +169,7 @@ static int	(*const bodies[OP_MAX])(struct question *, const char *, size_t,
 	[OP_POLICY_CREATE] = body_policy,
 	[OP_USER_CREATE] = body_user,
 	[OP_USER_UPDATE] = body_user,
+	[OP_USER_UNLOCK] = body_name,
 };
 
 /* The readers are those of the frontends: they take text. */

@@ -228,6 +228,19 @@ def token_lockout(c):
         else:
             equal("an unknown name is locked with the same text", text,
                   a.body)
+    for name in ("locky", "nobody-has-this-too"):
+        equal("kbsctl unlocks %s" % name, 0,
+              ctl("user", "unlock", name)[0])
+        a = c.login(name, "not the password")
+        equal("%s: then a failure is the first again" % name, 401, a.status)
+    equal("and the right password is good", 200,
+          c.login("locky", right).status)
+    code, out, err = ctl("user", "unlock", "no name")
+    check("kbsctl unlocks no odd name", code == 2 and "no user name" in err,
+          (code, err))
+    for i in range(3):
+        c.login("locky", "not the password")
+    equal("locked once more", 429, c.login("locky", right).status)
     time.sleep(3.2)
     equal("after the lockout the right password is good", 200,
           c.login("locky", right).status)

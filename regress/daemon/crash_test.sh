@@ -230,6 +230,18 @@ making_body()
 	agree || atf_fail "$(halves)"
 }
 
+# refused_by_now: that address is not served, all others are.
+refused_by_now()
+{
+	! curl_kbsd /version --interface 127.0.0.9 -o body 2>cried ||
+	    atf_fail "it is served still: $(cat body)"
+	grep -q "requests of 127.0.0.9 were there at two deaths running" \
+	    "$log" || atf_fail "$(cat "$log")"
+	for n in 1 2 3 4 5 6; do
+		serves || atf_fail "$(cat cried; tail "$log")"
+	done
+}
+
 daemon_case blamed "an address whose requests were there at two deaths"
 blamed_body()
 {
@@ -249,14 +261,28 @@ blamed_body()
 		[ "$(cat made.status)" = 503 ] ||
 		    atf_fail "$(cat made.status made)"
 	done
-	! curl_kbsd /version --interface 127.0.0.9 -o body 2>cried ||
-	    atf_fail "it is served still: $(cat body)"
-	grep -q "requests of 127.0.0.9 were there at two deaths running" \
-	    "$log" || atf_fail "$(cat "$log")"
-	# Others are served, by all frontends.
-	for n in 1 2 3 4 5 6; do
-		serves || atf_fail "$(cat cried; tail "$log")"
+	refused_by_now
+	stop_kbsd
+}
+
+daemon_case judged "a transfer that costs a verifier each time"
+judged_body()
+{
+	prepare "prefork 1"
+	fault '{"nonce:hang": true}'
+	for n in 1 2; do
+		curl_kbsd "/keys/$k/transfer" --interface 127.0.0.9 -X POST \
+		    -H 'Accept: application/json' -o body \
+		    -w '%{http_code}' >status 2>cried &
+		curl=$!
+		sleep 1
+		kill_one verifier
+		wait $curl
+		[ "$(cat status)" = 503 ] || atf_fail "$(cat status body)"
 	done
+	fault '{"clear": true}'
+	refused_by_now
+	exits 0 get_key "$k" out
 	stop_kbsd
 }
 

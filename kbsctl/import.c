@@ -48,15 +48,6 @@ struct found {
 };
 TAILQ_HEAD(founds, found);
 
-static json_t *
-take(json_t *object, const char *name)
-{
-	json_t	*j = json_incref(json_object_get(object, name));
-
-	json_object_del(object, name);
-	return (j);
-}
-
 /* --- what each file has -------------------------------------------------- */
 
 /* base64 of the text of bcrypt, as that server writes it, or the text. */
@@ -107,19 +98,12 @@ user_read(struct found *f, const char *path, json_t *from)
 static void
 policy_read(struct found *f, const char *path, json_t *from)
 {
-	struct policy	*p;
-	char		*text, why[256];
-	size_t		 len;
+	struct policy	*p = policy_of(from, path);
 
-	json_decref(take(from, "created_at"));
-	json_decref(take(from, "id"));
-	if ((text = json_write(from, &len)) == NULL)
-		no_memory();
-	if ((p = policy_parse(text, len, why, sizeof(why))) == NULL)
-		die("%s: %s", path, why);
 	(void)tees_format(p->tees, f->name);
 	policy_free(p);
-	free(text);
+	json_object_del(from, "created_at");
+	json_object_del(from, "id");
 	f->body = json_incref(from);
 }
 

@@ -147,6 +147,8 @@ char		*duration(long long seconds, char *, size_t);
 int		 run_policy_test(const struct command *, const struct args *);
 int		 run_policy_lint(const struct command *, const struct args *);
 int		 run_exposures(const struct command *, const struct args *);
+/* A policy as kbsd lists it; dies when it is none.  policy_free() it. */
+struct policy	*policy_of(const json_t *, const char *what);
 
 /* --- import.c, environment.c: from the reference server ------------------ */
 

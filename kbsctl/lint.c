@@ -130,7 +130,7 @@ rule_part(const struct rule *rule, const struct policy *p)
 	return ((tee & TEE_TDX) != 0 ? &p->tdx : NULL);
 }
 
-static struct policy *
+struct policy *
 policy_of(const json_t *object, const char *what)
 {
 	json_t		*copy = json_deep_copy(object);

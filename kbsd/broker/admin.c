@@ -367,7 +367,6 @@ admin_record_first(struct request *req)
 	/* It has no id that would say whose it is. */
 	if (req->op == OP_USER_UNLOCK)
 		line.reason = req->ask.name;
-
 	if (lines_record(req, &line) == -1)
 		answer_error(req, 503, 5, "the decision can't be recorded");
 	else

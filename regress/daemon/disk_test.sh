@@ -127,6 +127,16 @@ whole()
 	audit_intact || atf_fail "audit log"
 }
 
+# survives: all of kbsd is killed, and what it acknowledged is there.
+survives()
+{
+	kill -9 "$kbsd_pid" $(kbsd_processes) 2>/dev/null
+	wait_for 20 kbsd_is_gone || atf_fail "not dead"
+	run_kbsd
+	whole
+	stop_kbsd
+}
+
 daemon_case full "a full disk" "cmp mount mountpoint umount"
 full_body()
 {
@@ -141,11 +151,7 @@ full_body()
 	rm -f "$state/fill" "$state/fill2"
 	whole
 	# and what was acknowledged meanwhile is on the disk
-	kill -9 "$kbsd_pid" $(kbsd_processes) 2>/dev/null
-	wait_for 20 kbsd_is_gone || atf_fail "not dead"
-	run_kbsd
-	whole
-	stop_kbsd
+	survives
 }
 full_cleanup()
 {
@@ -208,11 +214,7 @@ sync_body()
 	refused
 	no_sync 0
 	whole
-	kill -9 "$kbsd_pid" $(kbsd_processes) 2>/dev/null
-	wait_for 20 kbsd_is_gone || atf_fail "not dead"
-	run_kbsd
-	whole
-	stop_kbsd
+	survives
 }
 
 atf_init_test_cases()

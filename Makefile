@@ -40,9 +40,9 @@ LIBS_broker =		libseccomp
 LIBS_store =		libseccomp sqlite3
 LIBS_audit =		libseccomp jansson
 LIBS_verifier =		libseccomp jansson
-LIBS_fetcher =		libseccomp libcurl jansson libevent_extra
+LIBS_fetcher =		libseccomp libcurl libssl jansson libevent_extra
 LIBS_engine =		libseccomp
-LIBS_kms =		libseccomp jansson sqlite3
+LIBS_kms =		libseccomp libcurl libssl jansson libevent_extra sqlite3
 LIBS_kbsctl =		jansson
 LIBS_kbsget =		libtls jansson
 

@@ -209,8 +209,7 @@ process_go(struct edge *edge, struct rbuf *r)
 		return (-1);
 	if (process->secrets != NULL)
 		process->secrets();
-	sandbox_enter(self.kind, (start_flags & START_FILES) != 0,
-	    (start_flags & START_CHROOT) != 0, force, sizeof(force));
+	sandbox_enter(self.kind, start_flags, force, sizeof(force));
 	running = 1;
 	if (process->run != NULL)
 		process->run();

@@ -219,6 +219,7 @@ enum process_imsg {
 #define START_CHROOT	0x01	/* else chdir */
 #define START_DROP	0x02	/* setgroups, setresgid, setresuid */
 #define START_FILES	0x04	/* works on files in directory */
+#define START_OUTSIDE	0x08	/* makes connections to the outside */
 
 /* Most a message may hold in all pieces, whatever a table says. */
 #define EDGE_MESSAGE_MAX	(48u * 1024 * 1024)

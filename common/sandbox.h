@@ -24,12 +24,13 @@
 #include "process.h"
 
 /*
- * Close the sandbox of a process.  files: it may work on files in the current
- * directory (store and kms).  chrooted: it stands in a chroot; where Landlock
- * is missing that is the least.  What is in force is written into text, e.g.
- * "seccomp landlock:4".  Dies when what is indispensable fails.
+ * Close the sandbox of a process.  Of flags count START_FILES (it may work on
+ * files in the current directory), START_OUTSIDE (it may connect to others by
+ * TCP and ask for names) and START_CHROOT (it stands in a chroot; where
+ * Landlock is missing that is the least).  What is in force is written into
+ * text, e.g. "seccomp landlock:4".  Dies when what is indispensable fails.
  */
-void	sandbox_enter(enum process_kind, int files, int chrooted, char *text,
+void	sandbox_enter(enum process_kind, int flags, char *text,
 	    size_t textsize);
 
 /* Not dumpable, no core, no new privileges: right after exec. */

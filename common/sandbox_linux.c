@@ -60,12 +60,10 @@ sandbox_schedule(void)
 #ifdef WITHOUT_SANDBOX
 
 void
-sandbox_enter(enum process_kind kind, int files, int chrooted, char *text,
-    size_t textsize)
+sandbox_enter(enum process_kind kind, int flags, char *text, size_t textsize)
 {
 	(void)kind;
-	(void)files;
-	(void)chrooted;
+	(void)flags;
 	strlcpy(text, "NO SANDBOX (built WITHOUT_SANDBOX)", textsize);
 }
 
@@ -103,7 +101,7 @@ struct path_attr {
 				(1ULL << 5) | (1ULL << 8) | LL_FS_TRUNCATE)
 
 static void
-landlock_fill(struct ruleset_attr *attr, long abi, enum process_kind kind)
+landlock_fill(struct ruleset_attr *attr, long abi, int outside)
 {
 	memset(attr, 0, sizeof(*attr));
 	attr->fs = LL_FS_ABI1;
@@ -115,7 +113,7 @@ landlock_fill(struct ruleset_attr *attr, long abi, enum process_kind kind)
 		attr->fs |= LL_FS_IOCTL_DEV;
 	if (abi >= 4) {
 		attr->net = LL_NET_BIND | LL_NET_CONNECT;
-		if (kind == PROC_FETCHER || kind == PROC_KMS)
+		if (outside)
 			attr->net = LL_NET_BIND;
 	}
 	if (abi >= 6)
@@ -138,7 +136,7 @@ landlock_files(int ruleset, uint64_t handled)
 
 /* The ABI in force, 0 if the kernel has none. */
 static long
-landlock_enter(enum process_kind kind, int files)
+landlock_enter(int flags)
 {
 	struct ruleset_attr	 attr;
 	long			 abi;
@@ -148,7 +146,7 @@ landlock_enter(enum process_kind kind, int files)
 	abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LL_VERSION);
 	if (abi <= 0)
 		return (0);
-	landlock_fill(&attr, abi, kind);
+	landlock_fill(&attr, abi, (flags & START_OUTSIDE) != 0);
 	if (abi < 4)
 		size = sizeof(attr.fs);
 	else if (abi < 6)
@@ -156,7 +154,7 @@ landlock_enter(enum process_kind kind, int files)
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
 	if (ruleset == -1)
 		fatal("landlock_create_ruleset");
-	if (files)
+	if ((flags & START_FILES) != 0)
 		landlock_files(ruleset, attr.fs);
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) == -1)
 		fatal("landlock_restrict_self");
@@ -176,6 +174,9 @@ landlock_enter(enum process_kind kind, int files)
 #define DATABASES	(KIND(PROC_STORE) | KIND(PROC_KMS))
 #define FILES		(DATABASES | KIND(PROC_AUDIT))
 #define FETCHER		KIND(PROC_FETCHER)
+/* Beside its kind: who makes connections (START_OUTSIDE), and who does not. */
+#define OUTSIDE		(1U << PROC_MAX)
+#define INSIDE		(1U << (PROC_MAX + 1))
 #define MAKER		KIND(PROC_MAKER)
 
 struct allowed {
@@ -218,17 +219,17 @@ static const struct allowed allowed[] = {
 	{ ACCEPTS, SCMP_SYS(accept4) },
 	{ FRONTS, SCMP_SYS(shutdown) },
 	/* waiting for the signer, and within libcurl */
-	{ FRONTS | FETCHER, SCMP_SYS(poll) },
-	{ FRONTS | FETCHER, SCMP_SYS(recvfrom) },
+	{ FRONTS | OUTSIDE, SCMP_SYS(poll) },
+	{ FRONTS | OUTSIDE, SCMP_SYS(recvfrom) },
 	/* unseen: poll(2) of other machines, or after being stopped */
-	{ FRONTS | FETCHER, SCMP_SYS(ppoll) },
-	{ FRONTS | FETCHER, SCMP_SYS(restart_syscall) },
+	{ FRONTS | OUTSIDE, SCMP_SYS(ppoll) },
+	{ FRONTS | OUTSIDE, SCMP_SYS(restart_syscall) },
 
 	/* the internet; sockets only as below */
-	{ FETCHER, SCMP_SYS(connect) },
-	{ FETCHER, SCMP_SYS(sendto) },
-	{ FETCHER, SCMP_SYS(getpeername) },
-	{ FETCHER, SCMP_SYS(getsockname) },
+	{ OUTSIDE, SCMP_SYS(connect) },
+	{ OUTSIDE, SCMP_SYS(sendto) },
+	{ OUTSIDE, SCMP_SYS(getpeername) },
+	{ OUTSIDE, SCMP_SYS(getsockname) },
 
 	/* files; Landlock or chroot says where those of a database are */
 	{ FILES, SCMP_SYS(pread64) },
@@ -276,33 +277,33 @@ static const struct filter filters[] = {
 	{ ALL, SCMP_SYS(mmap), { { 2, PROT_EXEC, 0 } } },
 	{ MAKER, SCMP_SYS(mprotect), { { 2, PROT_EXEC, 0 } } },
 	/* send(2): no address, so that only who is connected hears it. */
-	{ ALL & ~FETCHER, SCMP_SYS(sendto), { { 4, POINTER, 0 } } },
+	{ INSIDE, SCMP_SYS(sendto), { { 4, POINTER, 0 } } },
 	/* Locks of libcrypto; none that inherits priority or requeues. */
 	{ ALL, SCMP_SYS(futex), { { 1, FUTEX_OPERATION, FUTEX_WAIT } } },
 	{ ALL, SCMP_SYS(futex), { { 1, FUTEX_OPERATION, FUTEX_WAKE } } },
 	{ ALL, SCMP_SYS(futex), { { 1, FUTEX_OPERATION,
 	    FUTEX_WAIT_BITSET } } },
 
-	{ FRONTS | FETCHER, SCMP_SYS(fcntl), { { 1, INT, F_GETFL } } },
-	{ FRONTS | FETCHER, SCMP_SYS(fcntl), { { 1, INT, F_SETFL } } },
+	{ FRONTS | OUTSIDE, SCMP_SYS(fcntl), { { 1, INT, F_GETFL } } },
+	{ FRONTS | OUTSIDE, SCMP_SYS(fcntl), { { 1, INT, F_SETFL } } },
 	{ FILES, SCMP_SYS(fcntl), { { 1, INT, F_SETLK } } },
 	{ DATABASES, SCMP_SYS(fcntl), { { 1, INT, F_GETLK } } },
 
-	{ FRONTS | FETCHER, SCMP_SYS(setsockopt), { { 1, INT, IPPROTO_TCP },
+	{ FRONTS | OUTSIDE, SCMP_SYS(setsockopt), { { 1, INT, IPPROTO_TCP },
 	    { 2, INT, TCP_NODELAY } } },
 	{ KIND(PROC_CONTROL), SCMP_SYS(getsockopt), { { 1, INT, SOL_SOCKET },
 	    { 2, INT, SO_PEERCRED } } },
-	{ FETCHER, SCMP_SYS(getsockopt), { { 1, INT, SOL_SOCKET },
+	{ OUTSIDE, SCMP_SYS(getsockopt), { { 1, INT, SOL_SOCKET },
 	    { 2, INT, SO_ERROR } } },
 
-	{ FETCHER, SCMP_SYS(socket), { { 0, INT, AF_INET },
+	{ OUTSIDE, SCMP_SYS(socket), { { 0, INT, AF_INET },
 	    { 1, SOCKET_TYPE, SOCK_STREAM }, { 2, INT, IPPROTO_TCP } } },
-	{ FETCHER, SCMP_SYS(socket), { { 0, INT, AF_INET6 },
+	{ OUTSIDE, SCMP_SYS(socket), { { 0, INT, AF_INET6 },
 	    { 1, SOCKET_TYPE, SOCK_STREAM }, { 2, INT, IPPROTO_TCP } } },
 	/* Names, and libcurl's look whether there is an IPv6. */
-	{ FETCHER, SCMP_SYS(socket), { { 0, INT, AF_INET },
+	{ OUTSIDE, SCMP_SYS(socket), { { 0, INT, AF_INET },
 	    { 1, SOCKET_TYPE, SOCK_DGRAM }, { 2, INT, 0 } } },
-	{ FETCHER, SCMP_SYS(socket), { { 0, INT, AF_INET6 },
+	{ OUTSIDE, SCMP_SYS(socket), { { 0, INT, AF_INET6 },
 	    { 1, SOCKET_TYPE, SOCK_DGRAM }, { 2, INT, 0 } } },
 };
 
@@ -322,14 +323,14 @@ seccomp_must(int error)
 }
 
 static void
-seccomp_calls(scmp_filter_ctx ctx, enum process_kind kind, uint32_t action,
+seccomp_calls(scmp_filter_ctx ctx, unsigned int who, uint32_t action,
     const struct allowed *list, size_t n)
 {
 	size_t	 i;
 	int	 error;
 
 	for (i = 0; i < n; i++) {
-		if ((list[i].kinds & KIND(kind)) == 0)
+		if ((list[i].kinds & who) == 0)
 			continue;
 		error = seccomp_rule_add(ctx, action, list[i].call, 0);
 		/* Not every architecture has each of them. */
@@ -368,7 +369,7 @@ seccomp_abort(scmp_filter_ctx ctx)
 }
 
 static void
-seccomp_enter(enum process_kind kind)
+seccomp_enter(unsigned int who)
 {
 	scmp_filter_ctx	 ctx;
 	size_t		 i;
@@ -377,12 +378,12 @@ seccomp_enter(enum process_kind kind)
 		fatalx("seccomp_init");
 	seccomp_must(seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
 	    SCMP_ACT_KILL_PROCESS));
-	seccomp_calls(ctx, kind, SCMP_ACT_ALLOW, allowed,
+	seccomp_calls(ctx, who, SCMP_ACT_ALLOW, allowed,
 	    sizeof(allowed) / sizeof(allowed[0]));
-	seccomp_calls(ctx, kind, SCMP_ACT_ERRNO(EACCES), missing,
+	seccomp_calls(ctx, who, SCMP_ACT_ERRNO(EACCES), missing,
 	    sizeof(missing) / sizeof(missing[0]));
 	for (i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)
-		if ((filters[i].kinds & KIND(kind)) != 0)
+		if ((filters[i].kinds & who) != 0)
 			seccomp_filter(ctx, &filters[i]);
 	seccomp_abort(ctx);
 	seccomp_must(seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2));
@@ -391,19 +392,20 @@ seccomp_enter(enum process_kind kind)
 }
 
 void
-sandbox_enter(enum process_kind kind, int files, int chrooted, char *text,
-    size_t textsize)
+sandbox_enter(enum process_kind kind, int flags, char *text, size_t textsize)
 {
 	char	 landlock[32] = "";
 	long	 abi;
+	int	 chrooted = (flags & START_CHROOT) != 0;
 
-	abi = landlock_enter(kind, files);
+	abi = landlock_enter(flags);
 	if (abi == 0 && !chrooted)
 		fatalx("this kernel has no Landlock: start kbsd as root, so "
 		    "that it can chroot, or on Linux 5.13 or newer");
 	if (abi > 0)
 		snprintf(landlock, sizeof(landlock), " landlock:%ld", abi);
-	seccomp_enter(kind);
+	seccomp_enter(KIND(kind) | ((flags & START_OUTSIDE) != 0 ? OUTSIDE :
+	    INSIDE));
 	snprintf(text, textsize, "no_new_privs seccomp%s%s", landlock,
 	    chrooted ? " chroot" : "");
 }

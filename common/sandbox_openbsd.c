@@ -36,7 +36,7 @@ static const char *const promises[PROC_MAX] = {
 	[PROC_STORE] = "stdio rpath wpath cpath flock recvfd",
 	[PROC_AUDIT] = "stdio flock recvfd",
 	[PROC_VERIFIER] = "stdio recvfd",
-	[PROC_FETCHER] = "stdio inet recvfd",
+	[PROC_FETCHER] = "stdio recvfd",
 	[PROC_ENGINE] = "stdio recvfd",
 	[PROC_MAKER] = "stdio recvfd",
 	[PROC_KMS] = "stdio rpath wpath cpath flock recvfd",
@@ -55,17 +55,21 @@ sandbox_schedule(void)
 }
 
 void
-sandbox_enter(enum process_kind kind, int files, int chrooted, char *text,
-    size_t textsize)
+sandbox_enter(enum process_kind kind, int flags, char *text, size_t textsize)
 {
+	char	 all[128];
+	int	 files = (flags & START_FILES) != 0;
+
 	if (files && unveil(".", "rwc") == -1)
 		fatal("unveil");
 	if (files && unveil(NULL, NULL) == -1)
 		fatal("unveil");
-	if (pledge(promises[kind], NULL) == -1)
+	snprintf(all, sizeof(all), "%s%s", promises[kind],
+	    (flags & START_OUTSIDE) != 0 ? " inet" : "");
+	if (pledge(all, NULL) == -1)
 		fatal("pledge");
 	snprintf(text, textsize, "pledge%s%s", files ? " unveil" : "",
-	    chrooted ? " chroot" : "");
+	    (flags & START_CHROOT) != 0 ? " chroot" : "");
 }
 
 #endif /* __OpenBSD__ */

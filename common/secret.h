@@ -45,6 +45,9 @@ void	 secret_openssl(size_t size);
  * has secrets in passing: keys to be wrapped, passwords in TLS records.
  */
 void	 secret_heap(void);
+/* free(3) and realloc(3) that wipe, for libraries that can be given them. */
+void	 secret_heap_free(void *);
+void	*secret_heap_realloc(void *, size_t);
 
 /*
  * Read a whole small secret from a descriptor (a file the parent opened)

@@ -39,33 +39,47 @@ heap_malloc(size_t len, const char *file, int line)
 	return (len == 0 ? NULL : malloc(len));
 }
 
+void
+secret_heap_free(void *p)
+{
+	if (p != NULL)
+		explicit_bzero(p, malloc_usable_size(p));
+	free(p);
+}
+
+void *
+secret_heap_realloc(void *p, size_t len)
+{
+	void	*q;
+	size_t	 old;
+
+	if (p == NULL || len == 0) {
+		secret_heap_free(p);
+		return (len == 0 ? NULL : malloc(len));
+	}
+	old = malloc_usable_size(p);
+	if ((q = malloc(len)) == NULL)
+		return (NULL);
+	memcpy(q, p, old < len ? old : len);
+	secret_heap_free(p);
+	return (q);
+}
+
 /* libtls gives some of it back by free(3): so it is malloc's, as it is. */
 static void
 heap_free(void *p, const char *file, int line)
 {
 	(void)file;
 	(void)line;
-	if (p != NULL)
-		explicit_bzero(p, malloc_usable_size(p));
-	free(p);
+	secret_heap_free(p);
 }
 
 static void *
 heap_realloc(void *p, size_t len, const char *file, int line)
 {
-	void	*q = NULL;
-	size_t	 old;
-
-	if (p == NULL)
-		return (heap_malloc(len, file, line));
-	old = malloc_usable_size(p);
-	if (len > 0) {
-		if ((q = malloc(len)) == NULL)
-			return (NULL);
-		memcpy(q, p, old < len ? old : len);
-	}
-	heap_free(p, file, line);
-	return (q);
+	(void)file;
+	(void)line;
+	return (secret_heap_realloc(p, len));
 }
 
 void
@@ -78,10 +92,24 @@ secret_heap(void)
 
 #else
 
+#include <stdlib.h>
+
 /* LibreSSL has no heap of its own, and frees what is secret by freezero(3). */
 void
 secret_heap(void)
 {
+}
+
+void
+secret_heap_free(void *p)
+{
+	free(p);
+}
+
+void *
+secret_heap_realloc(void *p, size_t len)
+{
+	return (realloc(p, len));
 }
 
 #endif

@@ -71,7 +71,21 @@ static void
 fetcher_libraries(void)
 {
 	http_init();
-	names_init();
+	resolve_init();
+}
+
+static void
+fetcher_api_key(void)
+{
+	char	*key;
+	size_t	 len;
+
+	if ((key = secret_read(api_key_fd, API_KEY_MAX, &len)) == NULL)
+		fatal("API key");
+	settings.api_key = http_secret_header("x-api-key", key, len);
+	if (settings.api_key == NULL)
+		fatal("API key");
+	secret_free(key);
 }
 
 static void
@@ -81,9 +95,13 @@ fetcher_secrets(void)
 		fatalx("no configuration has come");
 	secret_openssl(LOCKED_HEAP);
 	json_init();
-	http_secrets(api_key_fd, ca_fd);
+	if (api_key_fd == -1 || ca_fd == -1)
+		fatalx("API key or ca has not come");
+	fetcher_api_key();
+	http_ca(ca_fd);
 	close(api_key_fd);
 	close(ca_fd);
+	http_proxy(settings.has_proxy ? &settings.proxy : NULL);
 	memory_init();
 }
 
@@ -101,7 +119,7 @@ fetcher_counters(struct wbuf *w)
 	fetcher_count(w, "appraisals", counts.requests[FETCH_ATTEST]);
 	fetcher_count(w, "key sets", counts.requests[FETCH_JWKS]);
 	fetcher_count(w, "revocation lists", counts.requests[FETCH_CRL]);
-	fetcher_count(w, "connections", counts.connections);
+	fetcher_count(w, "connections", http_connections);
 	fetcher_count(w, "retries", counts.retries);
 	fetcher_count(w, "failed", counts.failed);
 	fetcher_count(w, "busy", counts.busy);

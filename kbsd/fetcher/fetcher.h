@@ -29,14 +29,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "http_client.h"
 #include "kbsd.h"
+#include "resolve.h"
+#include "timer.h"
+#include "url.h"
 
 struct event;
 
-#define URL_MAX		2048
-#define HOST_MAX	256
-#define RESOLVE_MAX	1024
-
+#define API_KEY_MAX	4096
 #define GETS_MAX	256		/* of all verifiers together */
 #define GETS_BYTES_MAX	(64u * 1024 * 1024)	/* bodies under way */
 #define POLICY_IDS_MAX	(3 * POLICY_LIST_MAX)
@@ -46,28 +47,6 @@ struct event;
 #define TOKEN_BODY_MAX	(TOKEN_TEXT_MAX + 1024)
 #define NONCE_BODY_MAX	(8 * 1024)
 #define RETRIES		2
-
-/* --- url.c ------------------------------------------------------------ */
-
-struct host {
-	char		 name[HOST_MAX];	/* lower case, no brackets */
-	uint16_t	 port;
-};
-
-struct url {
-	char		 text[URL_MAX];		/* as libcurl reads it */
-	struct host	 host;
-	int		 numeric;		/* the host is an address */
-};
-
-/* NULL, or what is wrong with it.  Only https but for proxies. */
-const char	*url_parse(struct url *, const char *text);
-const char	*url_parse_proxy(struct url *, const char *text);
-/* HOST or HOST:PORT, 443 where there is none. */
-const char	*host_parse(struct host *, const char *text);
-int		 host_same(const struct host *, const struct host *);
-/* A path behind one of the configuration's; NULL, or what is wrong. */
-const char	*url_append(struct url *, const struct url *, const char *path);
 
 /* --- conf.c ----------------------------------------------------------- */
 
@@ -83,66 +62,11 @@ struct settings {
 	uint64_t	 interval;		/* ms between two fetches */
 	unsigned int	 ncrl_hosts;
 	struct host	 crl_hosts[CRL_HOSTS_MAX];
+	char		*api_key;		/* a line; secret memory */
 };
 extern struct settings	 settings;
 
 int		 conf_read(struct rbuf *);
-
-/* --- timer.c ---------------------------------------------------------- */
-
-/* A one-shot timer ms from now; they die without memory. */
-struct event	*timer_new(void (*)(int, short, void *), void *);
-void		 timer_set(struct event *, uint64_t ms);
-
-/* --- names.c ---------------------------------------------------------- */
-
-struct name_wait;
-
-/* Reads resolv.conf and hosts: before the chroot. */
-void		 names_init(void);
-/*
- * Look a host up.  found() gets the text for CURLOPT_RESOLVE, or NULL and
- * why not; if that is at once, NULL is returned, else what names_cancel()
- * takes.
- */
-struct name_wait *names_find(const struct host *,
-		    void (*found)(void *, const char *resolve,
-		    const char *why), void *);
-void		 names_cancel(struct name_wait *);
-
-/* --- http.c ----------------------------------------------------------- */
-
-struct http;
-
-struct http_ask {
-	const struct url	*url;
-	const char		*resolve;	/* NULL: not needed */
-	const char		*body;		/* POST; NULL: GET */
-	size_t			 bodylen;
-	size_t			 most;		/* bytes of the answer */
-	int			 api;		/* with the API key */
-};
-
-struct http_answer {
-	long		 status;		/* 0: none came */
-	const uint8_t	*data;
-	size_t		 len;
-	char		 why[REASON_TEXT_MAX];	/* "": all of it came */
-};
-
-/* Before the chroot. */
-void		 http_init(void);
-/* The API key, and whom to trust: both are read and checked. */
-void		 http_secrets(int api_key_fd, int ca_fd);
-/*
- * One exchange.  What ask points to stays until done(), which is called from
- * the loop, never from here.  NULL on no memory.
- */
-struct http	*http_start(const struct http_ask *,
-		    void (*done)(void *, const struct http_answer *), void *);
-void		 http_cancel(struct http *);
-/* How far it is, for the reason of a timeout. */
-const char	*http_stage(struct http *);
 
 /* --- service.c -------------------------------------------------------- */
 
@@ -234,7 +158,6 @@ struct counts {
 	uint64_t	 failed;
 	uint64_t	 busy;
 	uint64_t	 remembered;		/* answered from memory */
-	uint64_t	 connections;
 };
 extern struct counts	 counts;
 

@@ -42,8 +42,10 @@ struct fetch {
 	unsigned int		 tries;
 	struct event		*timer;		/* the deadline */
 	struct event		*pause;		/* till the next try */
-	struct name_wait	*wait;		/* at most one of these two */
+	struct resolve		*wait;		/* at most one of these two */
 	struct http		*http;
+	char			 request_id[sizeof("request-id: ") +
+				    UUID_TEXT];
 	char			 last[REASON_TEXT_MAX];	/* of the try before */
 	uint16_t		 status;
 	int			 failed;	/* why is in last */
@@ -60,7 +62,7 @@ void
 fetch_cancel(struct fetch *f)
 {
 	if (f->wait != NULL)
-		names_cancel(f->wait);
+		resolve_cancel(f->wait);
 	if (f->http != NULL)
 		http_cancel(f->http);
 	event_free(f->timer);
@@ -135,7 +137,27 @@ fetch_try(int fd, short what, void *arg)
 	if (next->numeric)
 		fetch_found(f, "", NULL);
 	else
-		f->wait = names_find(&next->host, fetch_found, f);
+		f->wait = resolve_find(&next->host, fetch_found, f);
+}
+
+/* The key goes with what is asked of the API, to its host, and never else. */
+static void
+fetch_headers(struct fetch *f, struct http_ask *ask)
+{
+	static char	 json[] = "Accept: application/json";
+	static char	 all[] = "Accept: */*";
+	struct uuid	 id;
+	char		 text[UUID_TEXT];
+	int		 api = service_api(f->what);
+
+	ask->headers[0] = api ? json : all;
+	if (!api || !host_same(&f->url.host, &settings.api.host))
+		return;
+	uuid_make(&id);
+	snprintf(f->request_id, sizeof(f->request_id), "request-id: %s",
+	    uuid_format(&id, text));
+	ask->headers[1] = f->request_id;
+	ask->headers[2] = settings.api_key;
 }
 
 static void
@@ -153,12 +175,12 @@ fetch_found(void *arg, const char *resolve, const char *why)
 		ask.body = f->body;
 		ask.bodylen = f->bodylen;
 		ask.most = service_most(f->what);
-		ask.api = service_api(f->what);
+		fetch_headers(f, &ask);
 		f->http = http_start(&ask, fetch_answered, f);
 		why = "no memory for a request";
 	}
 	if (f->http == NULL) {
-		/* names_find() may still be at it: end from the loop. */
+		/* resolve_find() may still be at it: end from the loop. */
 		f->failed = 1;
 		strlcpy(f->last, why, sizeof(f->last));
 		timer_set(f->pause, 0);

@@ -60,6 +60,9 @@ give_start(struct child *c)
 		flags |= START_CHROOT | START_DROP;
 	if (c->kind == PROC_STORE || c->kind == PROC_KMS)
 		flags |= START_FILES;
+	if (c->kind == PROC_FETCHER ||
+	    (c->kind == PROC_KMS && k->type != KEYSTORE_LOCAL))
+		flags |= START_OUTSIDE;
 	wb_u32(&w, c->kind);
 	wb_u32(&w, c->instance);
 	wb_u32(&w, c->front);

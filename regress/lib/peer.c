@@ -117,7 +117,8 @@ child_start(const char *program, enum process_kind kind, uint32_t instance,
 	wb_u32(&w, 1);
 	wb_u32(&w, (uint32_t)getuid());
 	wb_u32(&w, (uint32_t)getgid());
-	wb_u8(&w, directory != NULL ? START_FILES : 0);
+	wb_u8(&w, (uint8_t)((directory != NULL ? START_FILES : 0) |
+	    (kind == PROC_FETCHER ? START_OUTSIDE : 0)));
 	wb_u8(&w, 1);
 	wb_str(&w, directory != NULL ? directory : "/");
 	wb_str(&w, "kbsd: test");

@@ -68,9 +68,13 @@
 #define ALL		(~0U)
 #define FRONTS		(KIND(PROC_FRONTEND) | KIND(PROC_GATE))
 #define ACCEPTS		(FRONTS | KIND(PROC_CONTROL))
-#define DATABASES	(KIND(PROC_STORE) | KIND(PROC_KMS))
+/* Of a keystore elsewhere: PROC_KMS with START_OUTSIDE. */
+#define PROC_KMS_OUTSIDE	PROC_MAX
+#define DATABASES	(KIND(PROC_STORE) | KIND(PROC_KMS) | \
+			KIND(PROC_KMS_OUTSIDE))
 #define FILES		(DATABASES | KIND(PROC_AUDIT))
 #define FETCHER		KIND(PROC_FETCHER)
+#define CONNECTS	(FETCHER | KIND(PROC_KMS_OUTSIDE))
 #define MAKER		KIND(PROC_MAKER)
 #define KEYUSER		(FILES | KIND(PROC_SIGNER) | KIND(PROC_AUTH) | \
 			KIND(PROC_HASHER) | KIND(PROC_ENGINE) | MAKER)
@@ -523,22 +527,22 @@ static const struct attempt attempts[] = {
 	FREE(dup3), FREE(dupfd), FREE(set_owner), NO(set_lease), FREE(notify),
 	NO(copy_file_range), NO(sendfile), NO(splice),
 
-	FREE(socket_unix), MAY(socket_inet, FETCHER),
-	BUT(socket_inet6, 0, { FETCHER, EITHER, WORKS | OTHER }),
-	MAY(socket_udp, FETCHER), NO(socket_raw), NO(socket_ping),
+	FREE(socket_unix), MAY(socket_inet, CONNECTS),
+	BUT(socket_inet6, 0, { CONNECTS, EITHER, WORKS | OTHER }),
+	MAY(socket_udp, CONNECTS), NO(socket_raw), NO(socket_ping),
 	NO(socket_sctp), NO(socket_mptcp), FREE(socket_netlink),
 	NO(socket_packet), NO(socket_alg), NO(socket_vsock),
-	FREE(socketpair), MAY(connect, FETCHER),
+	FREE(socketpair), MAY(connect, CONNECTS),
 	/* Its log is no datagram socket: EISCONN or the like. */
-	BUT(connect_name, 0, { FETCHER, EITHER, OTHER | NOENT }),
+	BUT(connect_name, 0, { CONNECTS, EITHER, OTHER | NOENT }),
 	FREE(bind), FREE(listen), MAY(accept, ACCEPTS),
-	BUT(send_name, 0, { FETCHER, EITHER, WORKS }),
-	BUT(send_abstract, 0, { FETCHER, EITHER, WORKS }),
+	BUT(send_name, 0, { CONNECTS, EITHER, WORKS }),
+	BUT(send_abstract, 0, { CONNECTS, EITHER, WORKS }),
 	BUT(sendmsg_name, 0, { ALL, EITHER, WORKS }),
 	NO(sendmmsg), NO(recvmmsg), MAY(shutdown, FRONTS),
-	MAY(peer_name, FETCHER), MAY(no_delay, FRONTS | FETCHER),
+	MAY(peer_name, CONNECTS), MAY(no_delay, FRONTS | CONNECTS),
 	NO(socket_filter), NO(socket_ulp), NO(socket_device),
-	MAY(peer_user, KIND(PROC_CONTROL)), MAY(socket_error, FETCHER),
+	MAY(peer_user, KIND(PROC_CONTROL)), MAY(socket_error, CONNECTS),
 	NO(peer_security), NO(ioctl_type), FREE(ioctl_read),
 
 	NO(fork), NO(clone_user), NO(clone3), NO(execve), NO(execveat),
@@ -573,11 +577,11 @@ static const struct attempt attempts[] = {
 
 	MAY(read, ALL), MAY(memory, ALL), MAY(sort, ALL), MAY(clocks, ALL),
 	MAY(random, ALL), BUT(abort, 0, { ALL, EITHER, ABRT }),
-	MAY(messages, ALL), MAY(receive, FRONTS | FETCHER),
-	MAY(poll, FRONTS | FETCHER),
+	MAY(messages, ALL), MAY(receive, FRONTS | CONNECTS),
+	MAY(poll, FRONTS | CONNECTS),
 	BUT(own_file, 1, { DATABASES, EITHER, WORKS },
 	    { FETCHER, EITHER, ACCES }),
-	MAY(append, FILES), MAY(internet, FETCHER),
+	MAY(append, FILES), MAY(internet, CONNECTS),
 };
 
 #define NATTEMPTS	(sizeof(attempts) / sizeof(attempts[0]))
@@ -760,6 +764,13 @@ child_confine(enum start start)
 		_exit(203);
 }
 
+static int
+kind_flags(enum process_kind kind)
+{
+	return (((KIND(kind) & DATABASES) != 0 ? START_FILES : 0) |
+	    ((KIND(kind) & CONNECTS) != 0 ? START_OUTSIDE : 0));
+}
+
 static void
 child_try(const struct attempt *attempt, enum process_kind kind,
     enum start start, int confined, int edge, int log)
@@ -776,8 +787,9 @@ child_try(const struct attempt *attempt, enum process_kind kind,
 	child_confine(start);
 	if (confined) {
 		sandbox_early();
-		sandbox_enter(kind, (KIND(kind) & DATABASES) != 0,
-		    start == CHROOT, text, sizeof(text));
+		sandbox_enter(kind == PROC_KMS_OUTSIDE ? PROC_KMS : kind,
+		    kind_flags(kind) | (start == CHROOT ? START_CHROOT : 0),
+		    text, sizeof(text));
 	}
 	/* The parent believes no end that comes before this. */
 	if (send(3, "go", 2, MSG_NOSIGNAL) != 2)
@@ -938,7 +950,8 @@ ATF_TC_BODY(nothing, tc)
 	X(broker, PROC_BROKER) X(store, PROC_STORE)			\
 	X(audit, PROC_AUDIT) X(verifier, PROC_VERIFIER)			\
 	X(fetcher, PROC_FETCHER) X(engine, PROC_ENGINE)			\
-	X(maker, PROC_MAKER) X(kms, PROC_KMS)
+	X(maker, PROC_MAKER) X(kms, PROC_KMS)				\
+	X(kms_outside, PROC_KMS_OUTSIDE)
 
 #define CASE(name, kind)						\
 ATF_TC(root_##name);							\
@@ -967,7 +980,7 @@ ATF_TC_WITHOUT_HEAD(all);
 ATF_TC_BODY(all, tc)
 {
 #define COUNT(name, kind)	+ 1
-	ATF_CHECK_EQ(PROC_MAX - 1, 0 KINDS(COUNT));
+	ATF_CHECK_EQ(PROC_MAX, 0 KINDS(COUNT));
 }
 
 #define ADD(name, kind)							\

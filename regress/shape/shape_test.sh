@@ -21,8 +21,8 @@ libraries()
 	store) echo "libsqlite3" ;;
 	audit) echo "libjansson" ;;
 	verifier) echo "libjansson" ;;
-	fetcher) echo "libcurl libjansson libevent_extra" ;;
-	kms) echo "libcurl libtls libjansson libsqlite3" ;;
+	fetcher) echo "libcurl libssl libjansson libevent_extra" ;;
+	kms) echo "libcurl libssl libjansson libevent_extra libsqlite3" ;;
 	kbsctl) echo "libjansson" ;;
 	kbsget) echo "libtls libjansson" ;;
 	esac

@@ -27,7 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fetcher.h"
+#include "url.h"
 
 /* Printable ASCII without what has a meaning in some other parser. */
 static int
@@ -129,7 +129,7 @@ url_fill(struct url *url, CURLU *u)
 }
 
 static const char *
-url_read(struct url *url, const char *text, int proxy)
+url_read(struct url *url, const char *text, int plain)
 {
 	CURLU		*u;
 	const char	*why;
@@ -147,10 +147,11 @@ url_read(struct url *url, const char *text, int proxy)
 		why = "is no URL";
 	else if (url_part(u, CURLUPART_SCHEME, 0, scheme,
 	    sizeof(scheme)) == -1 || (strcmp(scheme, "https") != 0 &&
-	    (!proxy || strcmp(scheme, "http") != 0)))
-		why = proxy ? "is neither http nor https" : "is not https";
+	    (!plain || strcmp(scheme, "http") != 0)))
+		why = plain ? "is neither http nor https" : "is not https";
 	else
 		why = url_fill(url, u);
+	url->plain = why == NULL && strcmp(scheme, "http") == 0;
 	curl_url_cleanup(u);
 	return (why);
 }
@@ -159,6 +160,12 @@ const char *
 url_parse(struct url *url, const char *text)
 {
 	return (url_read(url, text, 0));
+}
+
+const char *
+url_parse_plain(struct url *url, const char *text)
+{
+	return (url_read(url, text, 1));
 }
 
 /*
@@ -210,6 +217,17 @@ host_same(const struct host *a, const struct host *b)
 	return (a->port == b->port && strcmp(a->name, b->name) == 0);
 }
 
+int
+host_loopback(const struct host *host)
+{
+	struct in_addr	 a;
+
+	return (strcmp(host->name, "localhost") == 0 ||
+	    strcmp(host->name, "::1") == 0 ||
+	    (inet_pton(AF_INET, host->name, &a) == 1 &&
+	    ntohl(a.s_addr) >> 24 == 127));
+}
+
 const char *
 url_append(struct url *url, const struct url *front, const char *path)
 {
@@ -225,5 +243,5 @@ url_append(struct url *url, const struct url *front, const char *path)
 	    path);
 	if (n < 0 || (size_t)n >= sizeof(text))
 		return ("is too long");
-	return (url_parse(url, text));
+	return (url_read(url, text, front->plain));
 }

@@ -21,6 +21,7 @@
  * configuration, so there are few.  Addresses need not be true, for the
  * certificate is checked against the name.
  */
+#include <sys/queue.h>
 #include <sys/socket.h>
 
 #include <arpa/inet.h>
@@ -32,8 +33,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fetcher.h"
 #include "log.h"
+#include "process.h"
+#include "resolve.h"
 
 #define KEEP_MS		60000
 #define ADDRESSES	8	/* of one name, as many as are kept */
@@ -46,11 +48,11 @@ struct name {
 	char			 addresses[ADDRESSES * ADDRESS_MAX];
 	uint64_t		 found;		/* when, in ms */
 	int			 asking;
-	TAILQ_HEAD(, name_wait)	 waiting;
+	TAILQ_HEAD(, resolve)	 waiting;
 };
 
-struct name_wait {
-	TAILQ_ENTRY(name_wait)	 entry;
+struct resolve {
+	TAILQ_ENTRY(resolve)	 entry;
 	struct name		*name;
 	uint16_t		 port;
 	void			(*found)(void *, const char *, const char *);
@@ -61,25 +63,25 @@ static TAILQ_HEAD(, name)	 names = TAILQ_HEAD_INITIALIZER(names);
 static struct evdns_base	*dns;
 
 static void
-names_log(int warning, const char *text)
+resolve_log(int warning, const char *text)
 {
 	if (warning)
-		log_debug("names: %s", text);
+		log_debug("resolve: %s", text);
 	else
-		log_trace("names: %s", text);
+		log_trace("resolve: %s", text);
 }
 
 void
-names_init(void)
+resolve_init(void)
 {
-	evdns_set_log_fn(names_log);
+	evdns_set_log_fn(resolve_log);
 	if ((dns = evdns_base_new(base,
 	    EVDNS_BASE_INITIALIZE_NAMESERVERS)) == NULL)
 		fatalx("can't read the resolver's configuration");
 }
 
 static struct name *
-names_get(const char *host)
+resolve_get(const char *host)
 {
 	struct name	*name;
 
@@ -95,11 +97,11 @@ names_get(const char *host)
 }
 
 static void
-names_tell(const struct name *name, uint16_t port,
+resolve_tell(const struct name *name, uint16_t port,
     void (*found)(void *, const char *, const char *), void *arg,
     const char *why)
 {
-	char	 text[RESOLVE_MAX], reason[REASON_TEXT_MAX];
+	char	 text[RESOLVE_MAX], reason[512];
 	int	 n;
 
 	if (name->addresses[0] == '\0') {
@@ -117,7 +119,7 @@ names_tell(const struct name *name, uint16_t port,
 }
 
 static void
-names_add(char *text, size_t size, const struct sockaddr *sa)
+resolve_add(char *text, size_t size, const struct sockaddr *sa)
 {
 	char		 address[INET6_ADDRSTRLEN];
 	const void	*raw;
@@ -141,17 +143,17 @@ names_add(char *text, size_t size, const struct sockaddr *sa)
 
 /* When nothing was found the addresses of before are better than none. */
 static void
-names_found(int error, struct evutil_addrinfo *list, void *arg)
+resolve_found(int error, struct evutil_addrinfo *list, void *arg)
 {
 	struct evutil_addrinfo	*ai;
-	struct name_wait	*wait;
+	struct resolve	*wait;
 	struct name		*name = arg;
 
 	name->asking = 0;
 	if (error == 0 && list != NULL) {
 		name->addresses[0] = '\0';
 		for (ai = list; ai != NULL; ai = ai->ai_next)
-			names_add(name->addresses, sizeof(name->addresses),
+			resolve_add(name->addresses, sizeof(name->addresses),
 			    ai->ai_addr);
 		name->found = now_ms();
 	}
@@ -161,7 +163,7 @@ names_found(int error, struct evutil_addrinfo *list, void *arg)
 		log_debug("%s: %s", name->host, evutil_gai_strerror(error));
 	while ((wait = TAILQ_FIRST(&name->waiting)) != NULL) {
 		TAILQ_REMOVE(&name->waiting, wait, entry);
-		names_tell(name, wait->port, wait->found, wait->arg,
+		resolve_tell(name, wait->port, wait->found, wait->arg,
 		    error != 0 ? evutil_gai_strerror(error) : "none");
 		free(wait);
 	}
@@ -172,7 +174,7 @@ names_found(int error, struct evutil_addrinfo *list, void *arg)
  * sandbox forbids, and libcurl tries all addresses anyway.
  */
 static void
-names_ask(struct name *name)
+resolve_ask(struct name *name)
 {
 	struct evutil_addrinfo	 hints;
 
@@ -181,24 +183,24 @@ names_ask(struct name *name)
 	hints.ai_socktype = SOCK_STREAM;
 	hints.ai_protocol = IPPROTO_TCP;
 	name->asking = 1;
-	evdns_getaddrinfo(dns, name->host, NULL, &hints, names_found, name);
+	evdns_getaddrinfo(dns, name->host, NULL, &hints, resolve_found, name);
 }
 
-struct name_wait *
-names_find(const struct host *host,
+struct resolve *
+resolve_find(const struct host *host,
     void (*found)(void *, const char *, const char *), void *arg)
 {
-	struct name_wait	*wait;
+	struct resolve	*wait;
 	struct name		*name;
 
-	if ((name = names_get(host->name)) == NULL ||
+	if ((name = resolve_get(host->name)) == NULL ||
 	    (wait = calloc(1, sizeof(*wait))) == NULL) {
 		found(arg, NULL, "no memory for a name");
 		return (NULL);
 	}
 	if (name->found != 0 && now_ms() - name->found < KEEP_MS) {
 		free(wait);
-		names_tell(name, host->port, found, arg, "none");
+		resolve_tell(name, host->port, found, arg, "none");
 		return (NULL);
 	}
 	wait->name = name;
@@ -207,13 +209,13 @@ names_find(const struct host *host,
 	wait->arg = arg;
 	TAILQ_INSERT_TAIL(&name->waiting, wait, entry);
 	if (!name->asking)
-		names_ask(name);
+		resolve_ask(name);
 	/* What stands in the hosts file has been told by now. */
 	return (name->asking ? wait : NULL);
 }
 
 void
-names_cancel(struct name_wait *wait)
+resolve_cancel(struct resolve *wait)
 {
 	TAILQ_REMOVE(&wait->name->waiting, wait, entry);
 	free(wait);

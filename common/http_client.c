@@ -16,11 +16,8 @@
 
 
 /*
- * HTTP exchanges: libcurl's multi interface on libevent.  HTTPS only, TLS 1.2
- * or newer, no redirects, cookies, netrc or environment; the certificate is
- * judged by the configured bundle alone.  HTTP/1.1 over kept connections.
- * The API key lies in locked memory and leaves it only in libcurl's send
- * buffer.
+ * libcurl in the event loop.  What it was told and what it brought is wiped
+ * with its buffers.
  */
 #include <sys/stat.h>
 
@@ -28,31 +25,32 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "fetcher.h"
+#include "http_client.h"
 #include "log.h"
+#include "process.h"
+#include "resolve.h"
 #include "secret.h"
+#include "timer.h"
 
-#define API_KEY_MAX	4096
 #define CA_MAX		(4 * 1024 * 1024)
 #define CONNECTIONS_MAX	64	/* at once, and kept */
 #define HOST_CONNECTIONS_MAX 32
-#define HEADERS_MAX	6
-#define KEY_HEADER	"x-api-key: "
+#define LINES_MAX	(HTTP_HEADERS_MAX + 2)
+#define CONNECT_MS	20000
 
 struct http {
 	CURL			*easy;
-	struct curl_slist	 headers[HEADERS_MAX];
+	struct curl_slist	 headers[LINES_MAX];
 	unsigned int		 nheaders;
 	struct curl_slist	 resolve;
 	char			 resolve_text[RESOLVE_MAX];
-	char			 request_id[sizeof("request-id: ") +
-				    UUID_TEXT];
 	char			 error[CURL_ERROR_SIZE];
 	const struct url	*url;
 	uint64_t		 begun;
@@ -66,9 +64,8 @@ struct http {
 static CURLM		*multi;
 static struct event	*multi_timer;
 static struct curl_blob	 ca;
-static char		*key_header;		/* secret memory */
-static char		 accept_json[] = "Accept: application/json";
-static char		 accept_all[] = "Accept: */*";
+uint64_t		 http_connections;
+static const struct url	*proxy;
 static char		 type_json[] = "Content-Type: application/json";
 static char		 no_expect[] = "Expect:";
 
@@ -164,7 +161,9 @@ http_timer(CURLM *m, long ms, void *arg)
 void
 http_init(void)
 {
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc,
+	    secret_heap_free, secret_heap_realloc, strdup, calloc) !=
+	    CURLE_OK)
 		fatalx("libcurl does not start");
 	if ((multi = curl_multi_init()) == NULL)
 		fatalx("no memory for libcurl");
@@ -179,26 +178,6 @@ http_init(void)
 	    CURLM_OK || curl_multi_setopt(multi, CURLMOPT_PIPELINING,
 	    (long)CURLPIPE_NOTHING) != CURLM_OK)
 		fatalx("libcurl is too old");
-}
-
-/* The whole line, so that the key is in one place only. */
-static void
-http_load_key(int fd)
-{
-	char	*key;
-	size_t	 i, len, size;
-
-	if ((key = secret_read(fd, API_KEY_MAX, &len)) == NULL)
-		fatal("API key");
-	for (i = 0; i < len; i++)
-		if (key[i] <= ' ' || key[i] > '~')
-			fatalx("API key: a character that no header can have");
-	size = sizeof(KEY_HEADER) + len;
-	if ((key_header = secret_alloc(size)) == NULL)
-		fatal("secret_alloc");
-	strlcpy(key_header, KEY_HEADER, size);
-	strlcat(key_header, key, size);
-	secret_free(key);
 }
 
 /* libcurl would only find out at the first handshake. */
@@ -220,8 +199,8 @@ ca_count(void)
 }
 
 /* The offset is shared with other processes: never read(2). */
-static void
-http_load_ca(int fd)
+void
+http_ca(int fd)
 {
 	struct stat	 st;
 	uint8_t		*data;
@@ -250,13 +229,29 @@ http_load_ca(int fd)
 		fatalx("ca: no certificate in it");
 }
 
-void
-http_secrets(int api_key_fd, int ca_fd)
+char *
+http_secret_header(const char *name, const char *value, size_t len)
 {
-	if (api_key_fd == -1 || ca_fd == -1)
-		fatalx("API key or ca has not come");
-	http_load_key(api_key_fd);
-	http_load_ca(ca_fd);
+	char	*line;
+	size_t	 i, at = strlen(name);
+
+	for (i = 0; i < len; i++)
+		if (value[i] <= ' ' || value[i] > '~') {
+			errno = EINVAL;
+			return (NULL);
+		}
+	if ((line = secret_alloc(at + 2 + len + 1)) == NULL)
+		return (NULL);
+	memcpy(line, name, at);
+	memcpy(line + at, ": ", 2);
+	memcpy(line + at + 2, value, len);
+	return (line);
+}
+
+void
+http_proxy(const struct url *url)
+{
+	proxy = url;
 }
 
 /* --- an exchange -------------------------------------------------------- */
@@ -286,28 +281,30 @@ http_header(struct http *h, char *line)
 		node[-1].next = node;
 }
 
-/* The key goes with what is asked of the API, to its host, and never else. */
 static void
 http_headers(struct http *h, const struct http_ask *ask)
 {
-	struct uuid	 id;
-	char		 text[UUID_TEXT];
+	unsigned int	 i;
 
-	http_header(h, ask->api ? accept_json : accept_all);
 	http_header(h, no_expect);
 	if (ask->body != NULL)
 		http_header(h, type_json);
-	if (!ask->api || !host_same(&ask->url->host, &settings.api.host))
-		return;
-	uuid_make(&id);
-	snprintf(h->request_id, sizeof(h->request_id), "request-id: %s",
-	    uuid_format(&id, text));
-	http_header(h, h->request_id);
-	http_header(h, key_header);
+	for (i = 0; i < HTTP_HEADERS_MAX && ask->headers[i] != NULL; i++)
+		http_header(h, ask->headers[i]);
 }
 
 #define SET(option, value)						\
 	(curl_easy_setopt(h->easy, option, value) == CURLE_OK)
+
+/* A kept connection has no buffers, where the last answer could be read. */
+static CURLcode
+http_context(CURL *easy, void *ctx, void *arg)
+{
+	(void)easy;
+	(void)arg;
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+	return (CURLE_OK);
+}
 
 static int
 http_options_tls(struct http *h)
@@ -315,6 +312,7 @@ http_options_tls(struct http *h)
 	/* libcurl's own paths are not who we trust. */
 	return (SET(CURLOPT_CAINFO, NULL) && SET(CURLOPT_CAPATH, NULL) &&
 	    SET(CURLOPT_CAINFO_BLOB, &ca) &&
+	    SET(CURLOPT_SSL_CTX_FUNCTION, http_context) &&
 	    SET(CURLOPT_SSL_VERIFYPEER, 1L) &&
 	    SET(CURLOPT_SSL_VERIFYHOST, 2L) &&
 	    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2));
@@ -324,9 +322,9 @@ http_options_tls(struct http *h)
 static int
 http_options_proxy(struct http *h)
 {
-	if (!settings.has_proxy)
+	if (proxy == NULL)
 		return (SET(CURLOPT_PROXY, ""));
-	return (SET(CURLOPT_PROXY, settings.proxy.text) &&
+	return (SET(CURLOPT_PROXY, proxy->text) &&
 	    SET(CURLOPT_NOPROXY, "") &&
 	    SET(CURLOPT_HTTPPROXYTUNNEL, 1L) &&
 	    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&
@@ -353,9 +351,10 @@ http_options(struct http *h, const struct http_ask *ask)
 	    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)ask->bodylen) &&
 	    SET(CURLOPT_POSTFIELDS, ask->body)))
 		return (0);
+	if (ask->method != NULL && !SET(CURLOPT_CUSTOMREQUEST, ask->method))
+		return (0);
 	return (SET(CURLOPT_URL, ask->url->text) &&
-	    SET(CURLOPT_PROTOCOLS_STR, "https") &&
-	    SET(CURLOPT_REDIR_PROTOCOLS_STR, "https") &&
+	    SET(CURLOPT_PROTOCOLS_STR, ask->url->plain ? "http" : "https") &&
 	    SET(CURLOPT_FOLLOWLOCATION, 0L) &&
 	    SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) &&
 	    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
@@ -363,7 +362,7 @@ http_options(struct http *h, const struct http_ask *ask)
 	    SET(CURLOPT_NOPROGRESS, 1L) &&
 	    SET(CURLOPT_USERAGENT, "kbsd") &&
 	    SET(CURLOPT_HTTPHEADER, h->headers) &&
-	    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)DEADLINE_SERVICE_MS) &&
+	    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS) &&
 	    SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)h->most) &&
 	    SET(CURLOPT_ERRORBUFFER, h->error) &&
 	    SET(CURLOPT_WRITEFUNCTION, http_write) &&
@@ -466,10 +465,11 @@ http_finish(struct http *h, CURLcode code)
 	memset(&answer, 0, sizeof(answer));
 	curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &answer.status);
 	curl_easy_getinfo(h->easy, CURLINFO_NUM_CONNECTS, &fresh);
-	counts.connections += (uint64_t)fresh;
+	http_connections += (uint64_t)fresh;
 	curl_multi_remove_handle(multi, h->easy);
 	if (code != CURLE_OK)
 		http_why(h, code, answer.why, sizeof(answer.why));
+	curl_easy_getinfo(h->easy, CURLINFO_REDIRECT_URL, &answer.location);
 	answer.data = h->body.data;
 	answer.len = h->body.len;
 	log_debug("%s: %ld, %zu bytes in %llu ms%s%s", h->url->text,

@@ -14,30 +14,17 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
+/* Timers of the event loop. */
+#ifndef TIMER_H
+#define TIMER_H
 
-/* Timers of the loop. */
-#include <event2/event.h>
+#include <stdint.h>
 
-#include "fetcher.h"
-#include "log.h"
+struct event;
 
-struct event *
-timer_new(void (*fn)(int, short, void *), void *arg)
-{
-	struct event	*timer;
+/* A one-shot timer, for event_free(); dies without memory. */
+struct event	*timer_new(void (*)(int, short, void *), void *);
+/* It fires ms from now, whatever was set before; dies without memory. */
+void		 timer_set(struct event *, uint64_t ms);
 
-	if ((timer = event_new(base, -1, 0, fn, arg)) == NULL)
-		fatalx("no memory for a timer");
-	return (timer);
-}
-
-void
-timer_set(struct event *timer, uint64_t ms)
-{
-	struct timeval	 tv;
-
-	tv.tv_sec = (time_t)(ms / 1000);
-	tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
-	if (event_add(timer, &tv) == -1)
-		fatalx("no memory for a timer");
-}
+#endif

@@ -28,6 +28,7 @@
 
 #include "kms.h"
 #include "log.h"
+#include "timer.h"
 
 #define JOBS_MAX	4096
 #define STORES_MAX	16		/* each keeps locked memory */
@@ -42,7 +43,6 @@ static TAILQ_HEAD(, job)	 jobs = TAILQ_HEAD_INITIALIZER(jobs);
 static TAILQ_HEAD(, recorded)	 ages = TAILQ_HEAD_INITIALIZER(ages);
 static unsigned int		 njobs, nstores, ntold;
 static const char		*keystore;
-static const struct backend	*backend;
 static uint64_t			 count_released, count_written, count_refused,
 				 count_failed;
 
@@ -80,6 +80,7 @@ job_free(struct job *job)
 	if (job->timer != NULL)
 		event_free(job->timer);
 	OPENSSL_secure_clear_free(job->material, job->materiallen);
+	free(job->box);
 	freezero(job, sizeof(*job));
 }
 
@@ -156,7 +157,7 @@ static void
 job_cancel(struct job *job)
 {
 	if (job->started)
-		backend->cancel(job);
+		work_cancel(job);
 }
 
 static void
@@ -199,30 +200,7 @@ job_start(struct job *job, struct recorded *recorded)
 		return;
 	}
 	job->started = 1;
-	switch (job->type) {
-	case IMSG_KMS_FETCH:
-		backend->fetch(job);
-		break;
-	case IMSG_KMS_STORE:
-		backend->store(job);
-		break;
-	case IMSG_KMS_RESEAL:
-		backend->reseal(job);
-		break;
-	case IMSG_KMS_DELETE:
-		backend->remove(job);
-		break;
-	}
-}
-
-static void
-timer_set(struct event *timer, uint64_t ms)
-{
-	struct timeval	 tv;
-
-	tv.tv_sec = (time_t)(ms / 1000);
-	tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
-	event_add(timer, &tv);
+	work_begin(job);
 }
 
 /* Never longer than a request may last, whatever it says. */
@@ -234,8 +212,8 @@ job_clock(struct job *job, uint64_t deadline)
 	ms = deadline > now ? deadline - now : 0;
 	if (ms > DEADLINE_REQUEST_MS)
 		ms = DEADLINE_REQUEST_MS;
-	if ((job->timer = event_new(base, -1, 0, job_expired, job)) == NULL)
-		fatalx("no memory for events");
+	job->deadline = now + ms;
+	job->timer = timer_new(job_expired, job);
 	timer_set(job->timer, ms);
 }
 
@@ -250,7 +228,7 @@ job_admit(struct job *job)
 		return;
 	}
 	job->fits = seal_fits(&job->record);
-	why = rules_request(job, keystore, backend->keeps_serials);
+	why = rules_request(job, keystore);
 	if (why != NULL) {
 		job_refuse(job, DONE_REFUSED, why);
 		return;
@@ -377,9 +355,7 @@ recorded_keep(struct recorded *recorded)
 	struct recorded	*old;
 	char		 id[REQUEST_ID_TEXT];
 
-	recorded->timer = event_new(base, -1, 0, recorded_expired, recorded);
-	if (recorded->timer == NULL)
-		fatalx("no memory for events");
+	recorded->timer = timer_new(recorded_expired, recorded);
 	timer_set(recorded->timer, recorded_lifetime(recorded));
 	if ((old = RB_FIND(recorded_tree, &told, recorded)) != NULL) {
 		log_warnx("request %s: a second audit line takes the place "
@@ -444,10 +420,22 @@ jobs_unrecorded(struct edge *edge)
 }
 
 void
-jobs_init(const char *name, const struct backend *b)
+jobs_init(const char *name)
 {
 	keystore = name;
-	backend = b;
+}
+
+int
+jobs_changing(const struct job *job)
+{
+	const struct job	*other;
+
+	TAILQ_FOREACH(other, &jobs, all)
+		if (other != job && other->started &&
+		    other->type != IMSG_KMS_FETCH && uuid_cmp(
+		    &other->record.id, &job->record.id) == 0)
+			return (1);
+	return (0);
 }
 
 void

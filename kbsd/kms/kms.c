@@ -27,6 +27,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "json.h"
 #include "kms.h"
 #include "log.h"
 #include "secret.h"
@@ -140,17 +141,27 @@ kms_secrets(void)
 	if (backend == NULL)
 		fatalx("no keystore");
 	secret_openssl(HEAP_SIZE);
-	sealed = backend->open();
+	json_init();
+	sealed = records_open();
 	kms_seal_key(sealed);
-	backend->ready();
-	jobs_init(name, backend);
+	backend->open(sealed);
+	records_ready();
+	work_init(backend);
+	jobs_init(name);
+}
+
+static void
+kms_run(void)
+{
+	if (backend->run != NULL)
+		backend->run();
 }
 
 static void
 kms_counters(struct wbuf *w)
 {
 	jobs_counters(w);
-	backend->counters(w);
+	work_counters(w);
 }
 
 static const struct process processes[] = {
@@ -161,6 +172,7 @@ static const struct process processes[] = {
 		.config = kms_config,
 		.descriptor = kms_descriptor,
 		.secrets = kms_secrets,
+		.run = kms_run,
 		.counters = kms_counters,
 	},
 };
@@ -168,5 +180,6 @@ static const struct process processes[] = {
 int
 main(int argc, char *argv[])
 {
+	secret_heap();
 	process_main(processes, 1, argc, argv);
 }

@@ -33,6 +33,11 @@ struct event;
 #define MASTER_KEY_LEN	32
 #define KEY_RECORD_MAX	1024		/* bytes of wb_key_record() */
 
+#define BOX_NONCE	12
+#define BOX_TAG		16
+#define BOX_MORE	(BOX_NONCE + BOX_TAG)
+#define BOX_MOST	(MATERIAL_MAX + BOX_MORE)
+
 /* What an engine or the maker wants done. */
 struct job {
 	RB_ENTRY(job)		 entry;		/* waits for RECORDED */
@@ -51,9 +56,15 @@ struct job {
 					/* of material (STORE) */
 	uint8_t			*material;	/* STORE: locked heap */
 	size_t			 materiallen;
-	struct event		*timer;		/* its deadline */
+	uint64_t		 deadline;
+	struct event		*timer;		/* fires then */
 	int			 waiting;	/* in the tree */
-	int			 started;	/* with the backend */
+	int			 started;	/* work.c has it */
+	int			 queued;	/* for the database */
+	int			 answered;	/* by the keystore */
+	uint8_t			*box;		/* of new material, or NULL */
+	size_t			 boxlen;
+	void			*asked;		/* the backend's */
 };
 
 /* What audit has told. */
@@ -69,28 +80,41 @@ struct recorded {
 	struct event		*timer;
 };
 
+/* Our own record of a key, as records.c keeps it. */
+struct row {
+	struct key_record	 record;
+	int			 gone;		/* deleted, for attested only */
+	size_t			 boxlen;	/* 0: material is elsewhere */
+	uint8_t			 box[BOX_MOST];
+};
+
 /*
- * A kind of keystore.  Each of fetch, store, reseal and remove ends in one
- * call of job_done(), at once or later; the job is not to be touched after
- * it.  cancel() ends a job without that.
+ * A kind of keystore, which gives, takes and deletes material; who may have
+ * it was decided before.  Each of get, put and remove ends in one call of
+ * work_got(), work_put() or work_removed(), at once or later; the job is not
+ * to be touched after it.  cancel() ends a job without that.
  */
 struct backend {
 	const char	*name;
-	/* It has a record of its own of each key and knows the newest. */
-	int		 keeps_serials;
+	/* It is asked over the network, and answers later. */
+	int		 elsewhere;
+	/* Before the chroot; may be NULL, as all that follow but three. */
+	void		(*libraries)(void);
 	/* The type's own part of CONFIG; -1 if it is not understood. */
 	int		(*config)(struct rbuf *);
 	int		(*descriptor)(uint32_t role, int fd);
 	/*
-	 * Open what it has, dying on failure; answers whether any key is
-	 * sealed there.  Then, when the seal key is known, ready().
+	 * Take what it was given, dying on failure; sealed: there are keys
+	 * already.  Then run(), when the sandbox is closed.
 	 */
-	int		(*open)(void);
-	void		(*ready)(void);
-	void		(*fetch)(struct job *);
-	void		(*store)(struct job *);
-	void		(*reseal)(struct job *);
-	void		(*remove)(struct job *);
+	void		(*open)(int sealed);
+	void		(*run)(void);
+	/* The material of row->record. */
+	void		(*get)(struct job *, const struct row *);
+	/* Keep the job's material under record.backend. */
+	void		(*put)(struct job *);
+	/* What is not there is removed. */
+	void		(*remove)(struct job *, const char *backend);
 	void		(*cancel)(struct job *);
 	void		(*counters)(struct wbuf *);
 };
@@ -98,7 +122,7 @@ struct backend {
 /* jobs.c */
 
 /* All requests are for keys of this keystore. */
-void	 jobs_init(const char *keystore, const struct backend *);
+void	 jobs_init(const char *keystore);
 /* The functions of the edges' tables. */
 int	 jobs_fetch(struct edge *, struct rbuf *);
 int	 jobs_store(struct edge *, struct rbuf *);
@@ -116,14 +140,59 @@ void	 jobs_unrecorded(struct edge *);
 void	 job_done(struct job *, enum done_result, const char *reason,
 	    const struct key_record *, const void *material, size_t len);
 void	 jobs_counters(struct wbuf *);
+/* Is another one, that has been started, changing its key? */
+int	 jobs_changing(const struct job *);
+
+/* work.c */
+
+void	 work_init(const struct backend *);
+/* All that must come first has come. */
+void	 work_begin(struct job *);
+/* End it, but for job_done(). */
+void	 work_cancel(struct job *);
+/* The backend's answers; material and box are borrowed. */
+void	 work_got(struct job *, enum done_result, const char *reason,
+	    const void *material, size_t len);
+void	 work_put(struct job *, enum done_result, const char *reason,
+	    const uint8_t *box, size_t len);
+void	 work_removed(struct job *, enum done_result, const char *reason);
+void	 work_counters(struct wbuf *);
+
+/* records.c: rows of keys.db */
+
+#define RECORDS_BUSY	(-1)	/* another process writes: try again */
+#define RECORDS_FAILED	(-2)	/* logged */
+
+/* Dies on failure; answers whether there are any keys. */
+int	 records_open(void);
+/* The seal key is known: is it theirs?  From now on nothing waits. */
+void	 records_ready(void);
+/* 1: found; 0: none; RECORDS_*. */
+int	 records_find(const struct uuid *, struct row *);
+/* Was a key of this backend id ever for attestation only?  1, 0, RECORDS_*. */
+int	 records_marked(const char *backend);
+/* 0 or RECORDS_*.  remove() keeps the row of one for attestation only. */
+int	 records_insert(const struct key_record *, const uint8_t *box, size_t);
+int	 records_update(const struct key_record *);
+int	 records_remove(const struct key_record *);
+/* Nothing that was deleted stays in the file. */
+void	 records_checkpoint(void);
+/* A transaction; end() undoes what was not committed. */
+int	 records_begin(void);
+int	 records_commit(void);
+void	 records_end(void);
+/* A value by a name; both die when the database can't be used. */
+int	 records_same(const char *name, const uint8_t value[DIGEST_LEN]);
+void	 records_remember(const char *name, const uint8_t value[DIGEST_LEN]);
 
 /* rules.c: NULL, or what does not fit */
 
 /* What the request must keep by itself. */
-const char	*rules_request(const struct job *, const char *keystore,
-		    int keeps_serials);
+const char	*rules_request(const struct job *, const char *keystore);
 /* The line that is written is about this and nothing else. */
 const char	*rules_recorded(const struct job *, const struct recorded *);
+
+int		 is_unsealed(const struct key_record *);
 
 /* seal.c */
 
@@ -135,9 +204,6 @@ int	 seal_make(struct key_record *);
 
 /* box.c: material under the master key */
 
-#define BOX_NONCE	12
-#define BOX_TAG		16
-#define BOX_MORE	(BOX_NONCE + BOX_TAG)
 /* Nonce, ciphertext, tag: len + BOX_MORE bytes.  0 or -1. */
 int	 box_seal(uint8_t *box, const uint8_t *master,
 	    const struct key_record *, const uint8_t *plain, size_t len);
@@ -147,8 +213,6 @@ int	 box_open(uint8_t *plain, const uint8_t *master,
 
 /* local.c */
 extern const struct backend	 backend_local;
-/* In tests, where no process ends to do it. */
-void				 local_close(void);
 
 /* Of what comes in. */
 #define FETCH_LEAST	(12 + 1 + 1 + 4 + 2 * DIGEST_LEN + 8)

@@ -55,6 +55,12 @@ is_zero(const uint8_t d[DIGEST_LEN])
 	return (equal(d, zero));
 }
 
+int
+is_unsealed(const struct key_record *record)
+{
+	return (is_zero(record->seal));
+}
+
 static const char *
 rule_pairing(const struct job *job)
 {
@@ -95,7 +101,7 @@ rule_store(const struct job *job)
 
 	if (uuid_isnil(&record->id) || record->version == 0)
 		return ("a new key needs an id and a version");
-	if (record->serial != 0 || !is_zero(record->seal))
+	if (record->serial != 0 || !is_unsealed(record))
 		return ("a new key has a seal already");
 	if (!equal(job->policy_digest, record->policy_digest) ||
 	    uuid_isnil(&record->policy) != is_zero(record->policy_digest))
@@ -109,16 +115,14 @@ rule_store(const struct job *job)
 }
 
 /*
- * With its own record of the key the backend tells who is right, and shows
- * the newest record to who has a wrong one.
+ * With our own record of the key work.c tells who is right, and shows the
+ * newest record to who has a wrong one.
  */
 static const char *
-rule_change(const struct job *job, int keeps_serials)
+rule_change(const struct job *job)
 {
 	const struct key_record	*record = &job->record;
 
-	if (!job->fits && !keeps_serials)
-		return ("the seal of the record does not fit");
 	if (job->type == IMSG_KMS_DELETE)
 		return (NULL);
 	if ((record->flags & KEY_ATTESTED_ONLY) != 0)
@@ -129,7 +133,7 @@ rule_change(const struct job *job, int keeps_serials)
 }
 
 const char *
-rules_request(const struct job *job, const char *keystore, int keeps_serials)
+rules_request(const struct job *job, const char *keystore)
 {
 	const char	*why;
 
@@ -143,7 +147,7 @@ rules_request(const struct job *job, const char *keystore, int keeps_serials)
 	case IMSG_KMS_STORE:
 		return (rule_store(job));
 	default:
-		return (rule_change(job, keeps_serials));
+		return (rule_change(job));
 	}
 }
 

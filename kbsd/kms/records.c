@@ -1,0 +1,361 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The database of a kms: the newest sealed record of each key, which is how an
+ * older one, shown again by who keeps the records, is known; and, where the
+ * keystore is our own, the material in a box (box.c).
+ *
+ * The row of a deleted key that was for attestation only stays, so that
+ * neither its id nor the keystore's id of it comes back without the mark.
+ */
+
+#include <sys/stat.h>
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kms.h"
+#include "log.h"
+#include "secret.h"
+
+#define OPEN_PATIENCE_MS	20000
+
+static const char *const migrations[] = {
+	"CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL)"
+	    " WITHOUT ROWID;"
+	"CREATE TABLE keys (id BLOB PRIMARY KEY, serial INTEGER NOT NULL,"
+	    " record BLOB NOT NULL, box BLOB) WITHOUT ROWID;",
+	"ALTER TABLE keys ADD COLUMN backend TEXT;"
+	"CREATE INDEX keys_backend ON keys (backend)"
+	    " WHERE backend IS NOT NULL;",
+};
+
+#define SCHEMA_VERSION	((int)(sizeof(migrations) / sizeof(migrations[0])))
+
+enum statement {
+	ST_BEGIN, ST_COMMIT, ST_ROLLBACK, ST_FIND, ST_INSERT, ST_RESEAL,
+	ST_DELETE, ST_BURY, ST_ANY, ST_BACKEND, ST_META_GET, ST_META_PUT,
+	ST_MAX
+};
+
+static const char *const texts[ST_MAX] = {
+	[ST_BEGIN] = "BEGIN IMMEDIATE",
+	[ST_COMMIT] = "COMMIT",
+	[ST_ROLLBACK] = "ROLLBACK",
+	[ST_FIND] = "SELECT record, box FROM keys WHERE id = ?1",
+	[ST_INSERT] = "INSERT INTO keys (id, serial, record, box, backend)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5)",
+	[ST_RESEAL] = "UPDATE keys SET serial = ?2, record = ?3"
+	    " WHERE id = ?1",
+	[ST_DELETE] = "DELETE FROM keys WHERE id = ?1",
+	[ST_BURY] = "UPDATE keys SET box = NULL WHERE id = ?1",
+	[ST_ANY] = "SELECT record FROM keys LIMIT 1",
+	[ST_BACKEND] = "SELECT record FROM keys WHERE backend = ?1",
+	[ST_META_GET] = "SELECT value FROM meta WHERE name = ?1",
+	[ST_META_PUT] = "INSERT OR REPLACE INTO meta (name, value)"
+	    " VALUES (?1, ?2)",
+};
+
+static sqlite3			*db;
+static sqlite3_stmt		*statements[ST_MAX];
+
+static sqlite3_stmt *
+statement(enum statement n)
+{
+	sqlite3_reset(statements[n]);
+	sqlite3_clear_bindings(statements[n]);
+	return (statements[n]);
+}
+
+/* 1: a row; 0: done; RECORDS_BUSY; RECORDS_FAILED, logged. */
+static int
+step(sqlite3_stmt *stmt)
+{
+	int	 rc = sqlite3_step(stmt);
+
+	if (rc == SQLITE_ROW)
+		return (1);
+	if (rc != SQLITE_DONE && (rc & 0xff) != SQLITE_BUSY)
+		log_warnx("keys.db: %s (%d)", sqlite3_errmsg(db), rc);
+	sqlite3_reset(stmt);
+	if (rc == SQLITE_DONE)
+		return (0);
+	return ((rc & 0xff) == SQLITE_BUSY ? RECORDS_BUSY : RECORDS_FAILED);
+}
+
+static void
+bind_id(sqlite3_stmt *stmt, const struct uuid *id)
+{
+	sqlite3_bind_blob(stmt, 1, id->b, sizeof(id->b), SQLITE_STATIC);
+}
+
+/* --- opening ----------------------------------------------------------- */
+
+static void
+records_must(const char *what)
+{
+	char	*why = NULL;
+
+	if (sqlite3_exec(db, what, NULL, NULL, &why) != SQLITE_OK)
+		fatalx("keys.db: %s", why != NULL ? why : "no memory");
+}
+
+static int
+records_schema(void)
+{
+	sqlite3_stmt	*stmt;
+	int		 version = -1;
+
+	if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &stmt,
+	    NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+		version = sqlite3_column_int(stmt, 0);
+	sqlite3_finalize(stmt);
+	if (version < 0)
+		fatalx("keys.db: %s", sqlite3_errmsg(db));
+	return (version);
+}
+
+static void
+records_migrate(void)
+{
+	char	 text[64];
+	int	 version;
+
+	/* The lock is taken in any case: it opens all files of the WAL. */
+	records_must("BEGIN IMMEDIATE");
+	if ((version = records_schema()) > SCHEMA_VERSION)
+		fatalx("keys.db is of a newer kbsd (schema %d, known is %d)",
+		    version, SCHEMA_VERSION);
+	for (; version < SCHEMA_VERSION; version++) {
+		records_must(migrations[version]);
+		snprintf(text, sizeof(text), "PRAGMA user_version = %d",
+		    version + 1);
+		records_must(text);
+	}
+	records_must("COMMIT");
+}
+
+static int
+records_any(void)
+{
+	int	 rc;
+
+	if ((rc = step(statement(ST_ANY))) < 0)
+		fatalx("keys.db can't be read");
+	sqlite3_reset(statements[ST_ANY]);
+	return (rc == 1);
+}
+
+int
+records_open(void)
+{
+	int	 i;
+
+	/* Answers an error when it has been told already: tests do that. */
+	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	umask(077);
+	if (sqlite3_open_v2("keys.db", &db, SQLITE_OPEN_READWRITE |
+	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW, NULL) != SQLITE_OK)
+		fatalx("keys.db: %s", db == NULL ? "no memory" :
+		    sqlite3_errmsg(db));
+	sqlite3_extended_result_codes(db, 1);
+	sqlite3_busy_timeout(db, OPEN_PATIENCE_MS);
+	records_must("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+	    "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
+	    "PRAGMA secure_delete = ON; PRAGMA cell_size_check = ON;");
+	records_migrate();
+	for (i = 0; i < ST_MAX; i++)
+		if (sqlite3_prepare_v3(db, texts[i], -1,
+		    SQLITE_PREPARE_PERSISTENT, &statements[i], NULL) !=
+		    SQLITE_OK)
+			fatalx("keys.db: %s", sqlite3_errmsg(db));
+	return (records_any());
+}
+
+static int
+read_record(sqlite3_stmt *stmt, struct key_record *record)
+{
+	struct rbuf	 r;
+
+	rb_init(&r, sqlite3_column_blob(stmt, 0),
+	    (size_t)sqlite3_column_bytes(stmt, 0));
+	rb_key_record(&r, record);
+	return (rb_end(&r) == 0 && seal_fits(record) ? 0 : -1);
+}
+
+/* One record tells whether the seal key is theirs. */
+void
+records_ready(void)
+{
+	struct key_record	 record;
+
+	if (step(statement(ST_ANY)) == 1 &&
+	    read_record(statements[ST_ANY], &record) == -1)
+		fatalx("the seal key is not the one that the records of "
+		    "keys.db were sealed with");
+	sqlite3_reset(statements[ST_ANY]);
+	sqlite3_busy_timeout(db, 0);
+}
+
+/* --- rows -------------------------------------------------------------- */
+
+int
+records_find(const struct uuid *id, struct row *row)
+{
+	sqlite3_stmt	*stmt = statement(ST_FIND);
+	int		 rc, len;
+
+	bind_id(stmt, id);
+	if ((rc = step(stmt)) != 1)
+		return (rc);
+	row->gone = sqlite3_column_type(stmt, 1) == SQLITE_NULL;
+	len = sqlite3_column_bytes(stmt, 1);
+	row->boxlen = (size_t)len;
+	rc = read_record(stmt, &row->record) == -1 ||
+	    row->boxlen > sizeof(row->box) ? RECORDS_FAILED : 1;
+	if (rc == 1 && len > 0)
+		memcpy(row->box, sqlite3_column_blob(stmt, 1), row->boxlen);
+	sqlite3_reset(stmt);
+	if (rc != 1)
+		log_warnx("keys.db: a record was changed");
+	return (rc);
+}
+
+int
+records_marked(const char *backend)
+{
+	struct key_record	 record;
+	sqlite3_stmt		*stmt = statement(ST_BACKEND);
+	int			 rc, marked = 0;
+
+	sqlite3_bind_text(stmt, 1, backend, -1, SQLITE_STATIC);
+	while ((rc = step(stmt)) == 1)
+		if (read_record(stmt, &record) == -1 ||
+		    (record.flags & KEY_ATTESTED_ONLY) != 0)
+			marked = 1;
+	return (rc == 0 ? marked : rc);
+}
+
+/* A box without a byte: the material is elsewhere. */
+static int
+records_put(enum statement n, const struct key_record *record,
+    const uint8_t *box, size_t len)
+{
+	struct wbuf	 w = { 0 };
+	sqlite3_stmt	*stmt = statement(n);
+	int		 rc = RECORDS_FAILED;
+
+	wb_key_record(&w, record);
+	if (!w.failed) {
+		bind_id(stmt, &record->id);
+		sqlite3_bind_int64(stmt, 2, (sqlite3_int64)record->serial);
+		sqlite3_bind_blob(stmt, 3, w.data, (int)w.len, SQLITE_STATIC);
+		if (n == ST_INSERT && len > 0)
+			sqlite3_bind_blob(stmt, 4, box, (int)len,
+			    SQLITE_STATIC);
+		else if (n == ST_INSERT) {
+			sqlite3_bind_zeroblob(stmt, 4, 0);
+			sqlite3_bind_text(stmt, 5, record->backend, -1,
+			    SQLITE_STATIC);
+		}
+		rc = step(stmt);
+	}
+	wb_free(&w);
+	return (rc);
+}
+
+int
+records_insert(const struct key_record *record, const uint8_t *box, size_t len)
+{
+	return (records_put(ST_INSERT, record, box, len));
+}
+
+int
+records_update(const struct key_record *record)
+{
+	return (records_put(ST_RESEAL, record, NULL, 0));
+}
+
+int
+records_remove(const struct key_record *record)
+{
+	sqlite3_stmt	*stmt;
+
+	stmt = statement((record->flags & KEY_ATTESTED_ONLY) != 0 ? ST_BURY :
+	    ST_DELETE);
+	bind_id(stmt, &record->id);
+	return (step(stmt));
+}
+
+void
+records_checkpoint(void)
+{
+	sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
+	    NULL);
+}
+
+/* --- transactions ------------------------------------------------------ */
+
+int
+records_begin(void)
+{
+	return (step(statement(ST_BEGIN)));
+}
+
+int
+records_commit(void)
+{
+	return (step(statement(ST_COMMIT)));
+}
+
+/* A full disk may have ended it already. */
+void
+records_end(void)
+{
+	if (sqlite3_get_autocommit(db) == 0 &&
+	    step(statement(ST_ROLLBACK)) != 0)
+		fatalx("keys.db: a transaction can't be undone");
+}
+
+/* --- what else is remembered -------------------------------------------- */
+
+int
+records_same(const char *name, const uint8_t value[DIGEST_LEN])
+{
+	sqlite3_stmt	*stmt = statement(ST_META_GET);
+	int		 same, rc;
+
+	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+	if ((rc = step(stmt)) < 0)
+		fatalx("keys.db can't be read");
+	same = rc == 1 && sqlite3_column_bytes(stmt, 0) == DIGEST_LEN &&
+	    secret_cmp(sqlite3_column_blob(stmt, 0), value, DIGEST_LEN) == 0;
+	sqlite3_reset(stmt);
+	return (same);
+}
+
+void
+records_remember(const char *name, const uint8_t value[DIGEST_LEN])
+{
+	sqlite3_stmt	*stmt = statement(ST_META_PUT);
+
+	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+	sqlite3_bind_blob(stmt, 2, value, DIGEST_LEN, SQLITE_STATIC);
+	if (step(stmt) != 0)
+		fatalx("keys.db can't be written");
+}

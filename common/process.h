@@ -67,6 +67,7 @@ struct process_self {
 	uint32_t		 instance;
 	uint32_t		 front;		/* of fronts and broker */
 	uint32_t		 set;		/* of which configuration */
+	int			 outside;	/* it makes connections */
 };
 extern struct process_self	 self;
 extern struct event_base	*base;

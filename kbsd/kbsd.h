@@ -363,8 +363,9 @@ enum descriptor_role {
 	FD_NONCE_KEY,		/* verifier: 32 bytes; may be empty */
 	FD_ROOT,		/* verifier: PEM, one per attestation block */
 	FD_API_KEY,		/* fetcher */
-	FD_CA,			/* fetcher: PEM bundle */
+	FD_CA,			/* fetcher, kms elsewhere: PEM bundle */
 	FD_MASTER_KEY,		/* kms local: 32 bytes; may be empty */
+	FD_KMS_SECRET,		/* kms vault: token, or secret id */
 	FD_ROLE_MAX
 };
 
@@ -391,10 +392,14 @@ enum descriptor_role {
  *   least (ms), u32 retry most (ms), str proxy (""), u32 least seconds
  *   between two JWKS fetches, u32 count, strs: further hosts for CRLs.
  * engine, maker: u32 count, strs: keystores (instance order of kms).
- * kms: str name, u8 type (KEYSTORE_LOCAL), then the type's own.
+ * kms: str name, u8 type (KEYSTORE_*), then the type's own.
+ *   local: nothing.
+ *   vault: u32 count, strs: URLs of the servers, str mount, str namespace
+ *   (""), u8 version of KV (0: to be asked), str role id ("": a token), str
+ *   where AppRole is mounted.
  */
 enum role { ROLE_ALL, ROLE_ADMIN, ROLE_TRANSFER, ROLE_MAX };
-enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_TYPE_MAX };
+enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_TYPE_MAX };
 
 /* Limits, in one place. */
 #define DEADLINE_REQUEST_MS	30000

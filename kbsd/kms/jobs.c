@@ -23,6 +23,7 @@
 #include <openssl/crypto.h>
 
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,12 +165,19 @@ static void
 job_expired(int fd, short what, void *arg)
 {
 	struct job	*job = arg;
+	const char	*stage = work_stage(job);
+	char		 why[REASON_TEXT_MAX];
 
 	(void)fd;
 	(void)what;
+	if (stage != NULL)
+		snprintf(why, sizeof(why), "the keystore took too long%s%s",
+		    stage[0] != '\0' ? ": " : "", stage);
+	else
+		strlcpy(why, job->waiting ? "no audit line was told in time" :
+		    "the key database took too long", sizeof(why));
 	job_cancel(job);
-	job_refuse(job, DONE_TIMEOUT, job->waiting ?
-	    "no audit line was told in time" : "the keystore took too long");
+	job_refuse(job, stage != NULL ? DONE_UNAVAILABLE : DONE_TIMEOUT, why);
 }
 
 static void

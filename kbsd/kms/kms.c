@@ -40,6 +40,7 @@ static int			 sealfd = -1;
 
 static const struct backend *const backends[KEYSTORE_TYPE_MAX] = {
 	[KEYSTORE_LOCAL] = &backend_local,
+	[KEYSTORE_VAULT] = &backend_vault,
 };
 
 static const struct edge_rule engine_rules[] = {
@@ -82,12 +83,24 @@ static const struct edge_table edges[] = {
 	},
 };
 
+/* Which one it will be is not known yet, only that it is elsewhere. */
+static void
+kms_libraries(void)
+{
+	size_t	 i;
+
+	for (i = 0; self.outside && i < KEYSTORE_TYPE_MAX; i++)
+		if (backends[i]->libraries != NULL)
+			backends[i]->libraries();
+}
+
 static int
 kms_config(struct rbuf *r)
 {
 	rb_str(r, name, sizeof(name));
 	backend = backends[rb_enum(r, KEYSTORE_TYPE_MAX - 1)];
-	if (r->failed || name[0] == '\0')
+	if (r->failed || name[0] == '\0' ||
+	    backend->elsewhere != self.outside)
 		return (-1);
 	return (backend->config(r));
 }
@@ -169,6 +182,7 @@ static const struct process processes[] = {
 		.kind = PROC_KMS,
 		.edges = edges,
 		.nedges = sizeof(edges) / sizeof(edges[0]),
+		.libraries = kms_libraries,
 		.config = kms_config,
 		.descriptor = kms_descriptor,
 		.secrets = kms_secrets,

@@ -116,6 +116,8 @@ struct backend {
 	/* What is not there is removed. */
 	void		(*remove)(struct job *, const char *backend);
 	void		(*cancel)(struct job *);
+	/* What keeps it, "" where nothing is known. */
+	const char	*(*stage)(const struct job *);
 	void		(*counters)(struct wbuf *);
 };
 
@@ -148,6 +150,8 @@ int	 jobs_changing(const struct job *);
 void	 work_init(const struct backend *);
 /* All that must come first has come. */
 void	 work_begin(struct job *);
+/* What keeps it; NULL: not the keystore. */
+const char	*work_stage(const struct job *);
 /* End it, but for job_done(). */
 void	 work_cancel(struct job *);
 /* The backend's answers; material and box are borrowed. */
@@ -213,6 +217,9 @@ int	 box_open(uint8_t *plain, const uint8_t *master,
 
 /* local.c */
 extern const struct backend	 backend_local;
+
+/* vault.c */
+extern const struct backend	 backend_vault;
 
 /* Of what comes in. */
 #define FETCH_LEAST	(12 + 1 + 1 + 4 + 2 * DIGEST_LEN + 8)

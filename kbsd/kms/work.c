@@ -453,6 +453,12 @@ work_begin(struct job *job)
 	work_queue(job);
 }
 
+const char *
+work_stage(const struct job *job)
+{
+	return (job->queued || !job->started ? NULL : backend->stage(job));
+}
+
 void
 work_cancel(struct job *job)
 {

@@ -93,6 +93,21 @@ attestation_free(struct attestation *a)
 	free(a);
 }
 
+static void
+keystore_free(struct keystore *k)
+{
+	free(k->name);
+	free(k->master_key);
+	words_free(&k->urls);
+	free(k->mount);
+	free(k->namespace);
+	free(k->role_id);
+	free(k->login);
+	free(k->secret);
+	free(k->ca);
+	free(k);
+}
+
 void
 config_free(struct config *conf)
 {
@@ -115,9 +130,7 @@ config_free(struct config *conf)
 	}
 	while ((k = TAILQ_FIRST(&conf->keystores)) != NULL) {
 		TAILQ_REMOVE(&conf->keystores, k, entry);
-		free(k->name);
-		free(k->master_key);
-		free(k);
+		keystore_free(k);
 	}
 	words_free(&conf->tls_names);
 	free(conf->directory);
@@ -192,6 +205,7 @@ default_keystore(struct config *conf)
 		fatal("calloc");
 	set_default(&k->name, "local");
 	k->type = KEYSTORE_LOCAL;
+	TAILQ_INIT(&k->urls);
 	TAILQ_INSERT_TAIL(&conf->keystores, k, entry);
 }
 
@@ -252,6 +266,85 @@ check_attestation(const struct attestation *a)
 	return (bad);
 }
 
+/* They become part of paths and of a header. */
+static int
+check_path(const struct keystore *k, const char *what, const char *text)
+{
+	size_t	 len = text == NULL ? 1 : strlen(text);
+
+	if (text == NULL || (len > 0 && len < 256 && text[0] != '/' &&
+	    text[len - 1] != '/' && strstr(text, "..") == NULL &&
+	    strstr(text, "//") == NULL && strspn(text, "abcdefghijklmnopqrst"
+	    "uvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./") == len))
+		return (0);
+	log_warnx("keystore \"%s\": %s \"%s\": only letters, digits, '-', "
+	    "'_', '.', and '/' between them", k->name, what, text);
+	return (-1);
+}
+
+static int
+is_loopback(const char *host)
+{
+	size_t	 len = strcspn(host, ":/");
+
+	return (strncmp(host, "[::1]", 5) == 0 || (len == 9 &&
+	    strncmp(host, "localhost", len) == 0) ||
+	    (strncmp(host, "127.", 4) == 0 &&
+	    strspn(host, "0123456789.") == len));
+}
+
+/* Tokens and keys go in the clear only where the operator says so. */
+static int
+check_server(const struct keystore *k, const char *url)
+{
+	int	 plain = strncmp(url, "http://", 7) == 0;
+
+	if ((!plain && strncmp(url, "https://", 8) != 0) ||
+	    strpbrk(url, " \t\"#@?") != NULL) {
+		log_warnx("keystore \"%s\": url \"%s\" is no plain https "
+		    "URL", k->name, url);
+		return (-1);
+	}
+	if (!plain || is_loopback(url + 7))
+		return (0);
+	if (!k->insecure) {
+		log_warnx("keystore \"%s\": url \"%s\" is not https: token "
+		    "and keys could be read on the way; the word `insecure' "
+		    "takes it all the same", k->name, url);
+		return (-1);
+	}
+	log_warnx("keystore \"%s\": token and keys go to %s in the clear",
+	    k->name, url);
+	return (0);
+}
+
+static int
+check_vault(struct keystore *k)
+{
+	const struct word	*w;
+	int			 bad = 0;
+
+	set_default(&k->mount, "keybroker");
+	set_default(&k->login, "approle");
+	set_default(&k->ca, "/etc/ssl/certs/ca-certificates.crt");
+	if (TAILQ_EMPTY(&k->urls)) {
+		log_warnx("keystore \"%s\": url is missing", k->name);
+		bad = -1;
+	}
+	TAILQ_FOREACH(w, &k->urls, entry)
+		bad |= check_server(k, w->text);
+	bad |= check_path(k, "mount", k->mount);
+	bad |= check_path(k, "namespace", k->namespace);
+	bad |= check_path(k, "approle mount", k->login);
+	bad |= check_path(k, "approle", k->role_id);
+	if (k->secret == NULL) {
+		log_warnx("keystore \"%s\": token file or approle is missing",
+		    k->name);
+		bad = -1;
+	}
+	return (bad);
+}
+
 /* Is a host, or a domain that it is in, in a list as no_proxy has it? */
 static int
 listed(const char *list, const char *host, size_t len)
@@ -295,6 +388,7 @@ int
 config_finish(struct config *conf)
 {
 	struct attestation	*a;
+	struct keystore		*k;
 	int			 bad = 0;
 
 	if (conf->directory == NULL)
@@ -321,6 +415,9 @@ config_finish(struct config *conf)
 		default_proxy(a);
 		bad |= check_attestation(a);
 	}
+	TAILQ_FOREACH(k, &conf->keystores, entry)
+		if (k->type == KEYSTORE_VAULT)
+			bad |= check_vault(k);
 	return (bad);
 }
 
@@ -385,11 +482,49 @@ print_attestation(const struct attestation *a)
 	printf("\trefetch %us\n}\n", a->refetch);
 }
 
+static void
+print_local(const struct keystore *k)
+{
+	printf("keystore \"%s\" local", k->name);
+	if (k->master_key != NULL) {
+		print_word(" {\n\tmaster key file ", k->master_key);
+		putchar('}');
+	}
+	putchar('\n');
+}
+
+static void
+print_vault(const struct keystore *k)
+{
+	const struct word	*w;
+
+	printf("keystore \"%s\" vault {\n", k->name);
+	TAILQ_FOREACH(w, &k->urls, entry)
+		print_word("\turl ", w->text);
+	print_word("\tmount ", k->mount);
+	print_word("\tnamespace ", k->namespace);
+	if (k->version != 0)
+		printf("\tversion %u\n", k->version);
+	if (k->role_id != NULL)
+		print_words("\tapprole ", k->role_id, " secret file ",
+		    k->secret);
+	else
+		print_word("\ttoken file ", k->secret);
+	print_word("\tapprole mount ", k->login);
+	print_word("\tca ", k->ca);
+	printf("%s}\n", k->insecure ? "\tinsecure\n" : "");
+}
+
 void
 config_print(const struct config *conf)
 {
 	static const char *const	 roles[] = { "all", "admin",
 					    "transfer" };
+	static void			(*const prints[])(
+					    const struct keystore *) = {
+		[KEYSTORE_LOCAL] = print_local,
+		[KEYSTORE_VAULT] = print_vault,
+	};
 	const struct listener		*l;
 	const struct attestation	*a;
 	const struct keystore		*k;
@@ -430,12 +565,6 @@ config_print(const struct config *conf)
 	printf("verbose %d\n", conf->verbose);
 	TAILQ_FOREACH(a, &conf->attestations, entry)
 		print_attestation(a);
-	TAILQ_FOREACH(k, &conf->keystores, entry) {
-		printf("keystore \"%s\" local", k->name);
-		if (k->master_key != NULL) {
-			print_word(" {\n\tmaster key file ", k->master_key);
-			putchar('}');
-		}
-		putchar('\n');
-	}
+	TAILQ_FOREACH(k, &conf->keystores, entry)
+		prints[k->type](k);
 }

@@ -338,22 +338,49 @@ give_engine(struct child *c, struct wbuf *w)
 }
 
 static int
+give_local(struct child *c, struct wbuf *w)
+{
+	const struct keystore	*k = c->object;
+
+	(void)w;
+	if (k->master_key != NULL)
+		return (give_fd(FD_MASTER_KEY, files_secret(k->master_key,
+		    0)));
+	return (give_fd(FD_MASTER_KEY, files_secret(files_path(c->set->conf,
+	    "keys/kms-%s.master.key", k->name), 1)));
+}
+
+static int
+give_vault(struct child *c, struct wbuf *w)
+{
+	const struct keystore	*k = c->object;
+
+	give_words(w, &k->urls);
+	wb_str(w, k->mount);
+	wb_str(w, k->namespace);
+	wb_u8(w, (uint8_t)k->version);
+	wb_str(w, k->role_id);
+	wb_str(w, k->login);
+	if (give_fd(FD_KMS_SECRET, files_secret(k->secret, 0)) == -1)
+		return (-1);
+	return (give_fd(FD_CA, files_public(k->ca)));
+}
+
+static int
 give_kms(struct child *c, struct wbuf *w)
 {
-	const struct config	*conf = c->set->conf;
+	static int	(*const types[KEYSTORE_TYPE_MAX])(struct child *,
+			    struct wbuf *) = {
+		[KEYSTORE_LOCAL] = give_local,
+		[KEYSTORE_VAULT] = give_vault,
+	};
 	const struct keystore	*k = c->object;
-	int			 fd;
 
 	wb_str(w, k->name);
 	wb_u8(w, (uint8_t)k->type);
-	if (k->master_key != NULL)
-		fd = files_secret(k->master_key, 0);
-	else
-		fd = files_secret(files_path(conf, "keys/kms-%s.master.key",
-		    k->name), 1);
-	if (give_fd(FD_MASTER_KEY, fd) == -1)
+	if (types[k->type](c, w) == -1)
 		return (-1);
-	return (give_fd(FD_SEAL_KEY, files_secret(files_path(conf,
+	return (give_fd(FD_SEAL_KEY, files_secret(files_path(c->set->conf,
 	    "keys/kms-%s.seal.key", k->name), 1)));
 }
 

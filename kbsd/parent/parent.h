@@ -69,7 +69,17 @@ struct keystore {
 	TAILQ_ENTRY(keystore)	 entry;
 	char			*name;
 	enum keystore_type	 type;
-	char			*master_key;	/* file; NULL: our own */
+	char			*master_key;	/* local: file; NULL: our own */
+	/* vault */
+	struct words		 urls;
+	char			*mount;
+	char			*namespace;
+	unsigned int		 version;	/* of KV; 0: to be asked */
+	char			*role_id;	/* NULL: a token */
+	char			*login;		/* where AppRole is mounted */
+	char			*secret;	/* file: token, or secret id */
+	char			*ca;
+	int			 insecure;
 };
 
 struct config {

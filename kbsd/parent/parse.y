@@ -71,7 +71,7 @@ static const char	*macro_get(const char *);
 static int		 macro_set(const char *, const char *, int);
 static void		 listener_add(char *, int64_t, enum role);
 static void		 attestation_begin(char *);
-static void		 keystore_begin(char *);
+static void		 keystore_begin(char *, enum keystore_type);
 static void		 set_once(char **, char *, const char *);
 static int64_t		 time_parse(const char *);
 static unsigned int	 range(int64_t, int64_t, int64_t, const char *);
@@ -83,12 +83,14 @@ typedef union {
 #define YYSTYPE_IS_DECLARED 1
 %}
 
-%token	ADMINISTRATOR API ATTEMPTS ATTESTATION AUDIENCE AUDIT AUTHORITY BASE
+%token	ADMINISTRATOR API APPROLE ATTEMPTS ATTESTATION AUDIENCE AUDIT AUTHORITY
+%token	BASE
 %token	CA CERTIFICATE CONNECTIONS CONTROL CRL DIRECTORY ERROR FILETOKEN GROUP
-%token	HOST INCLUDE ISSUER KEY KEYSTORE KEYUSER LIFETIME LISTEN LOCAL LOCKOUT
-%token	LOGIN LOGTOKEN MASTER NAMES NONCE ON OPTIONAL PASSWORD PORT PREFORK
+%token	HOST INCLUDE INSECURE ISSUER KEY KEYSTORE KEYUSER LIFETIME LISTEN LOCAL LOCKOUT
+%token	LOGIN LOGTOKEN MASTER MOUNT NAMES NAMESPACE NONCE ON OPTIONAL PASSWORD PORT PREFORK
 %token	PROXY REFETCH REQUIRE RETRY ROLE ROLEADMIN ROLEALL ROLETRANSFER ROOT
-%token	SOCKET TLS TO TOKEN TRUST USER VERBOSE VERSIONTOKEN WAIT WITHIN
+%token	SECRET SOCKET TLS TO TOKEN TRUST URL USER VAULT VERBOSE VERSIONTOKEN
+%token	WAIT WITHIN
 %token	<string> STRING
 %token	<number> NUMBER
 %type	<number> seconds role port
@@ -162,8 +164,14 @@ main		: DIRECTORY STRING {
 		}
 		| ATTESTATION STRING { attestation_begin($2); $2 = NULL; }
 		    '{' optnl attestation_opts '}'
-		| KEYSTORE STRING LOCAL { keystore_begin($2); $2 = NULL; }
-		    keystore_block
+		| KEYSTORE STRING LOCAL {
+			keystore_begin($2, KEYSTORE_LOCAL);
+			$2 = NULL;
+		} local_block
+		| KEYSTORE STRING VAULT {
+			keystore_begin($2, KEYSTORE_VAULT);
+			$2 = NULL;
+		} '{' optnl vault_opts '}'
 		;
 
 control_opt	: /* empty */
@@ -295,17 +303,51 @@ attestation_opt	: TRUST AUTHORITY API STRING {
 		}
 		;
 
-keystore_block	: /* empty */
-		| '{' optnl keystore_opts '}'
+local_block	: /* empty */
+		| '{' optnl local_opts '}'
 		;
 
-keystore_opts	: /* empty */
-		| keystore_opts keystore_opt sep
+local_opts	: /* empty */
+		| local_opts local_opt sep
 		;
 
-keystore_opt	: MASTER KEY FILETOKEN STRING {
+local_opt	: MASTER KEY FILETOKEN STRING {
 			set_once(&keystore->master_key, $4, "master key file");
 		}
+		;
+
+vault_opts	: /* empty */
+		| vault_opts vault_opt sep
+		;
+
+vault_opt	: URL STRING {
+			if (words_add(&keystore->urls, $2) == -1)
+				fatal("words_add");
+			free($2);
+		}
+		| MOUNT STRING {
+			set_once(&keystore->mount, $2, "mount");
+		}
+		| NAMESPACE STRING {
+			set_once(&keystore->namespace, $2, "namespace");
+		}
+		| VERSIONTOKEN NUMBER {
+			keystore->version = range($2, 1, 2, "version");
+		}
+		| TOKEN FILETOKEN STRING {
+			set_once(&keystore->secret, $3, "token or secret file");
+		}
+		| APPROLE STRING SECRET FILETOKEN STRING {
+			set_once(&keystore->role_id, $2, "approle");
+			set_once(&keystore->secret, $5, "token or secret file");
+		}
+		| APPROLE MOUNT STRING {
+			set_once(&keystore->login, $3, "approle mount");
+		}
+		| CA STRING {
+			set_once(&keystore->ca, $2, "ca");
+		}
+		| INSECURE		{ keystore->insecure = 1; }
 		;
 
 %%
@@ -425,7 +467,7 @@ attestation_begin(char *name)
 }
 
 static void
-keystore_begin(char *name)
+keystore_begin(char *name, enum keystore_type type)
 {
 	struct keystore	*k;
 
@@ -436,7 +478,8 @@ keystore_begin(char *name)
 	if ((k = calloc(1, sizeof(*k))) == NULL)
 		fatal("calloc");
 	k->name = name;
-	k->type = KEYSTORE_LOCAL;
+	k->type = type;
+	TAILQ_INIT(&k->urls);
 	TAILQ_INSERT_TAIL(&conf->keystores, k, entry);
 	keystore = k;
 }
@@ -449,6 +492,7 @@ static const struct keyword {
 	{ "administrator",	ADMINISTRATOR },
 	{ "all",		ROLEALL },
 	{ "api",		API },
+	{ "approle",	APPROLE },
 	{ "attempts",		ATTEMPTS },
 	{ "attestation",	ATTESTATION },
 	{ "audience",		AUDIENCE },
@@ -465,6 +509,7 @@ static const struct keyword {
 	{ "group",		GROUP },
 	{ "host",		HOST },
 	{ "include",		INCLUDE },
+	{ "insecure",	INSECURE },
 	{ "issuer",		ISSUER },
 	{ "key",		KEY },
 	{ "keystore",		KEYSTORE },
@@ -476,7 +521,9 @@ static const struct keyword {
 	{ "log",		LOGTOKEN },
 	{ "login",		LOGIN },
 	{ "master",		MASTER },
+	{ "mount",	MOUNT },
 	{ "names",		NAMES },
+	{ "namespace",	NAMESPACE },
 	{ "nonce",		NONCE },
 	{ "on",			ON },
 	{ "optional",		OPTIONAL },
@@ -489,13 +536,16 @@ static const struct keyword {
 	{ "retry",		RETRY },
 	{ "role",		ROLE },
 	{ "root",		ROOT },
+	{ "secret",	SECRET },
 	{ "socket",		SOCKET },
 	{ "tls",		TLS },
 	{ "to",			TO },
 	{ "token",		TOKEN },
 	{ "transfer",		ROLETRANSFER },
 	{ "trust",		TRUST },
+	{ "url",	URL },
 	{ "user",		USER },
+	{ "vault",	VAULT },
 	{ "verbose",		VERBOSE },
 	{ "version",		VERSIONTOKEN },
 	{ "wait",		WAIT },

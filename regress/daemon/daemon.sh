@@ -19,6 +19,9 @@
 # test itself is NAME_body.  Everything lies in the work directory of the case.
 #
 #	start_ita [option ...]	the Trust Authority stand-in; before start_kbsd
+#	start_vault [option ...] the Vault stand-in, in the directory vault;
+#				sets $vault, its URL
+#	keystore_vault [line ...] prints a keystore block for it
 #	start_kbsd [line ...]	kbsd with these lines more in its configuration
 #	stop_kbsd		by SIGTERM; fails unless it ends with 0
 #	ctl word ...		kbsctl
@@ -129,6 +132,40 @@ start_ita()
 	"$standin/trust-authority" -d "$dir/ita" -D "$@" ||
 	    atf_fail "no stand-in"
 	ita=https://localhost:$(cat "$dir/ita/port")
+}
+
+start_vault()
+{
+	[ -n "${bin:-}" ] || daemon_find
+	mkdir -p "$dir/vault"
+	"$standin/vault" -d "$dir/vault" -D "$@" || atf_fail "no stand-in"
+	vault=$(cat "$dir/vault/url")
+}
+
+keystore_vault()
+{
+	echo "keystore \"vault\" vault {"
+	echo "	url \"$vault\""
+	echo "	ca \"$dir/vault/tls-ca.pem\""
+	case "$*" in
+	*approle*) ;;
+	*) echo "	token file \"$dir/vault/token\"" ;;
+	esac
+	[ $# -eq 0 ] || printf '	%s\n' "$@"
+	echo "}"
+}
+
+# vault_set JSON: of the stand-in (POST /standin); what it tells is in `said'.
+vault_set()
+{
+	curl -sSf -m 10 --cacert "$dir/vault/tls-ca.pem" -d "$1" -o said \
+	    "$vault/standin" || atf_fail "vault_set $1"
+}
+
+vault_fault()
+{
+	curl -sSf -m 10 --cacert "$dir/vault/tls-ca.pem" -d "$1" -o said \
+	    "$vault/fault" || atf_fail "vault_fault $1"
 }
 
 # fault JSON: something goes wrong at the stand-in; {"clear": true} ends it.
@@ -271,6 +308,7 @@ leave_nothing()
 
 	[ ! -f loads ] || kill $(cat loads) 2>/dev/null || :
 	[ ! -f ita/pid ] || kill "$(cat ita/pid)" 2>/dev/null || :
+	[ ! -f vault/pid ] || kill "$(cat vault/pid)" 2>/dev/null || :
 	[ -f pids ] || return 0
 	for pid in $(cat pids); do
 		kill "$pid" 2>/dev/null || :

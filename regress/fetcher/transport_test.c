@@ -45,11 +45,12 @@
 #include "base64.h"
 #include "kbsd.h"
 #include "peer.h"
+#include "standin.h"
 
 #define WAIT_MS		25000
 #define SHORT_MS	1500	/* a deadline that a test can wait for */
 
-static char		 standin[1024];
+static const char	*standin;
 static pid_t		 authority = -1;
 static const char	*authority_host = "localhost";
 static unsigned int	 port;
@@ -82,90 +83,19 @@ struct got {
 /* --- the stand-in ------------------------------------------------------- */
 
 static void
-find_standin(const atf_tc_t *tc)
-{
-	char	*src, dir[512];
-	int	 i;
-
-	src = getenv("KBSD_SRC");
-	strlcpy(dir, src != NULL ? src : atf_tc_get_config_var(tc, "srcdir"),
-	    sizeof(dir));
-	for (i = 0; i < 8; i++) {
-		snprintf(standin, sizeof(standin), "%s/regress/standin", dir);
-		if (access(standin, X_OK) == 0)
-			return;
-		strlcat(dir, "/..", sizeof(dir));
-	}
-	atf_tc_skip("the stand-ins are not found: KBSD_SRC is not set");
-}
-
-static char *
-slurp(const char *path, size_t *len)
-{
-	static char	 data[64 * 1024];
-	ssize_t		 n;
-	int		 fd;
-
-	ATF_REQUIRE_MSG((fd = open(path, O_RDONLY)) != -1, "%s", path);
-	n = read(fd, data, sizeof(data) - 1);
-	ATF_REQUIRE(n >= 0);
-	close(fd);
-	data[n] = '\0';
-	if (len != NULL)
-		*len = (size_t)n;
-	return (data);
-}
-
-static void
 authority_start(const char *fault)
 {
-	char	 program[1100];
-	int	 fd, i, status;
+	const char *const	 words[] = { "--host", authority_host,
+				    fault != NULL ? "--fault" : NULL, fault,
+				    NULL };
 
-	snprintf(program, sizeof(program), "%s/trust-authority", standin);
-	unlink("ta/port");
-	fflush(NULL);
-	ATF_REQUIRE((authority = fork()) != -1);
-	if (authority == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		if ((fd = open("ta.log", O_WRONLY | O_CREAT | O_APPEND,
-		    0600)) != -1)
-			dup2(fd, 2);
-		if (fault != NULL)
-			execl(program, program, "-d", "ta", "-v", "--fault",
-			    fault, (char *)NULL);
-		execl(program, program, "-d", "ta", "-v", "--host",
-		    authority_host, (char *)NULL);
-		_exit(127);
-	}
-	for (i = 0; i < 3000 && access("ta/port", R_OK) == -1; i++) {
-		ATF_REQUIRE_MSG(waitpid(authority, &status, WNOHANG) == 0,
-		    "the stand-in does not start: %s", slurp("ta.log", NULL));
-		usleep(20000);
-	}
-	port = (unsigned int)atoi(slurp("ta/port", NULL));
-	ATF_REQUIRE(port != 0);
+	authority = standin_start("trust-authority", "ta", &port, words);
 }
 
 static void
 authority_stop(void)
 {
-	kill(authority, SIGKILL);
-	waitpid(authority, NULL, 0);
-	authority = -1;
-	unlink("ta/port");
-}
-
-static void __attribute__((format(printf, 1, 2)))
-run(const char *fmt, ...)
-{
-	char	 line[4096];
-	va_list	 ap;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	ATF_REQUIRE_MSG(system(line) == 0, "%s", line);
+	standin_stop(authority, "ta");
 }
 
 #define CURL	"curl -fsS --noproxy '*' -m 10 --cacert ta/tls-ca.pem "
@@ -662,7 +592,7 @@ TEST(good, "each kind of request gets what the service has")
 	struct got	 g;
 	struct asking	 a = { .what = FETCH_JWKS };
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start(NULL);
 	conf_default();
 	c = fetcher_start();
@@ -705,7 +635,7 @@ TEST(version1, "the paths of api version 1, and its flat body")
 	struct nonce	 n;
 	struct got	 g;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start(NULL);
 	conf_default();
 	conf.version = 1;
@@ -735,7 +665,7 @@ TEST(refused, "a service that says no: its status and its words")
 	struct nonce	 n;
 	struct got	 g;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start(NULL);
 	conf_default();
 	c = fetcher_start();
@@ -789,7 +719,7 @@ TEST(api_key, "a wrong API key is refused by the service")
 	struct child	*c;
 	struct peer	*v;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start(NULL);
 	conf_default();
 	run("echo wrong >wrong.key");
@@ -882,7 +812,7 @@ transport_all(uint8_t what, uint32_t interval)
 
 TEST(faults_nonce, "each fault of the transport while a nonce is fetched")
 {
-	find_standin(tc);
+	standin = standin_find(tc);
 	transport_all(FETCH_NONCE, 60);
 }
 
@@ -893,7 +823,7 @@ TEST(faults_crl, "some while a revocation list is fetched")
 	static const size_t	 some[] = { 4, 6, 8, 10, 11, 12, 13, 14, 15 };
 	size_t		 i;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start(NULL);
 	conf_default();
 	conf.interval = 0;
@@ -912,7 +842,7 @@ TEST(retries, "two retries, with their waits, and only in time")
 	struct peer	*v;
 	struct got	 g;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start(NULL);
 	conf_default();
 	conf.least = 300;
@@ -948,7 +878,7 @@ TEST(certificate, "a service whose certificate is not ours to trust")
 	unsigned int	 other_port;
 	pid_t		 other;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start(NULL);
 	conf_default();
 	conf.ca = "ta/root.pem";
@@ -991,7 +921,7 @@ TEST(nobody, "nobody listens, and nobody has that name")
 	struct peer	*v;
 	struct got	 g;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start(NULL);
 	conf_default();
 	strlcpy(conf.api, "https://localhost:1", sizeof(conf.api));
@@ -1021,7 +951,7 @@ TEST(merge, "what many verifiers want at once is fetched once")
 	struct asking	 crl = { .what = FETCH_CRL };
 	int		 i;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start("slow=0.3");
 	conf_default();
 	c = fetcher_start();
@@ -1059,7 +989,7 @@ TEST(interval, "a flood of refreshes asks once an interval, failed or not")
 	uint64_t	 first;
 	int		 i;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start(NULL);
 	conf_default();
 	conf.interval = 2;
@@ -1108,7 +1038,7 @@ TEST(interval_empty, "the gate is shut after a failure with nothing there")
 	struct peer	*v;
 	int		 i;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start("status=404");
 	conf_default();
 	c = fetcher_start();
@@ -1129,7 +1059,7 @@ TEST(crls, "the table of revocation lists is bounded, the key set stays")
 	char		 path[64];
 	int		 i;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start(NULL);
 	conf_default();
 	c = fetcher_start();
@@ -1212,7 +1142,7 @@ TEST(hosts, "no certificate makes it go where the configuration does not")
 		"https://\xc4\xb1.example:%u/",
 	};
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start(NULL);
 	conf_default();
 	trap = trap_open(&trap_port);
@@ -1259,7 +1189,7 @@ TEST(key_stays, "the API key goes to the host of the API alone")
 	char		*text, url[128], key[128];
 	pid_t		 echo;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start(NULL);
 	echo = other_start(echo_program, "127.0.0.1", &echo_port);
 	conf_default();
@@ -1290,7 +1220,7 @@ TEST(proxy, "through a proxy, which sees a name and no key")
 	char		*text;
 	pid_t		 proxy;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_host = "service.invalid";
 	authority_start(NULL);
 	proxy = other_start(proxy_program, "127.0.0.1", &proxy_port);
@@ -1358,7 +1288,7 @@ ATF_TC_BODY(names, tc)
 	char		*text;
 	pid_t		 dns;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	dns = other_start(dns_program, "127.0.0.1", &dns_port);
 	resolver_set(dns_port);
 	authority_host = "ita.test";
@@ -1398,7 +1328,7 @@ TEST(deadline, "a deadline that is over, near, or far too far")
 	struct asking	 a = { .what = FETCH_JWKS, .ms = 400 };
 	struct got	 g;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start("slow=1");
 	conf_default();
 	c = fetcher_start();
@@ -1435,7 +1365,7 @@ TEST(edge, "a verifier that dies, and one that talks nonsense")
 	struct rbuf	 r;
 	int		 i;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start("slow=0.5");
 	conf_default();
 	c = fetcher_start();
@@ -1489,7 +1419,7 @@ TEST(busy, "more than the limit is busy at once, and the rest is served")
 	struct got	 g;
 	int		 i, busy = 0, ok = 0;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start("slow=0.2");
 	conf_default();
 	c = fetcher_start();
@@ -1523,7 +1453,7 @@ TEST(bytes, "large evidence is bounded by what it takes in memory")
 	uint64_t	 busy;
 	int		 i;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start("hang");
 	conf_default();
 	c = fetcher_start();
@@ -1564,7 +1494,7 @@ TEST(killed, "the service is killed under way, and comes back")
 	struct asking	 a = { .what = FETCH_NONCE };
 	struct got	 g;
 
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start(NULL);
 	conf_default();
 	c = fetcher_start();
@@ -1592,7 +1522,7 @@ TEST(killed, "the service is killed under way, and comes back")
 
 TEST(start, "what it refuses to start with")
 {
-	find_standin(tc);
+	standin = standin_find(tc);
 	authority_start(NULL);
 	conf_default();
 	run("printf 'a\\nb' >bad.key; : >empty.key");

@@ -39,8 +39,10 @@ struct peer;
 
 /*
  * Start build/bin/PROGRAM as a plain child in directory (NULL: /, where it may
- * not touch files).  Its log lines are printed and kept.
+ * not touch files).  Its log lines are printed and kept.  With child_outside
+ * it may make connections, as a fetcher always may.
  */
+extern int	 child_outside;
 struct child	*child_start(const char *program, enum process_kind,
 		    uint32_t instance, uint32_t front, const char *directory);
 void		 child_config(struct child *, struct wbuf *);

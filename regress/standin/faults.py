@@ -21,7 +21,8 @@ counted (status=503x2); one of a token or of the key set is simply on or off.
 import re
 import threading
 
-ENDPOINTS = ("certs", "nonce", "attest", "crl", "crl-root", "crl-signing")
+ENDPOINTS = ("certs", "nonce", "attest", "crl", "crl-root", "crl-signing",
+             "kv", "auth", "mount")
 
 TRANSPORT = {
     "slow": "wait SECONDS before the answer",

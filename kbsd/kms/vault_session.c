@@ -1,0 +1,472 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * What calls need before them: a token, from a file or by AppRole, and which
+ * version of KV the mount is.  A token is renewed at half of its time, and
+ * where that is no longer possible another one is got: by logging in again, or
+ * by reading the file once more.
+ */
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "log.h"
+#include "secret.h"
+#include "timer.h"
+#include "vault.h"
+
+#define HEADER		"X-Vault-Token: "
+#define STEP_MS		DEADLINE_KEYSTORE_MS
+#define LATER_MS	5000	/* after a step that failed */
+/* A token that is refused so soon lacks rights, not time. */
+#define FRESH_MS	1000
+#define TTL_MAX		(30u * 24 * 3600)
+
+static const struct json_limits	 limits = { VAULT_BODY_MAX, 1024, 16 };
+
+/* What is asked, one after the other; what is known already is left out. */
+enum step { STEP_NONE, STEP_LOGIN, STEP_LOOKUP, STEP_MOUNT, STEP_RENEW };
+
+static char		*header;	/* secret: HEADER and token */
+static char		*secret;	/* secret: what the file holds */
+static int		 file = -1;
+static enum step	 doing;
+static int		 has_token, looked_up, renewable, doubted;
+static unsigned int	 token;		/* which one it is */
+static uint64_t		 got;		/* when, in ms */
+static uint64_t		 since, expires;	/* of its time; 0: never */
+static char		 failure[REASON_TEXT_MAX];
+static struct call	*call;		/* of doing */
+static struct event	*later;		/* the next renewal, or try */
+static struct event	*soon;		/* the next step, from the loop */
+static char		 path[64 + VAULT_NAME_MAX];
+
+static void	session_step(void);
+static void	session_answered(void *, const struct reply *);
+
+char *
+session_header(void)
+{
+	return (header);
+}
+
+unsigned int
+session_token(void)
+{
+	return (token);
+}
+
+int
+session_ready(void)
+{
+	return (has_token && vault.version != 0 && !doubted);
+}
+
+/* --- the token ---------------------------------------------------------- */
+
+/* No character that would end a header; the value is not NUL terminated. */
+static int
+token_set(const char *value, size_t len)
+{
+	size_t	 i;
+
+	if (len == 0 || len > VAULT_TOKEN_MAX)
+		return (-1);
+	for (i = 0; i < len; i++)
+		if (value[i] <= ' ' || value[i] > '~')
+			return (-1);
+	memcpy(header + sizeof(HEADER) - 1, value, len);
+	header[sizeof(HEADER) - 1 + len] = '\0';
+	token++;
+	has_token = 1;
+	looked_up = 0;
+	renewable = 0;
+	doubted = 0;
+	got = since = now_ms();
+	expires = 0;
+	return (0);
+}
+
+/* The file as it is now, without its last newline; -1: not usable. */
+static ssize_t
+secret_load(void)
+{
+	ssize_t	 n;
+
+	n = pread(file, secret, VAULT_TOKEN_MAX, 0);
+	if (n > 0 && secret[n - 1] == '\n')
+		n--;
+	return (n > 0 ? n : -1);
+}
+
+/* 1: it is another one than before. */
+static int
+token_reload(void)
+{
+	const char	*old = header + sizeof(HEADER) - 1;
+	ssize_t		 n = secret_load();
+
+	if (n == -1 || (has_token && strlen(old) == (size_t)n &&
+	    secret_cmp(old, secret, (size_t)n) == 0))
+		return (0);
+	if (token_set(secret, (size_t)n) == -1) {
+		log_warnx("the token file holds no token");
+		return (0);
+	}
+	return (1);
+}
+
+/* seconds is what Vault gave it from now. */
+static void
+token_lives(uint64_t seconds, int may_renew)
+{
+	if (seconds > TTL_MAX)
+		seconds = TTL_MAX;
+	looked_up = 1;
+	renewable = may_renew;
+	expires = seconds == 0 ? 0 : now_ms() + seconds * 1000;
+	if (seconds > 0)
+		timer_set(later, seconds * 1000 / 2);
+}
+
+/* --- steps -------------------------------------------------------------- */
+
+static char *
+login_body(size_t *len)
+{
+	json_t	*object;
+	char	*text = NULL;
+	ssize_t	 n;
+
+	if ((n = secret_load()) == -1)
+		return (NULL);
+	if ((object = json_pack("{s:s,s:s%}", "role_id", vault.role_id,
+	    "secret_id", secret, (size_t)n)) != NULL)
+		text = json_write(object, len);
+	json_decref(object);
+	return (text);
+}
+
+static void
+session_call(enum step step, const char *method, char *body, size_t len,
+    int flags)
+{
+	doing = step;
+	call = call_start(method, path, body, len, now_ms() + STEP_MS, flags,
+	    session_answered, NULL);
+	if (call == NULL) {
+		doing = STEP_NONE;
+		timer_set(later, LATER_MS);
+	}
+}
+
+static void
+session_login(void)
+{
+	char	*body;
+	size_t	 len = 0;
+
+	if ((body = login_body(&len)) == NULL) {
+		log_warnx("the secret id file is empty or no text");
+		timer_set(later, LATER_MS);
+		return;
+	}
+	snprintf(path, sizeof(path), "/v1/auth/%s/login", vault.login);
+	session_call(STEP_LOGIN, "POST", body, len, CALL_BARE);
+}
+
+static void
+session_renew(void)
+{
+	char	*body;
+
+	if ((body = strdup("{}")) == NULL)
+		fatal("strdup");
+	snprintf(path, sizeof(path), "/v1/auth/token/renew-self");
+	session_call(STEP_RENEW, "POST", body, 2, 0);
+}
+
+/* What is missing first; all there: who waits may go. */
+static void
+session_step(void)
+{
+	if (doing != STEP_NONE)
+		return;
+	if (vault.role_id[0] == '\0' && (!has_token || doubted) &&
+	    !token_reload() && !has_token) {
+		strlcpy(failure, "there is no token", sizeof(failure));
+		timer_set(later, LATER_MS);
+		vault_unready(failure);
+	} else if (vault.role_id[0] != '\0' && (!has_token || doubted))
+		session_login();
+	else if (!looked_up || doubted) {
+		snprintf(path, sizeof(path), "/v1/auth/token/lookup-self");
+		session_call(STEP_LOOKUP, "GET", NULL, 0, 0);
+	} else if (vault.version == 0) {
+		snprintf(path, sizeof(path), "/v1/sys/internal/ui/mounts/%s",
+		    vault.mount);
+		session_call(STEP_MOUNT, "GET", NULL, 0, 0);
+	} else
+		vault_ready();
+}
+
+static void
+session_soon(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	session_step();
+}
+
+/* Half of its time is over, or what failed is tried again. */
+static void
+session_later(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (doing != STEP_NONE)
+		timer_set(later, LATER_MS);
+	else if (!session_ready())
+		session_step();
+	else if (renewable)
+		session_renew();
+	else if (vault.role_id[0] != '\0')
+		session_login();
+	else if (token_reload())
+		session_step();
+	else if (expires != 0) {
+		log_warnx("the token ends in %llu s and can't be renewed: "
+		    "put another one into its file", expires > now_ms() ?
+		    (unsigned long long)(expires - now_ms()) / 1000 : 0);
+		timer_set(later, expires > now_ms() + 2 * LATER_MS ?
+		    (expires - now_ms()) / 2 : LATER_MS);
+	}
+}
+
+/* --- answers ------------------------------------------------------------ */
+
+static const char *
+read_login(json_t *whole)
+{
+	const json_t	*auth = json_object_get(whole, "auth");
+	const json_t	*text = json_object_get(auth, "client_token");
+
+	if (!json_is_string(text) || token_set(json_string_value(text),
+	    json_string_length(text)) == -1)
+		return ("its answer has no token");
+	token_lives((uint64_t)json_integer_value(json_object_get(auth,
+	    "lease_duration")), json_is_true(json_object_get(auth,
+	    "renewable")));
+	log_info("logged in by AppRole");
+	return (NULL);
+}
+
+static const char *
+read_lookup(json_t *whole)
+{
+	const json_t	*data = json_object_get(whole, "data");
+
+	token_lives((uint64_t)json_integer_value(json_object_get(data,
+	    "ttl")), json_is_true(json_object_get(data, "renewable")));
+	doubted = 0;
+	return (NULL);
+}
+
+/* Null where it never had options: version 1. */
+static const char *
+read_mount(json_t *whole)
+{
+	const json_t	*data = json_object_get(whole, "data");
+	const char	*text;
+
+	text = json_string_value(json_object_get(json_object_get(data,
+	    "options"), "version"));
+	vault.version = text != NULL && strcmp(text, "2") == 0 ? 2 : 1;
+	log_info("mount %s is KV version %u", vault.mount, vault.version);
+	return (NULL);
+}
+
+/* What comes back shorter than it was will soon come back as nothing. */
+static const char *
+read_renew(json_t *whole)
+{
+	const json_t	*auth = json_object_get(whole, "auth");
+	uint64_t	 old = expires > since ? (expires - since) / 1000 : 0;
+	uint64_t	 ttl;
+
+	ttl = (uint64_t)json_integer_value(json_object_get(auth,
+	    "lease_duration"));
+	token_lives(ttl, json_is_true(json_object_get(auth, "renewable")) &&
+	    ttl >= old / 2);
+	since = now_ms();
+	log_debug("the token is renewed for %llu s",
+	    (unsigned long long)ttl);
+	return (NULL);
+}
+
+static const struct {
+	const char	*what;
+	const char	*(*read)(json_t *);
+} steps[] = {
+	[STEP_LOGIN] = { "login by AppRole", read_login },
+	[STEP_LOOKUP] = { "lookup of the token", read_lookup },
+	[STEP_MOUNT] = { "lookup of the mount", read_mount },
+	[STEP_RENEW] = { "renewal of the token", read_renew },
+};
+
+/*
+ * Not everybody may look: then a token is good until a key says otherwise,
+ * and a mount is as the reference server has it.  1: go on.
+ */
+static int
+session_refused(enum step step, long status)
+{
+	if (status != 403 && status != 404)
+		return (0);
+	if (step == STEP_LOOKUP && !doubted && status == 403) {
+		log_warnx("the token may not look itself up: it won't be "
+		    "renewed");
+		token_lives(0, 0);
+		return (1);
+	}
+	if (step == STEP_MOUNT) {
+		log_warnx("mount %s can't be looked up: taken for KV version "
+		    "1; say `version 2' if it is not", vault.mount);
+		vault.version = 1;
+		return (1);
+	}
+	return (0);
+}
+
+static void
+session_failed(enum step step, const char *why)
+{
+	char	 text[sizeof(failure)];
+
+	/* What goes on for hours is said once. */
+	snprintf(text, sizeof(text), "%s: %s", steps[step].what, why);
+	if (strcmp(text, failure) != 0)
+		log_warnx("%s", text);
+	strlcpy(failure, text, sizeof(failure));
+	if (step == STEP_RENEW)
+		renewable = 0;	/* another one is got in time */
+	if (doubted) {
+		has_token = 0;
+		doubted = 0;
+	}
+	timer_set(later, LATER_MS);
+	if (!session_ready())
+		vault_unready(failure);
+}
+
+static void
+session_answered(void *arg, const struct reply *reply)
+{
+	enum step	 step = doing;
+	const char	*why = reply->why;
+	char		 scrap[128];
+	json_t		*whole;
+
+	(void)arg;
+	doing = STEP_NONE;
+	call = NULL;
+	if (reply->status == 200) {
+		whole = json_read((const char *)reply->data, reply->len,
+		    &limits, scrap, sizeof(scrap));
+		why = whole == NULL ? scrap : steps[step].read(whole);
+		json_decref(whole);
+	} else if (session_refused(step, reply->status))
+		why = NULL;
+	if (why != NULL)
+		session_failed(step, why);
+	else {
+		failure[0] = '\0';
+		timer_set(soon, 0);
+	}
+}
+
+/* --- from outside ------------------------------------------------------- */
+
+const char *
+session_stage(void)
+{
+	return (call != NULL ? call_stage(call) : failure);
+}
+
+void
+session_want(void)
+{
+	timer_set(soon, 0);
+}
+
+/* Once for each token; what is younger than its refusal lacks rights. */
+void
+session_doubt(unsigned int which)
+{
+	if (which == token && !doubted && now_ms() - got > FRESH_MS)
+		doubted = 1;
+	timer_set(soon, 0);
+}
+
+void
+session_open(int fd)
+{
+	struct stat	 st;
+
+	if (fd == -1)
+		fatalx("no token file");
+	if (fstat(fd, &st) == -1)
+		fatal("token file");
+	if (st.st_size == 0 || st.st_size > VAULT_TOKEN_MAX)
+		fatalx("token file: empty, or more than %d bytes",
+		    VAULT_TOKEN_MAX);
+	file = fd;
+	header = secret_alloc(sizeof(HEADER) + VAULT_TOKEN_MAX);
+	secret = secret_alloc(VAULT_TOKEN_MAX + 1);
+	if (header == NULL || secret == NULL)
+		fatal("secret memory");
+	memcpy(header, HEADER, sizeof(HEADER));
+	if (vault.role_id[0] == '\0' && !token_reload())
+		fatalx("the token file holds no token");
+}
+
+void
+session_run(void)
+{
+	later = timer_new(session_later, NULL);
+	soon = timer_new(session_soon, NULL);
+	timer_set(soon, 0);
+}
+
+void
+session_counters(struct wbuf *w)
+{
+	uint64_t	 now = now_ms();
+
+	wb_str(w, "token");
+	wb_u64(w, token);
+	wb_str(w, "token ends in s");
+	wb_u64(w, expires > now ? (expires - now) / 1000 : 0);
+}

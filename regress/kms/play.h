@@ -1,0 +1,239 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The kms program itself, and what its engine, its maker and its audit say to
+ * it: included by tests, which write kms_begin().
+ */
+#ifndef PLAY_H
+#define PLAY_H
+
+#include <atf-c.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "digest.h"
+#include "kms.h"
+#include "peer.h"
+
+#define SECRET	"SIXTEEN-SECRET-B"	/* 16 bytes: an AES-128 key */
+
+static struct child	*kms;
+static struct peer	*engine, *maker, *audit;
+static uint8_t		 wrapping[DIGEST_LEN];
+static uint64_t		 number;
+static char		 dir[4096];
+
+static int
+key_file(const char *name)
+{
+	int	 fd;
+
+	ATF_REQUIRE((fd = open(name, O_RDWR | O_CREAT, 0600)) != -1);
+	return (fd);
+}
+
+/* Of the test: start the program, configure it. */
+static void	kms_begin(void);
+
+static void
+kms_start(void)
+{
+	kms_begin();
+	child_go(kms);
+	engine = child_edge(kms, PROC_ENGINE, 0, 0);
+	maker = child_edge(kms, PROC_MAKER, 0, 0);
+	audit = child_edge(kms, PROC_AUDIT, 0, 0);
+}
+
+static void
+kms_end(void)
+{
+	peer_close(engine);
+	peer_close(maker);
+	peer_close(audit);
+	child_end(kms);
+}
+
+static void
+new_record(struct key_record *k, int flags)
+{
+	memset(k, 0, sizeof(*k));
+	uuid_make(&k->id);
+	k->version = 1;
+	strlcpy(k->keystore, "main", sizeof(k->keystore));
+	k->algorithm = ALG_AES;
+	k->length = 128;
+	k->flags = (uint8_t)flags;
+	uuid_make(&k->policy);
+	memset(k->policy_digest, 'p', DIGEST_LEN);
+	k->created = 1700000000;
+}
+
+static void
+put_head(struct wbuf *w, enum operation op, enum half half,
+    const struct key_record *k)
+{
+	struct request_name	 name = { 7, number };
+	struct wbuf		 inner = { 0 };
+
+	wb_name(w, &name);
+	wb_u8(w, (uint8_t)op);
+	wb_u8(w, (uint8_t)half);
+	wb_key_record(&inner, k);
+	wb_bytes(w, inner.data, inner.len);
+	wb_free(&inner);
+}
+
+static void
+tell(enum operation op, const struct key_record *k,
+    const uint8_t policy[DIGEST_LEN], const uint8_t wk[DIGEST_LEN])
+{
+	struct request_name	 name = { 7, number };
+	struct wbuf		 w = { 0 };
+
+	wb_name(&w, &name);
+	wb_u8(&w, (uint8_t)op);
+	wb_uuid(&w, &k->id);
+	wb_digest(&w, policy);
+	wb_digest(&w, wk);
+	wb_u64(&w, 12);
+	peer_send(audit, IMSG_KMS_RECORDED, &w);
+}
+
+static void
+ask_fetch(enum operation op, enum half half, const struct key_record *k,
+    const uint8_t policy[DIGEST_LEN], unsigned int ms)
+{
+	struct wbuf	 w = { 0 };
+
+	put_head(&w, op, half, k);
+	wb_digest(&w, policy);
+	wb_digest(&w, wrapping);
+	wb_u64(&w, now_ms() + ms);
+	peer_send(engine, IMSG_KMS_FETCH, &w);
+}
+
+static void
+ask_store(enum operation op, const struct key_record *k)
+{
+	uint8_t		 d[DIGEST_LEN];
+	struct wbuf	 w = { 0 };
+
+	digest(d, SECRET, 16);
+	put_head(&w, op, HALF_GRANT, k);
+	wb_digest(&w, k->policy_digest);
+	wb_digest(&w, d);
+	wb_u64(&w, now_ms() + 5000);
+	wb_bytes(&w, SECRET, 16);
+	peer_send(maker, IMSG_KMS_STORE, &w);
+}
+
+/* The result, and the record or material that came with it. */
+static int
+answer(struct peer *peer, uint32_t type, struct key_record *k)
+{
+	struct request_name	 name;
+	struct rbuf		 r, inner;
+	const uint8_t		*p;
+	char			 reason[REASON_TEXT_MAX];
+	size_t			 len;
+	int			 result;
+
+	peer_recv(peer, type, &r, 8000);
+	rb_name(&r, &name);
+	ATF_CHECK_EQ(7, name.front);
+	ATF_CHECK_EQ(number, name.number);
+	result = rb_enum(&r, DONE_RESULT_MAX - 1);
+	rb_str(&r, reason, sizeof(reason));
+	p = rb_bytes(&r, &len, 0, MATERIAL_MAX);
+	ATF_REQUIRE_EQ(0, rb_end(&r));
+	ATF_CHECK_EQ(result == DONE_OK, reason[0] == '\0');
+	if (type == IMSG_ENGINE_FETCHED && result == DONE_OK) {
+		ATF_REQUIRE_EQ(16, len);
+		ATF_CHECK_EQ(0, memcmp(p, SECRET, 16));
+		return (result);
+	}
+	ATF_CHECK(memmem(p, len, SECRET, 16) == NULL);
+	if (k != NULL && len > 0) {
+		rb_init(&inner, p, len);
+		rb_key_record(&inner, k);
+		ATF_REQUIRE_EQ(0, rb_end(&inner));
+	} else
+		ATF_CHECK_EQ(0, len);
+	return (result);
+}
+
+static const uint8_t	 zero[DIGEST_LEN];
+
+static int
+do_store(struct key_record *k)
+{
+	number++;
+	ask_store(OP_KEY_CREATE, k);
+	tell(OP_KEY_CREATE, k, k->policy_digest, zero);
+	return (answer(maker, IMSG_ENGINE_STORED, k));
+}
+
+static void
+made(struct key_record *k, int flags)
+{
+	new_record(k, flags);
+	ATF_REQUIRE_EQ(DONE_OK, do_store(k));
+}
+
+static int
+do_fetch(const struct key_record *k, struct key_record *newest)
+{
+	number++;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, k, k->policy_digest, 5000);
+	tell(OP_TRANSFER, k, k->policy_digest, wrapping);
+	return (answer(engine, IMSG_ENGINE_FETCHED, newest));
+}
+
+static int
+do_move(struct key_record *k, const struct uuid *policy, int c)
+{
+	uint8_t		 d[DIGEST_LEN];
+	struct wbuf	 w = { 0 };
+
+	number++;
+	memset(d, c, sizeof(d));
+	put_head(&w, OP_KEY_MOVE, HALF_GRANT, k);
+	wb_digest(&w, d);
+	wb_uuid(&w, policy);
+	wb_u64(&w, now_ms() + 5000);
+	peer_send(engine, IMSG_KMS_RESEAL, &w);
+	tell(OP_KEY_MOVE, k, d, zero);
+	return (answer(engine, IMSG_ENGINE_STORED, k));
+}
+
+static int
+do_remove(const struct key_record *k, struct key_record *newest)
+{
+	struct wbuf	 w = { 0 };
+
+	number++;
+	put_head(&w, OP_KEY_DELETE, HALF_GRANT, k);
+	wb_u64(&w, now_ms() + 5000);
+	peer_send(engine, IMSG_KMS_DELETE, &w);
+	tell(OP_KEY_DELETE, k, zero, zero);
+	return (answer(engine, IMSG_ENGINE_STORED, newest));
+}
+
+#endif

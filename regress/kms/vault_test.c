@@ -1,0 +1,700 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The kms program with a keystore in Vault, against the stand-in, over TLS on
+ * loopback: what lies there, and what each of its faults becomes.
+ */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "play.h"
+#include "standin.h"
+#include "url.h"
+
+#define CURL	"curl -fsS --noproxy '*' -m 10 --cacert v/tls-ca.pem "
+
+static pid_t		 vault;
+static unsigned int	 port;
+static const char	*ca;
+
+/* What the next kms is told. */
+static struct {
+	char		 urls[3][128];
+	const char	*mount;
+	const char	*namespace;
+	uint8_t		 version;
+	const char	*role;
+	const char	*secret;	/* file */
+} conf;
+
+static void
+kms_begin(void)
+{
+	struct wbuf	 w = { 0 };
+	uint32_t	 n = 0, i;
+	int		 fd;
+
+	while (n < 3 && conf.urls[n][0] != '\0')
+		n++;
+	mkdir("d", 0700);
+	ATF_REQUIRE(getcwd(dir, sizeof(dir) - 2) != NULL);
+	strlcat(dir, "/d", sizeof(dir));
+	child_outside = 1;
+	kms = child_start("kms", PROC_KMS, 0, 0, dir);
+	wb_str(&w, "main");
+	wb_u8(&w, KEYSTORE_VAULT);
+	wb_u32(&w, n);
+	for (i = 0; i < n; i++)
+		wb_str(&w, conf.urls[i]);
+	wb_str(&w, conf.mount);
+	wb_str(&w, conf.namespace);
+	wb_u8(&w, conf.version);
+	wb_str(&w, conf.role);
+	wb_str(&w, "approle");
+	child_config(kms, &w);
+	child_descriptor(kms, FD_SEAL_KEY, key_file("seal"));
+	child_descriptor(kms, FD_KMS_SECRET, key_file(conf.secret));
+	ATF_REQUIRE((fd = open(ca, O_RDONLY)) != -1);
+	child_descriptor(kms, FD_CA, fd);
+	memset(wrapping, 'w', sizeof(wrapping));
+}
+
+/* The stand-in, and a configuration that fits. */
+static void
+vault_start(const atf_tc_t *tc)
+{
+	const char *const	 words[] = { NULL };
+
+	standin_find(tc);
+	vault = standin_start("vault", "v", &port, words);
+	memset(&conf, 0, sizeof(conf));
+	snprintf(conf.urls[0], sizeof(conf.urls[0]), "https://localhost:%u",
+	    port);
+	conf.mount = "keybroker";
+	conf.namespace = conf.role = "";
+	conf.secret = "v/token";
+	ca = "v/tls-ca.pem";
+}
+
+static void
+begin(const atf_tc_t *tc)
+{
+	vault_start(tc);
+	kms_start();
+}
+
+static void
+end(void)
+{
+	kms_end();
+	standin_stop(vault, "v");
+}
+
+static void __attribute__((format(printf, 1, 2)))
+set(const char *fmt, ...)
+{
+	char	 json[512];
+	va_list	 ap;
+
+	va_start(ap, fmt);
+	vsnprintf(json, sizeof(json), fmt, ap);
+	va_end(ap);
+	run(CURL "-o stand -d '%s' https://localhost:%u/standin", json, port);
+}
+
+static void
+fault(const char *json)
+{
+	run(CURL "-o faults -d '%s' https://localhost:%u/fault", json, port);
+}
+
+static int
+stat_of(const char *name)
+{
+	char	 member[64], *p;
+
+	set("{}");
+	snprintf(member, sizeof(member), "\"%s\":", name);
+	p = strstr(slurp("stand", NULL), member);
+	return (p == NULL ? -1 : atoi(p + strlen(member)));
+}
+
+/* Is there something under a key's id? */
+static int
+is_there(const char *mount, const struct key_record *k)
+{
+	char	 name[128], id[UUID_TEXT];
+
+	set("{}");
+	snprintf(name, sizeof(name), "\"%s/%s\"", mount,
+	    uuid_format(&k->id, id));
+	return (strstr(slurp("stand", NULL), name) != NULL);
+}
+
+/* Another value under a key's name, as a client of Vault's writes it. */
+static void
+overwrite(const char *name, const char *value)
+{
+	FILE	*fp;
+
+	ATF_REQUIRE((fp = fopen("value", "w")) != NULL);
+	fprintf(fp, "{\"%s\":%s}", name, value);
+	ATF_REQUIRE_EQ(0, fclose(fp));
+	run(CURL "-o /dev/null -H \"X-Vault-Token: $(cat v/token)\" "
+	    "-H 'X-Vault-Request: true' -H 'Content-Type: application/json' "
+	    "-d @value https://localhost:%u/v1/keybroker/%s", port, name);
+}
+
+static int
+fetch_within(const struct key_record *k, unsigned int ms)
+{
+	number++;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, k, k->policy_digest, ms);
+	tell(OP_TRANSFER, k, k->policy_digest, wrapping);
+	return (answer(engine, IMSG_ENGINE_FETCHED, NULL));
+}
+
+#define TEST(name, text)						\
+ATF_TC(name);								\
+ATF_TC_HEAD(name, tc)							\
+{									\
+	atf_tc_set_md_var(tc, "descr", text);				\
+	atf_tc_set_md_var(tc, "require.progs", "curl python3");	\
+}									\
+ATF_TC_BODY(name, tc)
+
+/* --- where it lies ------------------------------------------------------ */
+
+static void
+whole_life(const char *mount)
+{
+	struct key_record	 k, old;
+	struct uuid		 policy;
+
+	kms_start();
+	made(&k, 0);
+	ATF_CHECK_EQ(1, k.serial);
+	ATF_CHECK(is_there(mount, &k));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	old = k;
+	uuid_make(&policy);
+	ATF_CHECK_EQ(DONE_OK, do_move(&k, &policy, 'n'));
+	ATF_CHECK_EQ(DONE_STALE, do_fetch(&old, &old));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+	ATF_CHECK(!is_there(mount, &k));
+	ATF_CHECK_EQ(DONE_NONE, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+	kms_end();
+}
+
+TEST(kv, "KV 1 and 2, asked or told; a namespace; AppRole; plain http")
+{
+	const char *const	 plain[] = { "--plain", NULL };
+
+	vault_start(tc);
+	whole_life("keybroker");
+	conf.version = 1;
+	whole_life("keybroker");
+	conf.mount = "secret";
+	conf.version = 2;
+	whole_life("secret");
+	conf.version = 0;
+	whole_life("secret");
+	set("{\"cas_required\":true}");
+	conf.role = "kbsd";
+	conf.secret = "v/secret-id";
+	whole_life("secret");
+	conf.namespace = "team1";
+	whole_life("secret");
+	conf.mount = "keybroker";
+	whole_life("keybroker");
+	standin_stop(vault, "v");
+	vault = standin_start("vault", "v", &port, plain);
+	snprintf(conf.urls[0], sizeof(conf.urls[0]), "http://127.0.0.1:%u",
+	    port);
+	conf.namespace = conf.role = "";
+	conf.secret = "v/token";
+	kms_start();
+	{
+		struct key_record	 k;
+
+		made(&k, 0);
+		ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	}
+	kms_end();
+	standin_stop(vault, "v");
+}
+
+TEST(kept, "a hundred keys go over one connection")
+{
+	struct key_record	 k;
+	int			 i, before;
+
+	begin(tc);
+	made(&k, 0);
+	before = stat_of("connections");
+	for (i = 0; i < 100; i++)
+		ATF_REQUIRE_EQ(DONE_OK, do_fetch(&k, NULL));
+	/* and the one that asks */
+	ATF_CHECK_EQ(before + 1, stat_of("connections"));
+	end();
+}
+
+/* --- what lies there is not what was put there ---------------------------- */
+
+TEST(changed, "what was changed in Vault is no key any more")
+{
+	static const struct {
+		const char	*value;
+		const char	*says;
+	} rows[] = {
+		{ "\"\"", "in Vault: empty" },
+		{ "7", "no text" },
+		{ "\"nothing\"", "neither an object" },
+		{ "\"{}\"", "key_data is missing" },
+		{ "\"{\\\"key_data\\\":7}\"", "key_data" },
+		{ "\"{\\\"key_data\\\":\\\"?\\\"}\"", "no base64" },
+		{ "\"{\\\"key_data\\\":\\\"AAAA\\\"}\"", "record's length" },
+		{ "\"{\\\"key_data\\\":\\\"AAAAAAAAAAAAAAAAAAAAAA==\\\","
+		    "\\\"algorithm\\\":\\\"RSA\\\"}\"", "another algorithm" },
+		{ "\"{\\\"key_data\\\":\\\"AAAAAAAAAAAAAAAAAAAAAA==\\\","
+		    "\\\"key_length\\\":256}\"", "another length" },
+		{ "\"{\\\"key_data\\\":\\\"AAAAAAAAAAAAAAAAAAAAAA==\\\","
+		    "\\\"id\\\":\\\"2c14c0a5-6d1d-4d0b-8c3c-0f6f3b1ad001\\\"}\"",
+		    "another key" },
+	};
+	struct key_record	 k;
+	char			 id[UUID_TEXT];
+	size_t			 i;
+
+	begin(tc);
+	made(&k, 0);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		overwrite(uuid_format(&k.id, id), rows[i].value);
+		ATF_CHECK_EQ_MSG(DONE_REFUSED, do_fetch(&k, NULL), "%s",
+		    rows[i].value);
+		ATF_CHECK_MSG(child_logged(kms, rows[i].says, 1000), "%s",
+		    rows[i].says);
+	}
+	/* Members that nobody knows do not matter. */
+	overwrite(id, "\"{\\\"more\\\":{},\\\"key_data\\\":"
+	    "\\\"U0lYVEVFTi1TRUNSRVQtQg==\\\"}\"");
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	end();
+}
+
+TEST(registered, "a key that is there already, once it was looked at")
+{
+	static const char	 good[] =
+	    "\"{\\\"id\\\":\\\"%s\\\",\\\"algorithm\\\":\\\"aes\\\","
+	    "\\\"key_length\\\":128,"
+	    "\\\"key_data\\\":\\\"U0lYVEVFTi1TRUNSRVQtQg==\\\"}\"";
+	struct key_record	 k, other;
+	struct wbuf		 w;
+	char			 id[UUID_TEXT], value[512];
+	uint8_t			 d[DIGEST_LEN];
+	int			 i, want;
+
+	begin(tc);
+	for (i = 0; i < 6; i++) {
+		if (i != 4 && i != 5) {
+			new_record(&k, i == 3 ? KEY_ATTESTED_ONLY : 0);
+			uuid_format(&k.id, id);
+		} else {
+			/* Under another id: the mark is not lost so. */
+			if (i == 5)
+				ATF_CHECK_EQ(DONE_OK, do_remove(&other, NULL));
+			new_record(&k, 0);
+		}
+		strlcpy(k.backend, id, sizeof(k.backend));
+		want = DONE_OK;
+		if (i == 0)
+			want = DONE_INVALID;	/* it is not there */
+		if (i == 1) {
+			k.length = 256;
+			want = DONE_REFUSED;
+		}
+		if (i == 4 || i == 5)
+			want = DONE_REFUSED;
+		if (i > 0 && i < 4) {
+			snprintf(value, sizeof(value), good, id);
+			overwrite(id, value);
+		}
+		number++;
+		memset(&w, 0, sizeof(w));
+		digest(d, id, strlen(id));
+		put_head(&w, OP_KEY_REGISTER, HALF_GRANT, &k);
+		wb_digest(&w, k.policy_digest);
+		wb_digest(&w, d);
+		wb_u64(&w, now_ms() + 5000);
+		wb_bytes(&w, NULL, 0);
+		peer_send(maker, IMSG_KMS_STORE, &w);
+		tell(OP_KEY_REGISTER, &k, k.policy_digest, zero);
+		ATF_CHECK_EQ_MSG(want, answer(maker, IMSG_ENGINE_STORED, &k),
+		    "%d", i);
+		if (want != DONE_OK)
+			continue;
+		ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+		other = k;
+		if (i == 2) {
+			/* Undone, it is the owner's as before. */
+			k.serial = 0;
+			memset(k.seal, 0, DIGEST_LEN);
+			ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+			ATF_CHECK(is_there("keybroker", &k));
+		}
+	}
+	ATF_CHECK(child_logged(kms, "attestation only", 1000));
+	end();
+}
+
+TEST(undone, "material without a record goes, one of a record stays")
+{
+	struct key_record	 k, bare;
+
+	begin(tc);
+	/* Put there, but never in our database. */
+	new_record(&bare, 0);
+	k = bare;
+	ATF_REQUIRE_EQ(DONE_OK, do_store(&k));
+	run("cd d && python3 -c \"import sqlite3; d = sqlite3.connect("
+	    "'keys.db'); d.execute('DELETE FROM keys'); d.commit()\"");
+	ATF_CHECK(is_there("keybroker", &k));
+	ATF_CHECK_EQ(DONE_NONE, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_remove(&bare, NULL));
+	ATF_CHECK(!is_there("keybroker", &k));
+	/* A record that was sealed, and is not ours: nothing is touched. */
+	made(&k, 0);
+	bare = k;
+	bare.seal[0] ^= 1;
+	ATF_CHECK_EQ(DONE_STALE, do_remove(&bare, &bare));
+	ATF_CHECK(is_there("keybroker", &k));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	end();
+}
+
+/* --- Vault is ill ---------------------------------------------------------- */
+
+TEST(faults, "each fault of the transport, for a while and for good")
+{
+	static const struct {
+		const char	*fault;
+		int		 lasting;	/* DONE_* while it lasts */
+		const char	*says;
+	} rows[] = {
+		{ "status\":\"503", DONE_UNAVAILABLE, "answered 503" },
+		{ "status\":\"500", DONE_UNAVAILABLE, "answered 500" },
+		{ "status\":\"429", DONE_UNAVAILABLE, "answered 429" },
+		{ "status\":\"418", DONE_UNAVAILABLE, "answered 418" },
+		{ "close\":\"", DONE_UNAVAILABLE, "answer of localhost" },
+		{ "half\":\"", DONE_UNAVAILABLE, "answer of localhost" },
+		{ "hang\":\"", DONE_UNAVAILABLE, "did not answer in time" },
+		{ "drip\":\"1", DONE_UNAVAILABLE, "did not answer in time" },
+		{ "redirect\":\"", DONE_UNAVAILABLE, "answered 302" },
+		{ "garbage\":\"", DONE_REFUSED, "in Vault: " },
+		{ "empty\":\"", DONE_REFUSED, "in Vault: " },
+		{ "huge\":\"1", DONE_UNAVAILABLE, "more than" },
+	};
+	struct key_record	 k;
+	char			 json[128];
+	size_t			 i;
+
+	begin(tc);
+	made(&k, 0);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(json, sizeof(json), "{\"clear\":true,\"kv:%s%s",
+		    rows[i].fault, "x99\"}");
+		fault(json);
+		ATF_CHECK_EQ_MSG(rows[i].lasting, fetch_within(&k, 700),
+		    "%s", rows[i].fault);
+		ATF_CHECK_MSG(child_logged(kms, rows[i].says, 1000), "%s",
+		    rows[i].says);
+	}
+	for (i = 0; i < 6; i++) {
+		if (strstr(rows[i].fault, "418") != NULL)
+			continue;
+		snprintf(json, sizeof(json), "{\"clear\":true,\"kv:%s%s",
+		    rows[i].fault, "x2\"}");
+		fault(json);
+		ATF_CHECK_EQ_MSG(DONE_OK, do_fetch(&k, NULL), "%s",
+		    rows[i].fault);
+	}
+	fault("{\"clear\":true}");
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	end();
+}
+
+TEST(sealed, "sealed: said so, and well again when it is unsealed")
+{
+	struct key_record	 k, k2;
+
+	begin(tc);
+	made(&k, 0);
+	set("{\"sealed\":true}");
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, fetch_within(&k, 500));
+	ATF_CHECK(child_logged(kms, "Vault is sealed", 1000));
+	/* It comes back within the request's time. */
+	number++;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 4000);
+	tell(OP_TRANSFER, &k, k.policy_digest, wrapping);
+	ATF_CHECK(peer_silent(engine, 300));
+	set("{\"sealed\":false}");
+	ATF_CHECK_EQ(DONE_OK, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	kms_end();
+	/* Sealed before it is first asked: kms is there all the same. */
+	set("{\"sealed\":true}");
+	kms_start();
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, fetch_within(&k, 500));
+	ATF_CHECK(child_logged(kms, "took too long: localhost answered 503",
+	    1000));
+	set("{\"sealed\":false}");
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	/* Down altogether. */
+	standin_stop(vault, "v");
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, fetch_within(&k, 500));
+	ATF_CHECK(child_logged(kms, "connection to localhost", 1000));
+	new_record(&k2, 0);
+	number++;
+	ask_store(OP_KEY_CREATE, &k2);
+	tell(OP_KEY_CREATE, &k2, k2.policy_digest, zero);
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, answer(maker, IMSG_ENGINE_STORED,
+	    NULL));
+	ATF_CHECK_EQ(DONE_REFUSED, do_fetch(&k2, NULL));
+	kms_end();
+}
+
+TEST(lost, "a write whose answer is lost is made once")
+{
+	struct key_record	 k;
+
+	vault_start(tc);
+	conf.mount = "secret";
+	kms_start();
+	made(&k, 0);
+	fault("{\"kv:close\":\"x1\"}");
+	made(&k, 0);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	fault("{\"kv:half\":\"x2\"}");
+	made(&k, 0);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	fault("{\"kv:close\":\"x1\"}");
+	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+	ATF_CHECK(!is_there("secret", &k));
+	end();
+}
+
+TEST(servers, "the next server, a standby's redirect, and no stranger's")
+{
+	struct key_record	 k;
+
+	vault_start(tc);
+	/* Nobody listens at the first. */
+	memcpy(conf.urls[1], conf.urls[0], sizeof(conf.urls[0]));
+	strlcpy(conf.urls[0], "https://localhost:1", sizeof(conf.urls[0]));
+	snprintf(conf.urls[2], sizeof(conf.urls[2]), "https://127.0.0.1:%u",
+	    port);
+	kms_start();
+	made(&k, 0);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	/* It sends round in a circle. */
+	set("{\"standby\":\"https://127.0.0.1:%u\"}", port);
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, fetch_within(&k, 600));
+	set("{\"standby\":\"https://localhost:4\"}");
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, fetch_within(&k, 600));
+	ATF_CHECK(child_logged(kms, "elsewhere than", 1000));
+	set("{\"standby\":\"http://localhost:%u\"}", port);
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, fetch_within(&k, 600));
+	/* Active again while the request goes on. */
+	number++;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 4000);
+	tell(OP_TRANSFER, &k, k.policy_digest, wrapping);
+	ATF_CHECK(peer_silent(engine, 200));
+	set("{\"standby\":false}");
+	ATF_CHECK_EQ(DONE_OK, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	end();
+}
+
+TEST(wrong_ca, "a server whose certificate is not under the CA gets nothing")
+{
+	struct key_record	 k;
+
+	vault_start(tc);
+	run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
+	    "-nodes -keyout other.key -out other.pem -subj /CN=other -days 2 "
+	    "2>/dev/null");
+	ca = "other.pem";
+	kms_start();
+	new_record(&k, 0);
+	number++;
+	ask_store(OP_KEY_CREATE, &k);
+	tell(OP_KEY_CREATE, &k, k.policy_digest, zero);
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, answer(maker, IMSG_ENGINE_STORED,
+	    NULL));
+	ATF_CHECK(child_logged(kms, "certificate of localhost", 1000));
+	ATF_CHECK_EQ(0, stat_of("requests"));
+	end();
+}
+
+/* --- the token -------------------------------------------------------------- */
+
+TEST(expired, "a token that ended: another one in the file, a new login")
+{
+	struct key_record	 k;
+
+	begin(tc);
+	made(&k, 0);
+	usleep(1100000);
+	set("{\"revoke\":true}");
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	ATF_CHECK(child_logged(kms, "permission denied", 1000));
+	set("{\"token\":true}");
+	run("sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/' stand >v/token");
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	kms_end();
+	conf.role = "kbsd";
+	conf.secret = "v/secret-id";
+	kms_start();
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	usleep(1100000);
+	set("{\"revoke\":true}");
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	/* It may not: one login more does not help, and is not repeated. */
+	usleep(1100000);
+	set("{\"deny\":\"keybroker\"}");
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(2, stat_of("tokens"));
+	ATF_CHECK(child_logged(kms, "answered 403", 1000));
+	kms_end();
+	/* Another secret. */
+	run("echo wrong >v/secret-id");
+	kms_start();
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	ATF_CHECK(child_logged(kms, "invalid role or secret ID", 1000));
+	end();
+}
+
+TEST(renewed, "a token is renewed at half of its time, while it can be")
+{
+	struct key_record	 k;
+
+	vault_start(tc);
+	conf.role = "kbsd";
+	conf.secret = "v/secret-id";
+	set("{\"ttl\":2,\"max_ttl\":3600}");
+	kms_start();
+	made(&k, 0);
+	usleep(4500000);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(2, stat_of("tokens"));	/* and the one in the file */
+	/* The next ones end after three seconds. */
+	set("{\"ttl\":2,\"max_ttl\":3,\"revoke\":true}");
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(1, stat_of("tokens"));
+	usleep(4500000);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK(stat_of("tokens") > 1);
+	kms_end();
+	/* One that may not look itself up is used as it is. */
+	set("{\"lookup\":false,\"ttl\":3600,\"token\":true}");
+	run("sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/' stand >v/token");
+	conf.role = "";
+	conf.secret = "v/token";
+	kms_start();
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK(child_logged(kms, "may not look itself up", 1000));
+	end();
+}
+
+/* --- at the same time ------------------------------------------------------ */
+
+TEST(meanwhile, "what changes while Vault is asked is decided once more")
+{
+	struct key_record	 k, old;
+	struct uuid		 policy;
+
+	begin(tc);
+	made(&k, 0);
+	old = k;
+	fault("{\"kv:slow\":\"0.7x1\"}");
+	number++;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 5000);
+	tell(OP_TRANSFER, &k, k.policy_digest, wrapping);
+	ATF_CHECK(peer_silent(engine, 200));
+	uuid_make(&policy);
+	ATF_CHECK_EQ(DONE_OK, do_move(&k, &policy, 'n'));
+	number--;
+	ATF_CHECK_EQ(DONE_STALE, answer(engine, IMSG_ENGINE_FETCHED, &old));
+	ATF_CHECK_EQ(2, old.serial);
+	number++;
+	/* Two that change one key: the second hears that it is busy. */
+	fault("{\"kv:slow\":\"0.7x1\"}");
+	{
+		struct wbuf	 w = { 0 };
+
+		number++;
+		put_head(&w, OP_KEY_DELETE, HALF_GRANT, &k);
+		wb_u64(&w, now_ms() + 5000);
+		peer_send(engine, IMSG_KMS_DELETE, &w);
+		tell(OP_KEY_DELETE, &k, zero, zero);
+		ATF_CHECK(peer_silent(engine, 200));
+	}
+	ATF_CHECK_EQ(DONE_BUSY, do_remove(&k, NULL));
+	number--;
+	ATF_CHECK_EQ(DONE_OK, answer(engine, IMSG_ENGINE_STORED, NULL));
+	end();
+}
+
+/* Who asked is gone while Vault is. */
+TEST(gone, "an engine that ends takes its calls with it")
+{
+	struct key_record	 k;
+
+	begin(tc);
+	made(&k, 0);
+	fault("{\"kv:hang\":\"x1\"}");
+	number++;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 5000);
+	tell(OP_TRANSFER, &k, k.policy_digest, wrapping);
+	ATF_CHECK(peer_silent(engine, 200));
+	peer_close(engine);
+	usleep(100000);
+	engine = child_edge(kms, PROC_ENGINE, 0, 0);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	end();
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+	ATF_TP_ADD_TC(tp, kv);
+	ATF_TP_ADD_TC(tp, kept);
+	ATF_TP_ADD_TC(tp, changed);
+	ATF_TP_ADD_TC(tp, registered);
+	ATF_TP_ADD_TC(tp, undone);
+	ATF_TP_ADD_TC(tp, faults);
+	ATF_TP_ADD_TC(tp, sealed);
+	ATF_TP_ADD_TC(tp, lost);
+	ATF_TP_ADD_TC(tp, servers);
+	ATF_TP_ADD_TC(tp, wrong_ca);
+	ATF_TP_ADD_TC(tp, expired);
+	ATF_TP_ADD_TC(tp, renewed);
+	ATF_TP_ADD_TC(tp, meanwhile);
+	ATF_TP_ADD_TC(tp, gone);
+	return (atf_no_error());
+}

@@ -162,6 +162,12 @@ void	 work_put(struct job *, enum done_result, const char *reason,
 void	 work_removed(struct job *, enum done_result, const char *reason);
 void	 work_counters(struct wbuf *);
 
+/* material.c */
+
+/* PKCS#8 DER or the bytes of an AES key; NULL, or what does not fit. */
+const char	*material_wrong(const struct key_record *, const uint8_t *,
+		    size_t);
+
 /* records.c: rows of keys.db */
 
 #define RECORDS_BUSY	(-1)	/* another process writes: try again */

@@ -407,9 +407,12 @@ work_got(struct job *job, enum done_result result, const char *reason,
 		fetch_got(job, result, reason, material, len);
 		return;
 	}
-	/* It was only to be seen that it is there. */
-	work_put(job, result == DONE_NONE ? DONE_INVALID : result, reason,
-	    NULL, 0);
+	/* It was only to be seen what is there. */
+	if (result == DONE_OK &&
+	    (reason = material_wrong(&job->record, material, len)) != NULL)
+		result = DONE_INVALID;
+	work_put(job, result == DONE_NONE || result == DONE_REFUSED ?
+	    DONE_INVALID : result, reason, NULL, 0);
 }
 
 void

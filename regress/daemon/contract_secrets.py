@@ -38,6 +38,7 @@ SWKS = 200                      # of the last, are looked for
 
 ENV = os.environ
 PARENT = int(ENV["KBSD_PID"])
+VAULT = ENV.get("KBSD_VAULT")       # the stand-in's directory, if it is used
 
 
 # --- pieces ----------------------------------------------------------------
@@ -242,14 +243,22 @@ def use(name):
 def kept():
     with open(os.path.join(ITA, "api.key"), "rb") as f:
         api_key = f.read().strip()
+    if VAULT:
+        with open(os.path.join(VAULT, "token"), "rb") as f:
+            keystore = {"the Vault token": (forms(f.read().strip()), {"kms"},
+                                            set())}
+    else:
+        keystore = {"the master key": (
+            forms(file_of("kms-local.master.key")), set(), {"kms"})}
     return {
+        **keystore,
         "the TLS key": (pem_file("tls.key"), {"signer"}, set()),
         "the token key": (pem_file("token.key"), {"auth"}, set()),
         "the seal key": (forms(file_of("seal.key")), set(), {"auth"}),
         "the seal key of kms":
-            (forms(file_of("kms-local.seal.key")), set(), {"kms"}),
+            (forms(file_of("kms-%s.seal.key" % ("vault" if VAULT else
+                                                "local"))), set(), {"kms"}),
         "the nonce key": (forms(file_of("nonce.key")), {"verifier"}, set()),
-        "the master key": (forms(file_of("kms-local.master.key")), set(), {"kms"}),
         "the API key": (forms(api_key), {"fetcher"}, set()),
         "the administrator's password":
             (forms(admin_password().encode()), set(), set()),

@@ -31,6 +31,20 @@ memory_body()
 	stop_kbsd
 }
 
+daemon_case vault "the same with keys in Vault" "" 240
+vault_body()
+{
+	is_root || atf_skip "only root sees the memory of others"
+	contract_find
+	start_ita
+	start_vault
+	contract_conf "$(keystore_vault)"
+	run_kbsd
+	export KBSD_PID="$kbsd_pid" KBSD_LOG="$log" KBSD_VAULT="$dir/vault"
+	checks secrets memories
+	stop_kbsd
+}
+
 atf_init_test_cases()
 {
 	daemon_add_cases

@@ -277,7 +277,8 @@ TEST(changed, "what was changed in Vault is no key any more")
 		{ "\"{\\\"key_data\\\":\\\"AAAAAAAAAAAAAAAAAAAAAA==\\\","
 		    "\\\"key_length\\\":256}\"", "another length" },
 		{ "\"{\\\"key_data\\\":\\\"AAAAAAAAAAAAAAAAAAAAAA==\\\","
-		    "\\\"id\\\":\\\"2c14c0a5-6d1d-4d0b-8c3c-0f6f3b1ad001\\\"}\"",
+		    "\\\"id\\\":\\\"2c14c0a5-6d1d-4d0b-8c3c-"
+		    "0f6f3b1ad001\\\"}\"",
 		    "another key" },
 	};
 	struct key_record	 k;
@@ -329,7 +330,7 @@ TEST(registered, "a key that is there already, once it was looked at")
 			want = DONE_INVALID;	/* it is not there */
 		if (i == 1) {
 			k.length = 256;
-			want = DONE_REFUSED;
+			want = DONE_INVALID;
 		}
 		if (i == 4 || i == 5)
 			want = DONE_REFUSED;
@@ -365,7 +366,7 @@ TEST(registered, "a key that is there already, once it was looked at")
 	end();
 }
 
-TEST(undone, "material without a record goes, one of a record stays")
+TEST(undone, "material without a record goes, that of one stays")
 {
 	struct key_record	 k, bare;
 
@@ -390,7 +391,7 @@ TEST(undone, "material without a record goes, one of a record stays")
 	end();
 }
 
-/* --- Vault is ill ---------------------------------------------------------- */
+/* --- Vault is ill --------------------------------------------------------- */
 
 TEST(faults, "each fault of the transport, for a while and for good")
 {
@@ -552,7 +553,7 @@ TEST(wrong_ca, "a server whose certificate is not under the CA gets nothing")
 	end();
 }
 
-/* --- the token -------------------------------------------------------------- */
+/* --- the token ---------------------------------------------------------- */
 
 TEST(expired, "a token that ended: another one in the file, a new login")
 {
@@ -622,7 +623,7 @@ TEST(renewed, "a token is renewed at half of its time, while it can be")
 	end();
 }
 
-/* --- at the same time ------------------------------------------------------ */
+/* --- at the same time ---------------------------------------------------- */
 
 TEST(meanwhile, "what changes while Vault is asked is decided once more")
 {

@@ -47,6 +47,10 @@ taken_body()
 	good "attestation \"ita\" { $ita }\n"
 	good "attestation \"ita\" {\n$ita\nretry wait 1s to 3s\nrefetch 5s\napi version 1\nissuer \"i\"\naudience \"a\"\nproxy \"http://p:1\"\ncrl host \"h:2\"\nca \"/c\"\n}\n"
 	good 'keystore "a" local\nkeystore "b" local {\n master key file "/m" }\n'
+	good "keystore \"v\" vault { url \"https://v\" token file \"/t\" }\n"
+	good 'keystore "v" vault {\nurl "https://a:1"\nurl "https://b"\nmount "a/b"\nnamespace "n/m"\nversion 2\napprole "r-1" secret file "/s"\napprole mount "x"\nca "/c"\n}\n'
+	good 'keystore "v" vault { url "http://127.0.0.1:8200" token file "/t" }\n'
+	good 'keystore "v" vault { url "http://v" token file "/t"; insecure }\n'
 	good 'audit optional\nrequire nonce\nverbose 2\nconnections 9\n'
 	good 'control socket "/tmp/x" group "g"\ndirectory "/d"\n'
 	good 'directory \\\n"/d"\n'
@@ -112,6 +116,26 @@ refused_body()
 	bad 2 'directory is set twice' 'directory "/a"\ndirectory "/b"\n'
 	bad 2 'keystore "a" is set twice' \
 	    'keystore "a" local\nkeystore "a" local\n'
+	v='keystore "v" vault { url "https://v" token file "/t"'
+	bad - 'keystore "v": url is missing' \
+	    'keystore "v" vault { token file "/t" }\n'
+	bad - 'keystore "v": token file or approle is missing' \
+	    'keystore "v" vault { url "https://v" }\n'
+	bad - 'is not https: token and keys could be read' \
+	    'keystore "v" vault { url "http://v:8200" token file "/t" }\n'
+	bad - 'is not https' \
+	    'keystore "v" vault { url "http://127.evil.example" token file "/t" }\n'
+	bad - 'url "https://u@v" is no plain https URL' \
+	    'keystore "v" vault { url "https://u@v" token file "/t" }\n'
+	bad - 'url "ftp://v" is no plain https URL' \
+	    'keystore "v" vault { url "ftp://v" token file "/t" }\n'
+	bad 1 'token or secret file is set twice' "$v approle \"r\" secret file \"/s\" }\n"
+	bad 1 'version 3 is not between 1 and 2' "$v version 3 }\n"
+	for m in ../x /x x/ 'a//b' 'a b' 'a?b' ''; do
+		bad - "mount \"$m\": only letters" "$v mount \"$m\" }\n"
+	done
+	bad - 'namespace "a#": only letters' "$v namespace \"a#\" }\n"
+	bad 1 'near "master"' "$v master key file \"/m\" }\n"
 	bad 1 'keystore name "../x"' 'keystore "../x" local\n'
 	bad 1 'attestation name "a/b"' "attestation \"a/b\" { $ita }\n"
 	bad 1 'include "gone"' 'include "gone"\n'

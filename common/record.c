@@ -50,6 +50,7 @@ static const struct {
 	{ "key search",		PERM_KEYS_SEARCH },
 	{ "key move",		PERM_KEYS_UPDATE },
 	{ "key delete",		PERM_KEYS_DELETE },
+	{ "key forget",		PERM_KEYS_DELETE },
 	{ "policy create",	PERM_POLICIES_CREATE },
 	{ "policy find",	PERM_POLICIES_SEARCH },
 	{ "policy search",	PERM_POLICIES_SEARCH },
@@ -500,6 +501,7 @@ wb_ask(struct wbuf *wb, const struct ask *a)
 {
 	wb_u8(wb, a->op);
 	wb_uuid(wb, &a->id);
+	wb_u64(wb, (uint64_t)a->created);
 	wb_str(wb, a->name);
 	wb_u32(wb, a->permissions);
 	wb_u8(wb, a->has_password);
@@ -525,6 +527,7 @@ rb_ask(struct rbuf *rb, struct ask *a)
 	memset(a, 0, sizeof(*a));
 	a->op = rb_enum(rb, OP_MAX - 1);
 	rb_uuid(rb, &a->id);
+	a->created = (int64_t)rb_u64(rb);
 	rb_user_name(rb, a->name, 0);
 	a->permissions = rb_mask(rb, rb_u32(rb), PERM_ALL);
 	a->has_password = (uint8_t)rb_bool(rb);

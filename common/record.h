@@ -64,6 +64,7 @@ enum operation {
 	OP_KEY_SEARCH,
 	OP_KEY_MOVE,		/* PUT: under another policy */
 	OP_KEY_DELETE,
+	OP_KEY_FORGET,		/* its material stays with the keystore */
 	OP_POLICY_CREATE,
 	OP_POLICY_FIND,
 	OP_POLICY_SEARCH,
@@ -221,6 +222,7 @@ void	rb_lockout_record(struct rbuf *, struct lockout_record *);
 struct ask {
 	uint8_t		 op;			/* enum operation */
 	struct uuid	 id;			/* nil at creation */
+	int64_t		 created;		/* of an import; 0: now */
 	char		 name[NAME_MAX_USER];	/* user; FILTER_NAME */
 	uint32_t	 permissions;		/* 0: unchanged in updates */
 	uint8_t		 has_password;

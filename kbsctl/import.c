@@ -15,8 +15,8 @@
  */
 
 /*
- * `import': users and policies of the reference server's state directory get
- * into kbsd under their ids.  All is read and checked before anything is sent,
+ * `import': users, policies and key records of the reference server's state
+ * directory get into kbsd under their ids.  All is read and checked before anything is sent,
  * and what was added is taken back when something is refused.
  */
 
@@ -32,6 +32,7 @@
 #include "json.h"
 #include "kbsctl.h"
 #include "policy.h"
+#include "rfc3339.h"
 
 #define SECONDS		45
 #define HASH_BYTES	64		/* more than bcrypt's 60 */
@@ -39,14 +40,18 @@
 /* One thing that was found, and what became of it. */
 struct found {
 	TAILQ_ENTRY(found) entry;
-	const char	*kind;		/* "user", "policy", "key" */
+	const struct folder *folder;
 	char		 id[UUID_TEXT];
 	char		 name[NAME_MAX_USER];
+	char		 created[RFC3339_TEXT];
 	json_t		*body;		/* NULL: it is not taken */
 	const char	*what;		/* for the table */
 	int		 added;		/* in this run */
 };
 TAILQ_HEAD(founds, found);
+
+/* Which of kbsd's has the keys' material; NULL: keys are not taken. */
+static const char	*keystore;
 
 /* --- what each file has -------------------------------------------------- */
 
@@ -107,27 +112,75 @@ policy_read(struct found *f, const char *path, json_t *from)
 	f->body = json_incref(from);
 }
 
-/* The record alone: the material is with a keystore of that server. */
+/* What kbsd is asked: to register a key that a keystore has already. */
+static json_t *
+key_info(const json_t *from, const char *id)
+{
+	const json_t	*length = json_object_get(from, "key_length");
+	const char	*kmip = member_text(from, "kmip_key_id");
+	json_t		*info = object();
+
+	set(info, "algorithm", json_string(member_text(from, "algorithm")));
+	if (strcasecmp(member_text(from, "algorithm"), "EC") == 0)
+		set(info, "curve_type", json_string(member_text(from,
+		    "curve_type")));
+	else
+		set(info, "key_length", json_integer(
+		    json_integer_value(length)));
+	set(info, "keystore", json_string(keystore));
+	/* Vault has it under its own id. */
+	set(info, "kmip_key_id", json_string(kmip[0] != '\0' ? kmip : id));
+	return (info);
+}
+
+/* The record alone: the material stays where it is. */
 static void
 key_read(struct found *f, const char *path, json_t *from)
 {
+	const char	*policy = member_text(from, "transfer_policy_id");
+
 	(void)path;
 	(void)strlcpy(f->name, member_text(from, "algorithm"), sizeof(f->name));
-	f->what = "not taken: its material is in that server's Vault or "
-	    "KMIP server";
+	if (keystore == NULL) {
+		f->what = "not taken: its material is with that server's "
+		    "Vault or KMIP server; --keystore says which that is here";
+		return;
+	}
+	f->body = object();
+	set(f->body, "key_information", key_info(from, f->id));
+	if (policy[0] != '\0')
+		set(f->body, "transfer_policy_id", json_string(policy));
 }
 
+/* How kbsd is asked which there are, and to take one back. */
 static const struct folder {
 	const char	*name;
 	const char	*kind;
 	void		(*read)(struct found *, const char *, json_t *);
+	const char	*list;
+	const char	*undo;
 } folders[] = {
-	{ "keys-transfer-policy", "policy", policy_read },
-	{ "users", "user", user_read },
-	{ "keys", "key", key_read },
+	{ "keys-transfer-policy", "policy", policy_read, "policy list",
+	    "delete" },
+	{ "users", "user", user_read, "user list", "delete" },
+	{ "keys", "key", key_read, "key list", "forget" },
 };
 
 #define NFOLDERS	(sizeof(folders) / sizeof(folders[0]))
+
+/* Without one it is made now. */
+static void
+created_read(struct found *f, const char *path, const json_t *from)
+{
+	const char	*text = member_text(from, "created_at");
+	int64_t		 created;
+
+	if (text[0] == '\0')
+		return;
+	if (rfc3339_parse(text, strlen(text), &created) == -1)
+		die("%s: created_at is no time", path);
+	(void)rfc3339_format(created, f->created);
+}
 
 static void
 file_read(struct founds *all, const struct folder *folder, const char *path,
@@ -142,8 +195,9 @@ file_read(struct founds *all, const struct folder *folder, const char *path,
 		die("%s: its id is not its name", path);
 	if ((f = calloc(1, sizeof(*f))) == NULL)
 		no_memory();
-	f->kind = folder->kind;
+	f->folder = folder;
 	(void)uuid_format(&id, f->id);
+	created_read(f, path, from);
 	folder->read(f, path, from);
 	json_decref(from);
 	TAILQ_INSERT_TAIL(all, f, entry);
@@ -180,52 +234,70 @@ folder_read(struct founds *all, const char *state, const struct folder *folder)
 
 /* --- what kbsd has already ----------------------------------------------- */
 
-/* Is there one of this id?  *name: another one has the user's name. */
-static int
-is_there(const json_t *list, const struct found *f, int *name)
-{
-	const json_t	*object;
-	size_t		 i;
-	int		 there = 0;
+/* Of each kind a member for each id, and for each user's name with its id. */
+struct present {
+	json_t	*ids[NFOLDERS];
+	json_t	*names;
+};
 
-	for (i = 0; i < json_array_size(list); i++) {
-		object = json_object_get(json_array_get(list, i), f->kind);
-		if (strcmp(member_text(object, "id"), f->id) == 0)
-			there = 1;
-		else if (strcmp(f->kind, "user") == 0 &&
-		    strcmp(member_text(object, "username"), f->name) == 0)
-			*name = 1;
+static void
+present_read(struct present *p)
+{
+	const json_t	*line, *one;
+	const char	*id, *name;
+	json_t		*list;
+	size_t		 i, k;
+
+	p->names = object();
+	for (k = 0; k < NFOLDERS; k++) {
+		p->ids[k] = object();
+		list = collect(folders[k].list);
+		json_array_foreach(list, i, line) {
+			one = json_object_get(line, folders[k].kind);
+			id = member_text(one, "id");
+			name = member_text(one, "username");
+			set(p->ids[k], id, json_true());
+			if (name[0] != '\0')
+				set(p->names, name, json_string(id));
+		}
+		json_decref(list);
 	}
-	return (there);
+}
+
+static void
+present_free(struct present *p)
+{
+	size_t	 k;
+
+	for (k = 0; k < NFOLDERS; k++)
+		json_decref(p->ids[k]);
+	json_decref(p->names);
 }
 
 /* Two files of one name, or one that somebody else has: nothing is begun. */
 static void
 compare_all(struct founds *all)
 {
-	json_t		*users = collect("user list");
-	json_t		*policies = collect("policy list");
-	struct found	*f, *g;
-	int		 taken;
+	struct present	 present;
+	struct found	*f;
+	const char	*owner;
 
+	present_read(&present);
 	TAILQ_FOREACH(f, all, entry) {
 		if (f->body == NULL)
 			continue;
-		taken = 0;
-		if (is_there(strcmp(f->kind, "user") == 0 ? users : policies,
-		    f, &taken))
+		if (json_object_get(present.ids[f->folder - folders],
+		    f->id) != NULL)
 			f->what = "is there already";
-		for (g = TAILQ_NEXT(f, entry); g != NULL;
-		    g = TAILQ_NEXT(g, entry))
-			taken |= strcmp(f->kind, "user") == 0 &&
-			    strcmp(g->kind, "user") == 0 &&
-			    strcmp(f->name, g->name) == 0;
-		if (taken)
+		if (f->folder->read != user_read)
+			continue;
+		owner = member_text(present.names, f->name);
+		if (owner[0] != '\0' && strcmp(owner, f->id) != 0)
 			die("user %s: the name is taken by a user of another "
 			    "id; nothing was changed", f->name);
+		set(present.names, f->name, json_string(f->id));
 	}
-	json_decref(policies);
-	json_decref(users);
+	present_free(&present);
 }
 
 /* --- sending ------------------------------------------------------------- */
@@ -237,11 +309,13 @@ send_one(const struct found *f, const char *verb, json_t *body,
 	char	 wire[32];
 	json_t	*req;
 
-	(void)snprintf(wire, sizeof(wire), "%s %s", f->kind, verb);
+	(void)snprintf(wire, sizeof(wire), "%s %s", f->folder->kind, verb);
 	req = request(wire);
 	set(req, "id", json_string(f->id));
 	if (body != NULL)
 		set(req, "body", json_incref(body));
+	if (body != NULL && f->created[0] != '\0')
+		set(req, "created", json_string(f->created));
 	session_call(req, SECONDS, NULL, NULL, result);
 }
 
@@ -255,9 +329,9 @@ take_back(struct founds *all)
 	TAILQ_FOREACH_REVERSE(f, all, founds, entry) {
 		if (!f->added)
 			continue;
-		send_one(f, "delete", NULL, &result);
+		send_one(f, f->folder->undo, NULL, &result);
 		if (result.error[0] != '\0')
-			fprintf(stderr, "kbsctl: %s %s stays: %s\n", f->kind,
+			fprintf(stderr, "kbsctl: %s %s stays: %s\n", f->folder->kind,
 			    f->id, result.error);
 	}
 }
@@ -275,7 +349,7 @@ send_all(struct founds *all)
 		if (result.error[0] != '\0') {
 			take_back(all);
 			die("%s %s: %s; what was added is taken back",
-			    f->kind, f->id, result.error);
+			    f->folder->kind, f->id, result.error);
 		}
 		f->added = 1;
 		f->what = "taken";
@@ -291,13 +365,13 @@ tell(const struct founds *all)
 	json_t			*list = json_array(), *j;
 
 	TAILQ_FOREACH(f, all, entry) {
-		cells[0] = f->kind;
+		cells[0] = f->folder->kind;
 		cells[1] = f->id;
 		cells[2] = f->name;
 		cells[3] = f->what;
 		table_row(t, cells);
 		j = object();
-		set(j, "kind", json_string(f->kind));
+		set(j, "kind", json_string(f->folder->kind));
 		set(j, "id", json_string(f->id));
 		set(j, "name", string("a name", f->name));
 		set(j, "result", json_string(f->what));
@@ -328,6 +402,9 @@ run_import(const struct command *c, const struct args *args)
 		usage_command(c, "one of --state and --env must be there");
 	if ((env == NULL) != (out == NULL))
 		usage_command(c, "--env and --output belong together");
+	if (state == NULL && args->option['k'] != NULL)
+		usage_command(c, "--keystore belongs to --state");
+	keystore = args->option['k'];
 	if (env != NULL)
 		environment = environment_read(env, out);
 	if (state != NULL) {

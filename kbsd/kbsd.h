@@ -110,7 +110,7 @@ enum imsg_type {
 	 *   time, digest of the policy, bytes record (the new or changed user
 	 *   or policy with its seal; empty), bytes intent (key writes; else
 	 *   empty), the seal of the key record that auth was shown (zero: of
-	 *   none).  To LEFTOVER: operation OP_KEY_DELETE is undo; the object
+	 *   none).  To LEFTOVER: OP_KEY_DELETE of a making is undo; the object
 	 *   of OP_KEY_MOVE is the new policy.
 	 * REFUSED: NAME, u16 status, u16 Retry-After, str error, str who, str
 	 *   reason (for the audit line).

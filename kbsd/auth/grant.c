@@ -55,6 +55,7 @@ static const struct {
 	[OP_KEY_SEARCH] = { grant_plain, 0 },
 	[OP_KEY_MOVE] = { grant_key, WANT_KEY | WANT_POLICY },
 	[OP_KEY_DELETE] = { grant_key, WANT_KEY },
+	[OP_KEY_FORGET] = { grant_key, WANT_KEY },
 	[OP_POLICY_CREATE] = { grant_policy, 0 },
 	[OP_POLICY_FIND] = { grant_plain, 0 },
 	[OP_POLICY_SEARCH] = { grant_plain, 0 },
@@ -234,6 +235,26 @@ grant_plain(struct asking *a)
 	grant_done(a, NULL, NULL);
 }
 
+/*
+ * Id and time of a new object are ours; what an operator brings from another
+ * server keeps its own.  0, or -1: refused.
+ */
+static int
+new_object(struct asking *a)
+{
+	if (uuid_isnil(&a->ask.id) && a->ask.created == 0) {
+		uuid_make(&a->object);
+		return (0);
+	}
+	if (!a->local || uuid_isnil(&a->ask.id)) {
+		grant_invalid(a, 400, "nobody chooses an id");
+		return (-1);
+	}
+	if (a->ask.created > 0 && a->ask.created < a->time)
+		a->time = a->ask.created;
+	return (0);
+}
+
 static void
 grant_make_key(struct asking *a)
 {
@@ -248,7 +269,8 @@ grant_make_key(struct asking *a)
 		grant_invalid(a, 400, "no such keystore");
 		return;
 	}
-	uuid_make(&a->object);
+	if (new_object(a) == -1)
+		return;
 	/* the sizes are the same */
 	(void)strlcpy(a->key.keystore, keystore, sizeof(a->key.keystore));
 	a->key.algorithm = ask->algorithm;
@@ -282,23 +304,6 @@ grant_key(struct asking *a)
 	if (ask->op != OP_KEY_MOVE)
 		memcpy(a->policy_digest, a->key.policy_digest, DIGEST_LEN);
 	grant_to_engine(a);
-}
-
-/*
- * The id of a new object is ours; what an operator brings from another server
- * keeps its own.  0, or -1: refused.
- */
-static int
-new_object(struct asking *a)
-{
-	if (uuid_isnil(&a->ask.id)) {
-		uuid_make(&a->object);
-		return (0);
-	}
-	if (a->local)
-		return (0);
-	grant_invalid(a, 400, "nobody chooses an id");
-	return (-1);
 }
 
 static void
@@ -613,10 +618,11 @@ grant_begin(struct asking *a)
 static uint8_t
 leftover_op(const struct intent *intent)
 {
-	if (intent->op == OP_KEY_MOVE)
-		return (OP_KEY_MOVE);
-	if (is_making(intent->op) || intent->op == OP_KEY_DELETE)
+	if (is_making(intent->op))
 		return (OP_KEY_DELETE);
+	if (intent->op == OP_KEY_MOVE || intent->op == OP_KEY_DELETE ||
+	    intent->op == OP_KEY_FORGET)
+		return (intent->op);
 	return (OP_NONE);
 }
 

@@ -42,6 +42,7 @@ static const struct {
 	[OP_KEY_REGISTER] = { .granted = keys_granted },
 	[OP_KEY_MOVE] = { .granted = keys_granted },
 	[OP_KEY_DELETE] = { .granted = keys_granted },
+	[OP_KEY_FORGET] = { .granted = keys_granted },
 	[OP_KEY_FIND] = { admin_find_row, ROW_KEY, ANSWER_KEY, ANSWER_KEYS,
 	    "no such key", 200 },
 	[OP_KEY_SEARCH] = { admin_list, ROW_KEY, ANSWER_KEY, ANSWER_KEYS,

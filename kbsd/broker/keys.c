@@ -44,6 +44,7 @@ static const struct {
 	[OP_KEY_REGISTER] = { key_make, key_made, 1 },
 	[OP_KEY_MOVE] = { key_change, key_moved, 0 },
 	[OP_KEY_DELETE] = { key_change, key_deleted, 0 },
+	[OP_KEY_FORGET] = { key_change, key_deleted, 0 },
 	[OP_KEY_RELEASE] = { key_release, key_released, 0 },
 };
 

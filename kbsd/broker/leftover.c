@@ -127,7 +127,8 @@ leftover_granted(struct request *req)
 		    req->key.state == KEY_PENDING ? "undo" : "finish",
 	};
 
-	if (req->op != OP_KEY_DELETE && req->op != OP_KEY_MOVE)
+	if (req->op != OP_KEY_DELETE && req->op != OP_KEY_FORGET &&
+	    req->op != OP_KEY_MOVE)
 		return (-1);
 	log_info("a key write that was cut short: %s", line.verdict);
 	/* Where a key moves to, auth read in the intent. */
@@ -156,12 +157,15 @@ leftover_done(struct request *req, enum done_result result,
 	int		 error = -1;
 
 	cache_drop(&req->key.id);
-	if (result == DONE_OK && req->op == OP_KEY_DELETE)
+	if (result == DONE_OK && req->op != OP_KEY_MOVE)
 		error = rows_delete(ROW_KEY, &req->key.id, 0, leftover_ended,
 		    req);
 	else if (sealed != NULL && (result == DONE_OK ||
-	    result == DONE_STALE)) {
-		/* Stale: kms had done it already; here is what it sealed. */
+	    result == DONE_STALE || result == DONE_INVALID)) {
+		/*
+		 * Stale: kms had done it already; here is what it sealed.
+		 * Invalid: it can't be, and is as it was.
+		 */
 		keys_take_sealed(req, sealed, KEY_ACTIVE);
 		wb_key_record(&w, &req->key);
 		error = rows_put(ROW_KEY, req->key.row_version, &w, NULL,

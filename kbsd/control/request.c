@@ -30,12 +30,14 @@
 #include "json.h"
 #include "log.h"
 #include "object.h"
+#include "rfc3339.h"
 
 /* Members that a command takes beside its name. */
 #define REQUEST_ID	0x01		/* required */
 #define REQUEST_BODY	0x02		/* required */
 #define REQUEST_FILTER	0x04		/* may be there */
 #define REQUEST_LEVEL	0x08		/* required */
+#define REQUEST_CREATED	0x10		/* may be there */
 
 /* The broker's own answer at its deadline comes first. */
 #define GRACE_MS	1000
@@ -56,7 +58,10 @@ static const struct command commands[] = {
 	{ "key register",   OP_KEY_REGISTER, 0, ANSWER_KEY, REQUEST_BODY },
 	{ "key move",	    OP_KEY_MOVE, 0, ANSWER_KEY,
 	    REQUEST_ID | REQUEST_BODY },
+	{ "key import",	    OP_KEY_REGISTER, 0, ANSWER_KEY,
+	    REQUEST_ID | REQUEST_BODY | REQUEST_CREATED },
 	{ "key delete",	    OP_KEY_DELETE, 0, ANSWER_NONE, REQUEST_ID },
+	{ "key forget",	    OP_KEY_FORGET, 0, ANSWER_NONE, REQUEST_ID },
 	{ "policy list",    OP_POLICY_SEARCH, 0, ANSWER_POLICIES, 0 },
 	{ "policy show",    OP_POLICY_FIND, 0, ANSWER_POLICY, REQUEST_ID },
 	{ "policy add",	    OP_POLICY_CREATE, 0, ANSWER_POLICY,
@@ -64,7 +69,7 @@ static const struct command commands[] = {
 	{ "policy test",    OP_TEST, 0, ANSWER_CHECKS,
 	    REQUEST_ID | REQUEST_BODY },
 	{ "policy import",  OP_POLICY_CREATE, 0, ANSWER_POLICY,
-	    REQUEST_ID | REQUEST_BODY },
+	    REQUEST_ID | REQUEST_BODY | REQUEST_CREATED },
 	{ "policy delete",  OP_POLICY_DELETE, 0, ANSWER_NONE, REQUEST_ID },
 	{ "user list",	    OP_USER_SEARCH, 0, ANSWER_USERS,
 	    REQUEST_FILTER },
@@ -72,7 +77,7 @@ static const struct command commands[] = {
 	{ "user add",	    OP_USER_CREATE, 0, ANSWER_USER, REQUEST_BODY },
 	/* its password is a hash that auth takes as it is */
 	{ "user import",    OP_USER_CREATE, 0, ANSWER_USER,
-	    REQUEST_ID | REQUEST_BODY },
+	    REQUEST_ID | REQUEST_BODY | REQUEST_CREATED },
 	{ "user change",    OP_USER_UPDATE, 0, ANSWER_USER,
 	    REQUEST_ID | REQUEST_BODY },
 	{ "user delete",    OP_USER_DELETE, 0, ANSWER_NONE, REQUEST_ID },
@@ -87,6 +92,7 @@ struct members {
 	json_t	*body;
 	json_t	*filter;
 	json_t	*level;
+	json_t	*created;
 };
 
 /* What goes to the broker, to auth and to the maker. */
@@ -219,11 +225,24 @@ question_id(struct question *q, const json_t *id, char *why, size_t whysize)
 	return (-1);
 }
 
+/* When what is imported was made, as the contract writes it. */
+static int
+question_created(struct question *q, const json_t *created, char *why,
+    size_t whysize)
+{
+	if (created == NULL || rfc3339_parse(json_string_value(created),
+	    json_string_length(created), &q->ask.created) == 0)
+		return (0);
+	strlcpy(why, "the time of its making is no RFC 3339 time", whysize);
+	return (-1);
+}
+
 static int
 question_read(struct question *q, const struct members *m, char *why,
     size_t whysize)
 {
-	if (question_id(q, m->id, why, whysize) == -1)
+	if (question_id(q, m->id, why, whysize) == -1 ||
+	    question_created(q, m->created, why, whysize) == -1)
 		return (-1);
 	if (m->body != NULL && question_body(q, m->body, why, whysize) == -1)
 		return (-1);
@@ -399,6 +418,7 @@ members_check(const struct command *cmd, const struct members *m, char *why,
 		{ "body",	m->body,	REQUEST_BODY,	1 },
 		{ "filter",	m->filter,	REQUEST_FILTER,	0 },
 		{ "level",	m->level,	REQUEST_LEVEL,	1 },
+		{ "created",	m->created,	REQUEST_CREATED, 0 },
 	};
 	size_t	 i;
 	int	 takes;
@@ -430,6 +450,7 @@ request_read(struct client *c, json_t *line, struct members *m, char *why,
 		{ "body",	JSON_MEMBER_OBJECT,	0, &m->body },
 		{ "filter",	JSON_MEMBER_OBJECT,	0, &m->filter },
 		{ "level",	JSON_MEMBER_INTEGER,	0, &m->level },
+		{ "created",	JSON_MEMBER_STRING,	0, &m->created },
 	};
 
 	if (json_take(line, table, sizeof(table) / sizeof(table[0]), why,

@@ -46,6 +46,7 @@ static const struct {
 	{ OP_KEY_MOVE,		HALF_GRANT,	AGREE_KIND | AGREE_POLICY |
 	    AGREE_MARK },
 	{ OP_KEY_DELETE,	HALF_GRANT,	0 },
+	{ OP_KEY_FORGET,	HALF_GRANT,	0 },
 };
 
 static const uint8_t	 zero[DIGEST_LEN];

@@ -57,6 +57,7 @@ static const struct action {
 	{ OP_KEY_RELEASE,	PROC_ENGINE,	release_start },
 	{ OP_KEY_MOVE,		PROC_ENGINE,	kms_reseal },
 	{ OP_KEY_DELETE,	PROC_ENGINE,	kms_delete },
+	{ OP_KEY_FORGET,	PROC_ENGINE,	kms_delete },
 	{ OP_KEY_CREATE,	PROC_MAKER,	queue_add },
 	{ OP_KEY_REGISTER,	PROC_MAKER,	queue_add },
 };

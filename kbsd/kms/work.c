@@ -269,6 +269,20 @@ remove_write(struct job *job, struct outcome *out)
 	return (DONE_OK);
 }
 
+/* The keystore is not asked, so it is done at once. */
+static int
+forget(struct job *job, const struct row *row, int found, struct outcome *out)
+{
+	if (!found)
+		return (DONE_OK);
+	if (backend->elsewhere)
+		return (remove_write(job, out));
+	out->reason = "its material is nowhere else: it can be deleted only";
+	out->record = row->record;
+	out->has_record = 1;
+	return (DONE_INVALID);
+}
+
 /*
  * What is not there is as good as deleted: a second try must succeed.  But
  * material may be there without a record of ours, when its making was cut
@@ -295,6 +309,8 @@ remove_begin(struct job *job, struct outcome *out)
 	} else if (undoable(&job->record, &row.record) &&
 	    job->record.backend[0] != '\0')
 		return (remove_write(job, out));
+	if (job->operation == OP_KEY_FORGET)
+		return (forget(job, &row, rc, out));
 	backend->remove(job, name);
 	return (WORK_ASKED);
 }

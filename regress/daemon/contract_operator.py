@@ -359,6 +359,8 @@ def import_state(s, c):
           ["key_transfer_policies:search", "users:search"],
           sorted(a["permissions"]))
     got = s.must(200, "GET", "/key-transfer-policies/" + POLICY_A)
+    equal("import: it was made when it was", "2024-01-01T00:00:00Z",
+          got["created_at"])
     equal("import: the policy is that policy", policy(
         "tdx", mrtd=["11" * 48], seamsvn=3), {k: v for k, v in got.items()
                                               if k not in ("id",

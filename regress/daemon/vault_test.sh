@@ -71,6 +71,96 @@ forms_body()
 	stop_kbsd
 }
 
+# vault_put MOUNT ID TEXT: as another server writes it
+vault_put()
+{
+	jq -n --arg id "$2" --arg text "$3" '{($id): $text}' >put
+	curl -sSf -m 10 --cacert "$dir/vault/tls-ca.pem" -d @put -o /dev/null \
+	    -H 'Content-Type: application/json' -H 'X-Vault-Request: true' \
+	    -H "X-Vault-Token: $(cat "$dir/vault/token")" \
+	    "$vault/v1/$1/$2" || atf_fail "vault_put"
+}
+
+their_key()
+{
+	jq -n --arg id "$1" --argjson more "$2" '{id: $id, algorithm: "AES",
+	    key_length: 256, kmip_key_id: "", transfer_policy_id: "",
+	    transfer_link: ("/kbs/v1/keys/" + $id + "/transfer"),
+	    created_at: "2024-05-06T07:08:09Z"} + $more' >"state.theirs/keys/$1"
+}
+
+daemon_case imported "key records of the reference server, their keys in Vault"
+imported_body()
+{
+	p=ee37c360-7eae-4250-a677-6ee12adce8e2
+	a=2c14c0a5-6d1d-4d0b-8c3c-0f6f3b1ad001
+	b=9f1dc2a4-31d3-4a6e-9f6e-5f0f5a2b6c02
+	mkdir -p state.theirs/users state.theirs/keys \
+	    state.theirs/keys-transfer-policy
+	start_ita
+	start_vault
+	start_kbsd "$(keystore_vault)" 'keystore "here" local'
+	jq -n --arg m "$(tee_mrtd)" --arg id $p '{id: $id,
+	    created_at: "2024-01-01T00:00:00Z", attestation_type: "TDX",
+	    tdx: {attributes: {mrtd: [$m]}}}' >state.theirs/keys-transfer-policy/$p
+	openssl rand 32 >want
+	openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:3072 \
+	    -outform DER -out rsa.der 2>/dev/null
+	openssl pkcs8 -topk8 -nocrypt -inform DER -in rsa.der -outform DER \
+	    -out rsa.p8
+	vault_put keybroker $a "$(jq -n --arg id $a --arg k "$(base64 -w0 want)" \
+	    '{id: $id, algorithm: "AES", key_length: 256, key_data: $k,
+	    curve_type: "", public_key: "", private_key: "",
+	    created_at: "2024-05-06T07:08:09.123Z"}')"
+	vault_put keybroker $b "$(jq -n --arg id $b --arg k "$(base64 -w0 rsa.p8)" \
+	    '{id: $id, algorithm: "RSA", key_length: 3072, private_key: $k}')"
+	their_key $a "{\"transfer_policy_id\": \"$p\"}"
+	their_key $b "{\"transfer_policy_id\": \"$p\", \"algorithm\": \"RSA\",
+	    \"key_length\": 3072}"
+	# A key that is not there: all is taken back, and stays in Vault.
+	c=7a0b6c1e-55d1-4c2f-8a53-0d5f4e3c2b03
+	their_key $c '{}'
+	exits 1 ctl import --state state.theirs --keystore vault
+	atf_check -o match:"key $c: there is no such key in Vault; what was" \
+	    cat cried
+	atf_check -o inline:"0 0\n" sh -c \
+	    "echo \$($bin/kbsctl -s $dir/kbsd.sock -j key list | jq length) \
+	    \$($bin/kbsctl -s $dir/kbsd.sock -j policy list | jq length)"
+	vault_set '{}'
+	atf_check -o inline:"2\n" jq '.keys | length' said
+	rm state.theirs/keys/$c
+	# The local keystore has none of them.
+	exits 1 ctl import --state state.theirs --keystore here
+	atf_check -o match:"no keys but those given to it" cat cried
+	exits 1 ctl import --state state.theirs --keystore nowhere
+	atf_check -o match:"no such keystore" cat cried
+	exits 0 ctl import --state state.theirs --keystore vault
+	exits 0 ctl -j import --state state.theirs --keystore vault
+	atf_check -o inline:"is there already\n" \
+	    jq -r 'map(.result) | unique | .[]' said
+	get_key $a got
+	atf_check cmp want got
+	get_key $b got
+	atf_check cmp rsa.p8 got
+	exits 0 ctl -j key show $a
+	atf_check -o match:2024-05-06T07:08:09Z cat said
+	# Forgotten, Vault has it still; deleted, it does not.
+	ctl key forget $a
+	exits 1 get_key $a got
+	exits 0 ctl import --state state.theirs --keystore vault
+	get_key $a got
+	atf_check cmp want got
+	ctl key delete $b
+	vault_set '{}'
+	atf_check -o inline:"keybroker/$a\n" jq -r '.keys | keys | .[]' said
+	# What is nowhere else can't be forgotten, and is as it was.
+	own=$(ctl key create -a AES -l 256 -p $p -k here)
+	exits 1 ctl key forget "$own"
+	atf_check -o match:"nowhere else" cat cried
+	wait_for 50 get_key "$own" got || atf_fail "it is not there any more"
+	stop_kbsd
+}
+
 atf_init_test_cases()
 {
 	daemon_add_cases

@@ -224,16 +224,23 @@ do_move(struct key_record *k, const struct uuid *policy, int c)
 }
 
 static int
-do_remove(const struct key_record *k, struct key_record *newest)
+do_take_away(enum operation op, const struct key_record *k,
+    struct key_record *newest)
 {
 	struct wbuf	 w = { 0 };
 
 	number++;
-	put_head(&w, OP_KEY_DELETE, HALF_GRANT, k);
+	put_head(&w, op, HALF_GRANT, k);
 	wb_u64(&w, now_ms() + 5000);
 	peer_send(engine, IMSG_KMS_DELETE, &w);
-	tell(OP_KEY_DELETE, k, zero, zero);
+	tell(op, k, zero, zero);
 	return (answer(engine, IMSG_ENGINE_STORED, newest));
+}
+
+static int
+do_remove(const struct key_record *k, struct key_record *newest)
+{
+	return (do_take_away(OP_KEY_DELETE, k, newest));
 }
 
 #endif

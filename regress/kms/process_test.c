@@ -291,6 +291,11 @@ ATF_TC_BODY(remove, tc)
 	ATF_CHECK_EQ(DONE_OK, do_remove(&bare, NULL));
 	ATF_CHECK_EQ(DONE_NONE, do_fetch(&k, NULL));
 	ATF_CHECK_EQ(DONE_OK, do_remove(&bare, NULL));
+	/* What is nowhere else can't be forgotten. */
+	made(&k, 0);
+	ATF_CHECK_EQ(DONE_INVALID, do_take_away(OP_KEY_FORGET, &k, &bare));
+	ATF_CHECK_EQ(0, memcmp(k.seal, bare.seal, DIGEST_LEN));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
 	/* A seal that does not fit deletes nothing. */
 	made(&k, 0);
 	bare = k;

@@ -223,7 +223,7 @@ ATF_TC_BODY(pairings, tc)
 					j.record.serial = 0;
 				good += rules_request(&j, "main") == NULL;
 			}
-	ATF_CHECK_EQ(6, good);
+	ATF_CHECK_EQ(7, good);
 }
 
 ATF_TC_WITHOUT_HEAD(line);

@@ -381,6 +381,12 @@ TEST(undone, "material without a record goes, that of one stays")
 	ATF_CHECK_EQ(DONE_NONE, do_fetch(&k, NULL));
 	ATF_CHECK_EQ(DONE_OK, do_remove(&bare, NULL));
 	ATF_CHECK(!is_there("keybroker", &k));
+	/* Forgotten: it is Vault's alone. */
+	made(&k, 0);
+	ATF_CHECK_EQ(DONE_OK, do_take_away(OP_KEY_FORGET, &k, NULL));
+	ATF_CHECK(is_there("keybroker", &k));
+	ATF_CHECK_EQ(DONE_NONE, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_take_away(OP_KEY_FORGET, &k, NULL));
 	/* A record that was sealed, and is not ours: nothing is touched. */
 	made(&k, 0);
 	bare = k;

@@ -66,6 +66,13 @@ run_edges(const struct command *c, const struct args *args)
 	return (run_table(c, show_edges));
 }
 
+static int
+run_roots(const struct command *c, const struct args *args)
+{
+	(void)args;
+	return (run_table(c, show_roots));
+}
+
 /* Lists, or one object; name is that of an object in the answer. */
 static int
 run_objects(json_t *req, const char *name, int one, int ids, int seconds)
@@ -552,12 +559,24 @@ run_reload(const struct command *c, const struct args *args)
 	return (done(&result));
 }
 
+static int
+run_unpin(const struct command *c, const struct args *args)
+{
+	struct result	 result;
+	json_t		*req = request(c->wire);
+
+	set(req, "name", string("the name", args->word[0]));
+	session_call(req, SECONDS, NULL, NULL, &result);
+	return (done(&result));
+}
+
 /* Commands with one first word stand together. */
 const struct command	 commands[] = {
 	{ "show", "status", "", 0, 0, "", "show status", run_status },
 	{ "show", "processes", "", 0, 0, "", "show processes",
 	    run_processes },
 	{ "show", "edges", "", 0, 0, "", "show edges", run_edges },
+	{ "show", "roots", "", 0, 0, "", "show roots", run_roots },
 	{ "show", "keys", "a:l:c:p:", 0, 0,
 	    "[-a algorithm] [-l length] [-c curve] [-p policyid]", "key list",
 	    run_keys },
@@ -611,6 +630,7 @@ const struct command	 commands[] = {
 	{ "log", "verbose", "", 0, 0, "", "log", run_log },
 	{ "log", "trace", "", 0, 0, "", "log", run_log },
 	{ "reload", NULL, "", 0, 0, "", "reload", run_reload },
+	{ "unpin", NULL, "", 1, 1, "attestation", "unpin", run_unpin },
 };
 
 const size_t	 ncommands = sizeof(commands) / sizeof(commands[0]);

@@ -14,11 +14,7 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-/*
- * The environment file of the reference server as a configuration of kbsd.
- * One table says what becomes of each variable; secrets become files beside
- * kbsd.conf.
- */
+/* The environment file of the reference server, and the files made of it. */
 
 #include <sys/stat.h>
 
@@ -29,63 +25,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "environment.h"
 #include "kbsctl.h"
 #include "log.h"
 #include "msg.h"
 
 #define ENV_MAX		(64 * 1024)
-#define VALUE_MAX	1024
-
-/* What is taken; the table goes on with what is not. */
-enum name {
-	LOG_LEVEL, SERVICE_PORT, SAN_LIST,
-	ADMIN_USERNAME, ADMIN_PASSWORD,
-	TOKEN_MINUTES, ATTEMPTS, INTERVAL, LOCKOUT,
-	ITA_API_URL, ITA_BASE_URL, ITA_API_KEY, PROXY_HTTPS, PROXY_HTTP,
-	NAME_MAX_KNOWN
-};
-
-static const struct {
-	const char	*text;
-	const char	*less;		/* NULL, or why it is not taken */
-} names[] = {
-	[LOG_LEVEL] = { "LOG_LEVEL", NULL },
-	[SERVICE_PORT] = { "SERVICE_PORT", NULL },
-	[SAN_LIST] = { "SAN_LIST", NULL },
-	[ADMIN_USERNAME] = { "ADMIN_USERNAME", NULL },
-	[ADMIN_PASSWORD] = { "ADMIN_PASSWORD", NULL },
-	[TOKEN_MINUTES] = { "BEARER_TOKEN_VALIDITY_IN_MINUTES", NULL },
-	[ATTEMPTS] = { "AUTHENTICATION_DEFEND_MAX_ATTEMPTS", NULL },
-	[INTERVAL] = { "AUTHENTICATION_DEFEND_INTERVAL_MINUTES", NULL },
-	[LOCKOUT] = { "AUTHENTICATION_DEFEND_LOCKOUT_MINUTES", NULL },
-	[ITA_API_URL] = { "TRUSTAUTHORITY_API_URL", NULL },
-	[ITA_BASE_URL] = { "TRUSTAUTHORITY_BASE_URL", NULL },
-	[ITA_API_KEY] = { "TRUSTAUTHORITY_API_KEY", NULL },
-	[PROXY_HTTPS] = { "https_proxy", NULL },
-	[PROXY_HTTP] = { "http_proxy", NULL },
-	{ "HTTP_READ_HEADER_TIMEOUT", "a head has 10 seconds, always" },
-	{ "KEY_MANAGER", "keys are kept in the local sealed store" },
-	{ "VAULT_SERVER_IP", "kbsd has no Vault keystore yet" },
-	{ "VAULT_SERVER_PORT", "kbsd has no Vault keystore yet" },
-	{ "VAULT_CLIENT_TOKEN", "kbsd has no Vault keystore yet" },
-	{ "KMIP_CLIENT_KEY_PATH", "kbsd has no KMIP keystore yet" },
-	{ "KMIP_CLIENT_CERT_PATH", "kbsd has no KMIP keystore yet" },
-	{ "KMIP_ROOT_CERT_PATH", "kbsd has no KMIP keystore yet" },
-	{ "KMIP_SERVER_IP", "kbsd has no KMIP keystore yet" },
-	{ "KMIP_SERVER_PORT", "kbsd has no KMIP keystore yet" },
-	{ "KMIP_HOSTNAME", "kbsd has no KMIP keystore yet" },
-	{ "KMIP_USERNAME", "kbsd has no KMIP keystore yet" },
-	{ "KMIP_PASSWORD", "kbsd has no KMIP keystore yet" },
-	{ "KMIP_VERSION", "kbsd has no KMIP keystore yet" },
-};
-
-#define NNAMES	(sizeof(names) / sizeof(names[0]))
-
-struct environment {
-	const char	*directory;
-	char		 values[NNAMES][VALUE_MAX];	/* "": not there */
-	struct wbuf	 conf, password, api_key;
-};
 
 /* --- reading ------------------------------------------------------------- */
 
@@ -105,8 +50,8 @@ unquote(char *value)
 static void
 line_read(struct environment *e, const char *path, unsigned int n, char *line)
 {
-	char	*value;
-	size_t	 i;
+	const char	*why;
+	char		*value;
 
 	line[strcspn(line, "\r")] = '\0';
 	line += strspn(line, " \t");
@@ -117,167 +62,29 @@ line_read(struct environment *e, const char *path, unsigned int n, char *line)
 	if ((value = strchr(line, '=')) == NULL)
 		die("%s:%u: no NAME=value", path, n);
 	*value++ = '\0';
-	for (i = 0; i < NNAMES && strcmp(names[i].text, line) != 0; i++)
-		continue;
-	if (i == NNAMES)
-		die("%s:%u: %s is not known", path, n, line);
-	if (strlcpy(e->values[i], value, VALUE_MAX) >= VALUE_MAX)
-		die("%s:%u: %s is too long", path, n, line);
-	unquote(e->values[i]);
-	if (strpbrk(e->values[i], "\"\\\n\r") != NULL)
-		die("%s:%u: %s has a quote or a backslash in it", path, n,
-		    line);
-}
-
-/* --- the configuration --------------------------------------------------- */
-
-static void
-put(struct wbuf *w, const char *text)
-{
-	wb_raw(w, text, strlen(text));
-}
-
-/* A line with the value in its middle, when there is one. */
-static void
-put_value(struct environment *e, const char *before, enum name name,
-    const char *after)
-{
-	if (e->values[name][0] == '\0')
-		return;
-	put(&e->conf, before);
-	put(&e->conf, e->values[name]);
-	put(&e->conf, after);
-}
-
-static void
-put_file(struct environment *e, const char *before, const char *name)
-{
-	put(&e->conf, before);
-	put(&e->conf, e->directory);
-	put(&e->conf, name);
-	put(&e->conf, "\"\n");
-}
-
-static unsigned int
-minutes(const struct environment *e, enum name name, unsigned int least,
-    unsigned int most, unsigned int otherwise)
-{
-	const char	*why, *value = e->values[name];
-	unsigned int	 n;
-
-	if (value[0] == '\0')
-		return (otherwise);
-	n = (unsigned int)strtonum(value, least, most, &why);
-	if (why != NULL)
-		die("%s=%s: %s: it must be %u to %u", names[name].text, value,
-		    why, least, most);
-	return (n);
-}
-
-static void
-put_names(struct environment *e)
-{
-	char	*rest = e->values[SAN_LIST], *name;
-
-	if (rest[0] == '\0')
-		return;
-	put(&e->conf, "tls names");
-	while ((name = strsep(&rest, ", ")) != NULL)
-		if (name[0] != '\0') {
-			put(&e->conf, " \"");
-			put(&e->conf, name);
-			put(&e->conf, "\"");
-		}
-	put(&e->conf, "\n");
-}
-
-static void
-put_login(struct environment *e)
-{
-	char	 text[160];
-
-	(void)snprintf(text, sizeof(text), "login { attempts %u within %um "
-	    "lockout %um token lifetime %um }\n",
-	    minutes(e, ATTEMPTS, 1, 1000, 5),
-	    minutes(e, INTERVAL, 1, 1440, 5),
-	    minutes(e, LOCKOUT, 1, 1440, 15),
-	    minutes(e, TOKEN_MINUTES, 1, 30, 5));
-	put(&e->conf, text);
-}
-
-static void
-put_administrator(struct environment *e)
-{
-	if (e->values[ADMIN_USERNAME][0] == '\0')
-		return;
-	if (e->values[ADMIN_PASSWORD][0] == '\0')
-		die("ADMIN_USERNAME is there, but no ADMIN_PASSWORD");
-	put_value(e, "administrator \"", ADMIN_USERNAME, "\"");
-	put_file(e, " password file \"", "/admin.password");
-	put(&e->password, e->values[ADMIN_PASSWORD]);
-	put(&e->password, "\n");
-}
-
-static void
-put_attestation(struct environment *e)
-{
-	if (e->values[ITA_API_URL][0] == '\0')
-		return;
-	if (e->values[ITA_BASE_URL][0] == '\0' ||
-	    e->values[ITA_API_KEY][0] == '\0')
-		die("TRUSTAUTHORITY_API_URL is there, but no "
-		    "TRUSTAUTHORITY_BASE_URL or TRUSTAUTHORITY_API_KEY");
-	put(&e->conf, "attestation \"ita\" {\n");
-	put_value(e, "\ttrust authority api \"", ITA_API_URL, "\"\n");
-	put_value(e, "\tbase \"", ITA_BASE_URL, "\"\n");
-	put_file(e, "\tapi key file \"", "/ita.key");
-	put_file(e, "\troot \"", "/ita-root.pem");
-	put_value(e, "\tproxy \"", e->values[PROXY_HTTPS][0] != '\0' ?
-	    PROXY_HTTPS : PROXY_HTTP, "\"\n");
-	put(&e->conf, "}\n");
-	put(&e->api_key, e->values[ITA_API_KEY]);
-	put(&e->api_key, "\n");
-}
-
-static void
-convert(struct environment *e)
-{
-	char	 text[64];
-
-	put(&e->conf, "# Made by `kbsctl import'.\n");
-	if (strcasecmp(e->values[LOG_LEVEL], "debug") == 0)
-		put(&e->conf, "verbose 1\n");
-	if (strcasecmp(e->values[LOG_LEVEL], "trace") == 0)
-		put(&e->conf, "verbose 2\n");
-	(void)snprintf(text, sizeof(text), "listen on * port %u\n",
-	    minutes(e, SERVICE_PORT, 1, 65535, 9443));
-	put(&e->conf, text);
-	put_names(e);
-	put_administrator(e);
-	put_login(e);
-	put_attestation(e);
-	if (e->conf.failed || e->password.failed || e->api_key.failed)
-		no_memory();
+	unquote(value);
+	if ((why = environment_set(e, line, value)) != NULL)
+		die("%s:%u: %s %s", path, n, line, why);
 }
 
 /* --- files --------------------------------------------------------------- */
 
 static char *
-path_of(const struct environment *e, const char *name)
+path_of(const char *directory, const char *name)
 {
 	char	*path;
 
-	if (asprintf(&path, "%s/%s", e->directory, name) == -1)
+	if (asprintf(&path, "%s/%s", directory, name) == -1)
 		no_memory();
 	return (path);
 }
 
 /* Only what is the same may be there already. */
 static void
-file_check(const struct environment *e, const char *name,
+file_check(const char *directory, const char *name,
     const struct wbuf *w)
 {
-	char	*path = path_of(e, name);
+	char	*path = path_of(directory, name);
 	uint8_t	*have;
 	size_t	 len;
 
@@ -293,10 +100,11 @@ file_check(const struct environment *e, const char *name,
 
 /* On the disk as a whole, or not at all. */
 static void
-file_write(const struct environment *e, const char *name,
+file_write(const char *directory, const char *name,
     const struct wbuf *w)
 {
-	char	*path = path_of(e, name), *fresh = path_of(e, ".kbsctl");
+	char	*path = path_of(directory, name);
+	char	*fresh = path_of(directory, ".kbsctl");
 	int	 fd;
 
 	if (w->len > 0) {
@@ -314,25 +122,36 @@ file_write(const struct environment *e, const char *name,
 	free(path);
 }
 
+static void
+each_file(const struct environment *e, const char *directory,
+    void (*fn)(const char *, const char *, const struct wbuf *))
+{
+	const struct wbuf	*w;
+	const char		*name;
+	size_t			 i;
+
+	for (i = 0; (name = environment_file(e, i, &w)) != NULL; i++)
+		fn(directory, name, w);
+}
+
 struct environment *
 environment_read(const char *path, const char *directory)
 {
 	struct environment	*e;
 	struct stat		 st;
 	uint8_t			*text;
-	char			*rest, *line;
+	char			*rest, *line, why[ENVIRONMENT_WHY];
 	unsigned int		 n = 0;
 	size_t			 len;
 
-	if (directory[0] != '/' || strpbrk(directory, "\"\\\n") != NULL)
+	if (directory[0] != '/')
 		die("%s: --output wants an absolute path", directory);
 	if (stat(directory, &st) == -1)
 		die("%s: %s", directory, strerror(errno));
 	if (!S_ISDIR(st.st_mode))
 		die("%s: not a directory", directory);
-	if ((e = calloc(1, sizeof(*e))) == NULL)
+	if ((e = environment_new()) == NULL)
 		no_memory();
-	e->directory = directory;
 	text = input_file(path, ENV_MAX, &len);
 	if (memchr(text, '\0', len) != NULL)
 		die("%s: a NUL is in it", path);
@@ -340,31 +159,27 @@ environment_read(const char *path, const char *directory)
 	while ((line = strsep(&rest, "\n")) != NULL)
 		line_read(e, path, ++n, line);
 	freezero(text, len);
-	convert(e);
-	file_check(e, "kbsd.conf", &e->conf);
-	file_check(e, "admin.password", &e->password);
-	file_check(e, "ita.key", &e->api_key);
+	if (environment_convert(e, directory, 0, why, sizeof(why)) == -1)
+		die("%s", why);
+	each_file(e, directory, file_check);
 	return (e);
 }
 
+/* The configuration last: it names the others. */
 void
-environment_write(struct environment *e)
+environment_write(struct environment *e, const char *directory)
 {
-	size_t	 i;
+	const char	*name, *less;
+	size_t		 i;
+	int		 set;
 
-	file_write(e, "admin.password", &e->password);
-	file_write(e, "ita.key", &e->api_key);
-	file_write(e, "kbsd.conf", &e->conf);
-	for (i = 0; i < NNAMES; i++)
-		if (e->values[i][0] != '\0' && names[i].less != NULL)
-			log_warnx("%s is not taken: %s", names[i].text,
-			    names[i].less);
-	if (e->api_key.len > 0)
+	each_file(e, directory, file_write);
+	for (i = 0; (name = environment_name(e, i, &set, &less)) != NULL; i++)
+		if (set && less != NULL)
+			log_warnx("%s is not taken: %s", name, less);
+	if (environment_wants_root(e))
 		log_warnx("%s/ita-root.pem must be put there: the root "
 		    "certificate of the service's token signing keys, which "
-		    "that server took on trust", e->directory);
-	wb_free(&e->conf);
-	wb_free(&e->password);
-	wb_free(&e->api_key);
-	freezero(e, sizeof(*e));
+		    "that server took on trust", directory);
+	environment_free(e);
 }

@@ -16,8 +16,9 @@
 
 /*
  * `import': users, policies and key records of the reference server's state
- * directory get into kbsd under their ids.  All is read and checked before anything is sent,
- * and what was added is taken back when something is refused.
+ * directory get into kbsd under their ids.  All is read and checked before
+ * anything is sent, and what was added is taken back when something is
+ * refused.
  */
 
 #include <sys/queue.h>
@@ -331,8 +332,8 @@ take_back(struct founds *all)
 			continue;
 		send_one(f, f->folder->undo, NULL, &result);
 		if (result.error[0] != '\0')
-			fprintf(stderr, "kbsctl: %s %s stays: %s\n", f->folder->kind,
-			    f->id, result.error);
+			fprintf(stderr, "kbsctl: %s %s stays: %s\n",
+			    f->folder->kind, f->id, result.error);
 	}
 }
 
@@ -415,7 +416,7 @@ run_import(const struct command *c, const struct args *args)
 		tell(&all);
 	}
 	if (environment != NULL)
-		environment_write(environment);
+		environment_write(environment, out);
 	while ((f = TAILQ_FIRST(&all)) != NULL) {
 		TAILQ_REMOVE(&all, f, entry);
 		json_decref(f->body);

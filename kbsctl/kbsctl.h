@@ -160,7 +160,8 @@ struct environment;
  */
 struct environment *environment_read(const char *path, const char *directory);
 /* Write them, say what was not taken, and free it. */
-void		 environment_write(struct environment *);
+void		 environment_write(struct environment *,
+		    const char *directory);
 
 /* --- show.c: what comes back --------------------------------------------- */
 
@@ -174,6 +175,7 @@ void		 reply_free(struct reply *);
 void		 show_status(const struct reply *);
 void		 show_processes(const struct reply *);
 void		 show_edges(const struct reply *);
+void		 show_roots(const struct reply *);
 
 /* Objects as they come. */
 struct objects {

@@ -237,7 +237,8 @@ static const struct {
 	const char	*name;
 	char		 letter;
 } longs[] = {
-	{ "state", 's' }, { "keystore", 'k' }, { "env", 'e' }, { "output", 'o' },
+	{ "state", 's' }, { "keystore", 'k' }, { "env", 'e' },
+	{ "output", 'o' },
 };
 
 /* "--state DIR" is "-s DIR"; returns how many words were used. */

@@ -264,6 +264,29 @@ show_edges(const struct reply *reply)
 	table_free(t);
 }
 
+void
+show_roots(const struct reply *reply)
+{
+	static const char *const	 names[] = { "attestation", "root",
+					    "state", "sha256" };
+	struct table			*t;
+	const char			*cells[4];
+	size_t				 row, i;
+
+	if (options.json) {
+		reply_json(reply);
+		return;
+	}
+	t = table_new("ATTESTATION|ROOT|STATE|SHA-256", 4);
+	for (row = 0; row < json_array_size(reply->rows); row++) {
+		for (i = 0; i < 4; i++)
+			cells[i] = cell(reply, row, names[i]);
+		table_row(t, cells);
+	}
+	table_print(t, !options.quiet);
+	table_free(t);
+}
+
 /* --- keys, policies, users ----------------------------------------------- */
 
 static const char *

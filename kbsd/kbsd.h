@@ -280,7 +280,7 @@ enum imsg_type {
 
 	/*
 	 * control -> parent, and back.
-	 * COMMAND: u64 tag, u8 command (COMMAND_*), u8 argument.
+	 * COMMAND: u64 tag, u8 command (COMMAND_*), u8 argument, str name.
 	 * REPLY: u64 tag, u8 ok, str error, u32 columns, that many strs: their
 	 *   names, u32 rows, rows * columns strs.
 	 */
@@ -292,6 +292,11 @@ enum imsg_type {
 	 * addresses of the requests that it had.
 	 */
 	IMSG_PARENT_BLAME,
+	/*
+	 * verifier -> parent.  PIN: u32 attestation block, bytes PEM: the root
+	 * that the service shows, where none is known yet.
+	 */
+	IMSG_PARENT_PIN,
 	/*
 	 * parent -> broker.  ALONE: u8; 1: no other set lives, so rows may be
 	 * cached and what is left over may be finished.
@@ -349,7 +354,8 @@ enum done_result {
 enum audit_event { AUDIT_DECISION, AUDIT_OUTCOME, AUDIT_EVENT_MAX };
 
 enum parent_command { COMMAND_STATUS, COMMAND_PROCESSES, COMMAND_EDGES,
-	COMMAND_RELOAD, COMMAND_VERBOSE, COMMAND_MAX };
+	COMMAND_ROOTS, COMMAND_RELOAD, COMMAND_VERBOSE, COMMAND_UNPIN,
+	COMMAND_MAX };
 
 /* Roles of descriptors (IMSG_PROCESS_DESCRIPTOR). */
 enum descriptor_role {
@@ -387,7 +393,8 @@ enum descriptor_role {
  *   order of kms).
  * verifier: u32 engines, u8 require nonce, u32 count, then per attestation
  *   block (instance order of fetcher): str name, str issuer ("": any), u8
- *   api version, u32 least seconds between two JWKS fetches.
+ *   api version, u32 least seconds between two JWKS fetches, u8 no root is
+ *   known yet (then none comes for it, and what the service shows is told).
  * fetcher: str name, str api URL, str base URL, u8 api version, u32 retry
  *   least (ms), u32 retry most (ms), str proxy (""), u32 least seconds
  *   between two JWKS fetches, u32 count, strs: further hosts for CRLs.

@@ -101,6 +101,7 @@ static const char *const names[] = {
 	NAME(PARENT_COMMAND),
 	NAME(CONTROL_REPLY),
 	NAME(PARENT_BLAME),
+	NAME(PARENT_PIN),
 	NAME(BROKER_ALONE),
 };
 

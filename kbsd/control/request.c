@@ -38,6 +38,7 @@
 #define REQUEST_FILTER	0x04		/* may be there */
 #define REQUEST_LEVEL	0x08		/* required */
 #define REQUEST_CREATED	0x10		/* may be there */
+#define REQUEST_NAME	0x20		/* required */
 
 /* The broker's own answer at its deadline comes first. */
 #define GRACE_MS	1000
@@ -49,6 +50,9 @@ static const struct command commands[] = {
 	{ "show status",    OP_NONE, COMMAND_STATUS, ANSWER_NONE, 0 },
 	{ "show processes", OP_NONE, COMMAND_PROCESSES, ANSWER_NONE, 0 },
 	{ "show edges",	    OP_NONE, COMMAND_EDGES, ANSWER_NONE, 0 },
+	{ "show roots",	    OP_NONE, COMMAND_ROOTS, ANSWER_NONE, 0 },
+	{ "unpin",	    OP_NONE, COMMAND_UNPIN, ANSWER_NONE,
+	    REQUEST_NAME },
 	{ "reload",	    OP_NONE, COMMAND_RELOAD, ANSWER_NONE, 0 },
 	{ "log",	    OP_NONE, COMMAND_VERBOSE, ANSWER_NONE,
 	    REQUEST_LEVEL },
@@ -93,6 +97,7 @@ struct members {
 	json_t	*filter;
 	json_t	*level;
 	json_t	*created;
+	json_t	*name;
 };
 
 /* What goes to the broker, to auth and to the maker. */
@@ -379,10 +384,16 @@ request_parent(struct client *c, const struct members *m)
 			return;
 		}
 	}
+	if (m->name != NULL && json_string_length(m->name) >=
+	    NAME_MAX_STORE) {
+		answer_error(c, 400, "the name is too long");
+		return;
+	}
 	number = request_number();
 	wb_u64(&w, number);
 	wb_u8(&w, c->command->parent);
 	wb_u8(&w, (uint8_t)level);
+	wb_str(&w, m->name != NULL ? json_string_value(m->name) : "");
 	if (edge_send(edge_parent, IMSG_PARENT_COMMAND, &w) == -1) {
 		answer_error(c, 503, "the parent is busy");
 		return;
@@ -419,6 +430,7 @@ members_check(const struct command *cmd, const struct members *m, char *why,
 		{ "filter",	m->filter,	REQUEST_FILTER,	0 },
 		{ "level",	m->level,	REQUEST_LEVEL,	1 },
 		{ "created",	m->created,	REQUEST_CREATED, 0 },
+		{ "name",	m->name,	REQUEST_NAME,	1 },
 	};
 	size_t	 i;
 	int	 takes;
@@ -451,6 +463,7 @@ request_read(struct client *c, json_t *line, struct members *m, char *why,
 		{ "filter",	JSON_MEMBER_OBJECT,	0, &m->filter },
 		{ "level",	JSON_MEMBER_INTEGER,	0, &m->level },
 		{ "created",	JSON_MEMBER_STRING,	0, &m->created },
+		{ "name",	JSON_MEMBER_STRING,	0, &m->name },
 	};
 
 	if (json_take(line, table, sizeof(table) / sizeof(table[0]), why,

@@ -73,7 +73,15 @@ static const struct edge_rule rules_control[] = {
 	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
 	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
 	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
-	{ IMSG_PARENT_COMMAND,	 10, 10,	command_dispatch },
+	{ IMSG_PARENT_COMMAND,	 14, 14 + NAME_MAX_STORE,
+	    command_dispatch },
+};
+
+static const struct edge_rule rules_verifier[] = {
+	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
+	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
+	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
+	{ IMSG_PARENT_PIN,	 8, 16 * 1024 + 8,	pin_take },
 };
 
 static const struct edge_rule rules_broker[] = {
@@ -98,12 +106,19 @@ static const struct edge_table table_broker = {
 	.nrules = NRULES(rules_broker), .down = child_edge_down,
 };
 
+static const struct edge_table table_verifier = {
+	.peer = PROC_VERIFIER, .rules = rules_verifier,
+	.nrules = NRULES(rules_verifier), .down = child_edge_down,
+};
+
 static const struct edge_table *
 child_table(enum process_kind kind)
 {
 	switch (kind) {
 	case PROC_CONTROL:
 		return (&table_control);
+	case PROC_VERIFIER:
+		return (&table_verifier);
 	case PROC_BROKER:
 	case PROC_FRONTEND:
 	case PROC_GATE:
@@ -371,6 +386,16 @@ child_find(struct set *set, uint32_t kind, uint32_t instance)
 	return (NULL);
 }
 
+/* Its death is not counted: it is ours. */
+void
+child_renew(struct child *c)
+{
+	if (c->state != CHILD_READY)
+		return;
+	c->accused = 1;
+	kill(c->pid, SIGKILL);
+}
+
 /*
  * A peer says that another broke the rules.  It is replaced, but that does
  * not count as a death: else a hostile process could end the service by
@@ -395,10 +420,7 @@ child_on_violation(struct edge *edge, struct rbuf *r)
 	log_alert("%s %u sent %s %u what it may not: %s: %s; it is replaced",
 	    process_name(kind), instance, process_name(c->kind), c->instance,
 	    imsg_name(type), why);
-	if (accused->state != CHILD_READY)
-		return (0);
-	accused->accused = 1;
-	kill(accused->pid, SIGKILL);
+	child_renew(accused);
 	return (0);
 }
 

@@ -47,9 +47,9 @@ columns(struct wbuf *w, const char *const *names, uint32_t n)
 }
 
 /* The names of the columns, how many rows, the rows. */
-static void
-table(struct wbuf *w, const char *const *names, uint32_t n, uint32_t rows,
-    struct wbuf *cells)
+void
+command_table(struct wbuf *w, const char *const *names, uint32_t n,
+    uint32_t rows, struct wbuf *cells)
 {
 	columns(w, names, n);
 	wb_u32(w, rows);
@@ -98,7 +98,7 @@ show_status(struct set *set, struct wbuf *w)
 	}
 	snprintf(text, sizeof(text), "%d", log_getverbose());
 	row(&cells, &rows, "verbose", text);
-	table(w, names, 2, rows, &cells);
+	command_table(w, names, 2, rows, &cells);
 }
 
 static void
@@ -130,7 +130,7 @@ show_processes(struct set *set, struct wbuf *w)
 		    "(starting)");
 		rows++;
 	}
-	table(w, names, sizeof(names) / sizeof(names[0]), rows, &cells);
+	command_table(w, names, sizeof(names) / sizeof(names[0]), rows, &cells);
 }
 
 static void
@@ -160,7 +160,7 @@ show_edges(struct set *set, struct wbuf *w)
 				wb_str(&cells, text);
 				rows++;
 			}
-	table(w, names, sizeof(names) / sizeof(names[0]), rows, &cells);
+	command_table(w, names, sizeof(names) / sizeof(names[0]), rows, &cells);
 }
 
 static void
@@ -174,6 +174,7 @@ static void	(*const shows[COMMAND_MAX])(struct set *, struct wbuf *) = {
 	[COMMAND_STATUS] = show_status,
 	[COMMAND_PROCESSES] = show_processes,
 	[COMMAND_EDGES] = show_edges,
+	[COMMAND_ROOTS] = pin_show,
 };
 
 int
@@ -181,7 +182,7 @@ command_dispatch(struct edge *edge, struct rbuf *r)
 {
 	struct child	*c = edge->data;
 	struct wbuf	 w = { 0 };
-	char		 why[ERROR_TEXT_MAX] = "";
+	char		 why[ERROR_TEXT_MAX] = "", name[NAME_MAX_STORE];
 	uint64_t	 tag;
 	uint8_t		 command, argument;
 	int		 ok = 1;
@@ -189,12 +190,15 @@ command_dispatch(struct edge *edge, struct rbuf *r)
 	tag = rb_u64(r);
 	command = rb_enum(r, COMMAND_MAX - 1);
 	argument = rb_u8(r);
+	rb_str(r, name, sizeof(name));
 	if (rb_end(r) == -1)
 		return (-1);
 	if (command == COMMAND_RELOAD)
 		ok = parent_reload(why, sizeof(why)) == 0;
 	else if (command == COMMAND_VERBOSE)
 		parent_verbose(argument);
+	else if (command == COMMAND_UNPIN)
+		ok = pin_forget(c->set, name, why, sizeof(why)) == 0;
 	wb_u64(&w, tag);
 	wb_u8(&w, (uint8_t)ok);
 	wb_str(&w, why);

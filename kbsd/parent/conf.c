@@ -157,8 +157,8 @@ join(const char *a, const char *b)
 }
 
 /* A plain user's state, by the XDG base directory conventions. */
-static char *
-default_directory(void)
+char *
+config_directory(void)
 {
 	const char	*dir;
 
@@ -176,6 +176,16 @@ set_default(char **where, const char *value)
 {
 	if (*where == NULL && (*where = strdup(value)) == NULL)
 		fatal("strdup");
+}
+
+/* The variable is what other programs go by, too. */
+static const char *
+default_ca(void)
+{
+	const char	*file = getenv("SSL_CERT_FILE");
+
+	return (file != NULL && file[0] == '/' ? file :
+	    "/etc/ssl/certs/ca-certificates.crt");
 }
 
 static void
@@ -326,7 +336,7 @@ check_vault(struct keystore *k)
 
 	set_default(&k->mount, "keybroker");
 	set_default(&k->login, "approle");
-	set_default(&k->ca, "/etc/ssl/certs/ca-certificates.crt");
+	set_default(&k->ca, default_ca());
 	if (TAILQ_EMPTY(&k->urls)) {
 		log_warnx("keystore \"%s\": url is missing", k->name);
 		bad = -1;
@@ -392,7 +402,7 @@ config_finish(struct config *conf)
 	int			 bad = 0;
 
 	if (conf->directory == NULL)
-		conf->directory = default_directory();
+		conf->directory = config_directory();
 	if (conf->directory[0] != '/') {
 		log_warnx("directory \"%s\" must begin with /",
 		    conf->directory);
@@ -411,7 +421,7 @@ config_finish(struct config *conf)
 	default_keystore(conf);
 	default_tls_names(conf);
 	TAILQ_FOREACH(a, &conf->attestations, entry) {
-		set_default(&a->ca, "/etc/ssl/certs/ca-certificates.crt");
+		set_default(&a->ca, default_ca());
 		default_proxy(a);
 		bad |= check_attestation(a);
 	}
@@ -470,7 +480,9 @@ print_attestation(const struct attestation *a)
 	print_word("\tbase ", a->base);
 	print_word("\tapi key file ", a->api_key);
 	printf("\tapi version %u\n", a->version);
-	print_word("\troot ", a->root);
+	printf("\troot ");
+	print_quoted(a->root);
+	printf("%s\n", a->pin ? " pin" : "");
 	print_word("\tca ", a->ca);
 	print_word("\tissuer ", a->issuer);
 	print_word("\taudience ", a->audience);

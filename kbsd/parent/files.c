@@ -132,6 +132,38 @@ make_directory(const char *path, mode_t mode, uid_t uid, gid_t gid)
 }
 
 int
+files_private(const char *path)
+{
+	if (make_parents(path, 0755) == -1) {
+		log_warn("mkdir %s", path);
+		return (-1);
+	}
+	return (make_directory(path, 0700, geteuid(), getegid()));
+}
+
+int
+files_write(const char *path, const void *data, size_t len, mode_t mode)
+{
+	char	 fresh[PATH_MAX];
+	int	 fd;
+
+	if (snprintf(fresh, sizeof(fresh), "%s.new", path) >=
+	    (int)sizeof(fresh))
+		return (-1);
+	(void)unlink(fresh);
+	if ((fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+	    mode)) == -1)
+		return (-1);
+	if (fchmod(fd, mode) == -1 || write(fd, data, len) != (ssize_t)len ||
+	    fsync(fd) == -1) {
+		close(fd);
+		return (-1);
+	}
+	close(fd);
+	return (rename(fresh, path));
+}
+
+int
 files_prepare(const struct config *conf, const struct users *users)
 {
 	const struct keystore	*k;

@@ -304,7 +304,9 @@ give_verifier(struct child *c, struct wbuf *w)
 		wb_str(w, a->audience);
 		wb_u8(w, (uint8_t)a->version);
 		wb_u32(w, a->refetch);
-		if (give_fd(FD_ROOT, files_public(a->root)) == -1)
+		wb_u8(w, (uint8_t)pin_missing(a));
+		if (!pin_missing(a) && give_fd(FD_ROOT,
+		    files_public(a->root)) == -1)
 			return (-1);
 	}
 	return (give_fd(FD_NONCE_KEY, files_secret(files_path(conf,

@@ -93,8 +93,17 @@ parent_read(void)
 {
 	struct config	*conf;
 
-	/* Without a file at the usual place the defaults do. */
+	/*
+	 * Without a file at the usual place the environment does, or else the
+	 * defaults.
+	 */
 	if (!conf_named && access(conf_path, F_OK) == -1 && errno == ENOENT) {
+		if (env_present()) {
+			conf_named = 1;
+			if ((conf_path = env_config()) == NULL)
+				return (NULL);
+			return (config_parse(conf_path));
+		}
 		conf = config_new();
 		if (config_finish(conf) == 0)
 			return (conf);

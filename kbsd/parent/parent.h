@@ -54,6 +54,7 @@ struct attestation {
 	char			*base;
 	char			*api_key;	/* file */
 	char			*root;		/* file */
+	int			 pin;		/* taken at first use */
 	char			*ca;		/* file */
 	char			*issuer;
 	char			*audience;
@@ -119,6 +120,15 @@ int		 config_finish(struct config *);
 /* `kbsd -nv': print it back in the language of the file. */
 void		 config_print(const struct config *);
 int		 words_add(struct words *, const char *);
+/* Where state is when the configuration says nothing; malloc'd. */
+char		*config_directory(void);
+
+/* --- env.c: the reference server's environment --------------------------- */
+
+/* Are there any of its variables, without which it does not start? */
+int		 env_present(void);
+/* The path of the configuration that is made of them; NULL with log. */
+const char	*env_config(void);
 
 /* parse.y.  NULL after one line in the log for every error in it. */
 struct config	*config_parse(const char *path);
@@ -147,6 +157,10 @@ int	 files_secret(const char *path, int make);
 /* Open a file that anyone may read. */
 int	 files_public(const char *path);
 int	 files_append(const char *path);
+/* A directory for us alone, with those above it; -1 with log. */
+int	 files_private(const char *path);
+/* A whole file, synced, in the place of an older one; -1 with errno. */
+int	 files_write(const char *path, const void *, size_t, mode_t);
 /* A path below `directory'.  Static buffer. */
 const char *files_path(const struct config *, const char *, ...)
 	    __attribute__((format(printf, 2, 3)));
@@ -224,6 +238,8 @@ extern const size_t		 nedge_pairs;
 int		 child_start(struct child *);
 /* End it; it is not replaced. */
 void		 child_end(struct child *);
+/* End it, and start another one in its place at once. */
+void		 child_renew(struct child *);
 /* Connect it with those of its set that are ready. */
 void		 child_connect(struct child *);
 /* A child of a pid has ended; 0 if it is one of ours. */
@@ -238,6 +254,17 @@ int		 give_child(struct child *);
 /* The uid that it runs as. */
 uid_t		 give_uid(const struct child *);
 
+/* --- pin.c: roots that are taken on first use ---------------------------- */
+
+/* There is none yet. */
+int		 pin_missing(const struct attestation *);
+/* A verifier tells what the service shows. */
+int		 pin_take(struct edge *, struct rbuf *);
+/* Take another one the next time; -1 with why. */
+int		 pin_forget(struct set *, const char *name, char *why,
+		    size_t whysize);
+void		 pin_show(struct set *, struct wbuf *);
+
 /* --- output.c: log lines ------------------------------------------------ */
 
 void		 output_init(int foreground);
@@ -247,6 +274,9 @@ void		 output_child(int, short, void *);
 /* --- command.c: what kbsctl asks ---------------------------------------- */
 
 int		 command_dispatch(struct edge *, struct rbuf *);
+/* The names of the columns, how many rows, the rows, which are emptied. */
+void		 command_table(struct wbuf *, const char *const *names,
+		    uint32_t n, uint32_t rows, struct wbuf *cells);
 
 /* --- parent.c ------------------------------------------------------------ */
 

@@ -87,12 +87,12 @@ typedef union {
 %token	BASE CA CERTIFICATE CONNECTIONS CONTROL CRL DIRECTORY ERROR FILETOKEN
 %token	GROUP HOST INCLUDE INSECURE ISSUER KEY KEYSTORE KEYUSER LIFETIME LISTEN
 %token	LOCAL LOCKOUT LOGIN LOGTOKEN MASTER MOUNT NAMES NAMESPACE NONCE ON
-%token	OPTIONAL PASSWORD PORT PREFORK PROXY REFETCH REQUIRE RETRY ROLE
+%token	OPTIONAL PASSWORD PIN PORT PREFORK PROXY REFETCH REQUIRE RETRY ROLE
 %token	ROLEADMIN ROLEALL ROLETRANSFER ROOT SECRET SOCKET TLS TO TOKEN TRUST
 %token	URL USER VAULT VERBOSE VERSIONTOKEN WAIT WITHIN
 %token	<string> STRING
 %token	<number> NUMBER
-%type	<number> seconds role port
+%type	<number> seconds role port pin
 %type	<string> name
 %destructor	{ free($$); } <string>
 
@@ -271,8 +271,9 @@ attestation_opt	: TRUST AUTHORITY API STRING {
 		| API VERSIONTOKEN NUMBER {
 			attestation->version = range($3, 1, 2, "api version");
 		}
-		| ROOT STRING {
+		| ROOT STRING pin {
 			set_once(&attestation->root, $2, "root");
+			attestation->pin = (int)$3;
 		}
 		| CA STRING {
 			set_once(&attestation->ca, $2, "ca");
@@ -300,6 +301,10 @@ attestation_opt	: TRUST AUTHORITY API STRING {
 		| REFETCH seconds {
 			attestation->refetch = range($2, 1, 86400, "refetch");
 		}
+		;
+
+pin		: /* empty */		{ $$ = 0; }
+		| PIN			{ $$ = 1; }
 		;
 
 local_block	: /* empty */
@@ -527,6 +532,7 @@ static const struct keyword {
 	{ "on",			ON },
 	{ "optional",		OPTIONAL },
 	{ "password",		PASSWORD },
+	{ "pin",		PIN },
 	{ "port",		PORT },
 	{ "prefork",		PREFORK },
 	{ "proxy",		PROXY },

@@ -140,6 +140,32 @@ roots_read(struct roots *roots, const char *pem, size_t len, char *why,
 	return (0);
 }
 
+int
+root_pem(struct wbuf *pem, const uint8_t *der, size_t len,
+    struct roots *roots, char *why, size_t whysize)
+{
+	const unsigned char	*p = der;
+	BIO			*bio = BIO_new(BIO_s_mem());
+	X509			*x;
+	char			*text;
+	long			 n;
+	int			 rc = -1;
+
+	x = len > JWKS_MAX ? NULL : d2i_X509(NULL, &p, (long)len);
+	if (bio == NULL || x == NULL || p != der + len ||
+	    check_signature(x, x) == -1 || PEM_write_bio_X509(bio, x) != 1)
+		(void)refuse(why, whysize, "no root certificate");
+	else {
+		n = BIO_get_mem_data(bio, &text);
+		wb_raw(pem, text, (size_t)n);
+		rc = pem->failed ? -1 : roots_read(roots, text, (size_t)n,
+		    why, whysize);
+	}
+	X509_free(x);
+	BIO_free(bio);
+	return (rc);
+}
+
 void
 roots_free(struct roots *roots)
 {

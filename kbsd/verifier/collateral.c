@@ -64,6 +64,7 @@ struct block {
 	uint8_t		 version;		/* of the API */
 	uint32_t	 interval;		/* seconds */
 	int		 rootfd;
+	int		 rootless;	/* none is known: it is to be told */
 	struct roots	 roots;
 
 	struct jwks	*keys;			/* in use */
@@ -90,7 +91,7 @@ struct block {
 };
 
 static struct block	 blocks[BLOCKS_MAX];
-static uint32_t		 nblocks, nroots;
+static uint32_t		 nblocks;
 static void		(*block_changed)(void);
 static struct event	*changed_event;
 static uint64_t		 count_fetches, count_failures;
@@ -568,6 +569,24 @@ block_fetch_crls(struct block *b)
 		block_done(b);
 }
 
+/* Nothing is believed by it here: the parent starts us anew with the root. */
+static void
+root_tell(struct block *b, const char *body, size_t len)
+{
+	struct wbuf	 w = { 0 }, pem = { 0 };
+	char		 why[WHY_MAX];
+
+	if (jwks_top(body, len, &pem, why, sizeof(why)) == -1) {
+		log_warnx("%s: no root in its keys: %s", b->name, why);
+		return;
+	}
+	wb_u32(&w, b->number);
+	wb_bytes_of(&w, &pem);
+	wb_free(&pem);
+	if (edge_send(edge_parent, IMSG_PARENT_PIN, &w) == -1)
+		log_warn("%s: its root can't be told", b->name);
+}
+
 static void
 jwks_got(void *arg, const struct got *got)
 {
@@ -578,6 +597,9 @@ jwks_got(void *arg, const struct got *got)
 	b->fetch = NULL;
 	if (got->result != GOT_OK) {
 		log_warnx("%s: keys: %s", b->name, got->why);
+		b->wrong = 1;
+	} else if (b->rootless) {
+		root_tell(b, body, got->len);
 		b->wrong = 1;
 	} else if ((b->next = jwks_read(body, got->len, &b->roots, why,
 	    sizeof(why))) == NULL || b->next->n == 0) {
@@ -733,6 +755,8 @@ collateral_config(struct rbuf *r, uint32_t number)
 	rb_str(r, b->parties.audience, sizeof(b->parties.audience));
 	b->version = rb_u8(r);
 	b->interval = rb_u32(r);
+	b->rootless = rb_bool(r);
+	b->rootfd = -1;
 	TAILQ_INIT(&b->crls);
 	nblocks = number + 1;
 	return (r->failed || b->interval > 7 * 86400 ? -1 : 0);
@@ -741,10 +765,14 @@ collateral_config(struct rbuf *r, uint32_t number)
 int
 collateral_root(int fd)
 {
-	if (nroots >= BLOCKS_MAX)
-		return (-1);
-	blocks[nroots++].rootfd = fd;
-	return (0);
+	uint32_t	 i;
+
+	for (i = 0; i < nblocks; i++)
+		if (!blocks[i].rootless && blocks[i].rootfd == -1) {
+			blocks[i].rootfd = fd;
+			return (0);
+		}
+	return (-1);
 }
 
 /* The descriptor's offset is shared with other processes: pread. */
@@ -775,10 +803,13 @@ collateral_secrets(void)
 {
 	uint32_t	 i;
 
-	if (nroots != nblocks)
-		fatalx("%u roots for %u attestation blocks", nroots, nblocks);
-	for (i = 0; i < nblocks; i++)
+	for (i = 0; i < nblocks; i++) {
+		if (blocks[i].rootless)
+			continue;
+		if (blocks[i].rootfd == -1)
+			fatalx("no root for %s", blocks[i].name);
 		root_load(&blocks[i]);
+	}
 }
 
 static void

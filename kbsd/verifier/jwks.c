@@ -389,6 +389,53 @@ done:
 	return (set);
 }
 
+/* What a chain of three ends in, when it is a chain of what it names. */
+static int
+key_top(json_t *key, struct wbuf *pem, char *why, size_t whysize)
+{
+	const json_t	*x5c = json_object_get(key, "x5c");
+	struct roots	 root;
+	struct jwk	 k;
+	uint8_t		*der;
+	size_t		 len;
+	int		 rc = -1;
+
+	if (json_array_size(x5c) != 3)
+		return (refuse(why, whysize, "x5c is not of three"));
+	if (json_base64(json_array_get(x5c, 2), JWKS_MAX, &der, &len, why,
+	    whysize) == -1)
+		return (-1);
+	if (root_pem(pem, der, len, &root, why, whysize) == 0) {
+		memset(&k, 0, sizeof(k));
+		(void)strlcpy(k.kid, "root", sizeof(k.kid));
+		rc = key_read(&k, key, &root, why, whysize);
+		chain_clear(&k.chain);
+		roots_free(&root);
+	}
+	free(der);
+	return (rc);
+}
+
+int
+jwks_top(const char *text, size_t len, struct wbuf *pem, char *why,
+    size_t whysize)
+{
+	json_t	*json, *key;
+	size_t	 i;
+	int	 rc = -1;
+
+	if ((json = json_read(text, len, &jwks_limits, why, whysize)) == NULL)
+		return (-1);
+	(void)refuse(why, whysize, "it has no keys");
+	json_array_foreach(json_object_get(json, "keys"), i, key) {
+		if ((rc = key_top(key, pem, why, whysize)) == 0)
+			break;
+		wb_free(pem);
+	}
+	json_decref(json);
+	return (rc);
+}
+
 void
 jwks_free(struct jwks *set)
 {

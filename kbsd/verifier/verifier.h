@@ -102,6 +102,11 @@ TAILQ_HEAD(crls, crl);
 
 int		 roots_read(struct roots *, const char *pem, size_t len,
 		    char *why, size_t whysize);
+/*
+ * A self-signed certificate as PEM (appended) and as roots; -1 with why.
+ */
+int		 root_pem(struct wbuf *pem, const uint8_t *der, size_t len,
+		    struct roots *, char *why, size_t whysize);
 void		 roots_free(struct roots *);
 /*
  * Decode and check a path; certs are the DER of leaf, signing CA and perhaps
@@ -147,6 +152,12 @@ struct jwks {
  * it twice.  None may be left: n is 0, and why says what ailed the last one.
  */
 struct jwks	*jwks_read(const char *, size_t len, const struct roots *,
+		    char *why, size_t whysize);
+/*
+ * The root that a key's own chain ends in, as PEM, when that key would be used
+ * if it were configured; -1 with why.  Nothing makes it trustworthy.
+ */
+int		 jwks_top(const char *, size_t len, struct wbuf *pem,
 		    char *why, size_t whysize);
 void		 jwks_free(struct jwks *);
 struct jwk	*jwks_find(struct jwks *, const char *kid);

@@ -49,6 +49,7 @@ struct fixture {
 	struct child	*child;
 	struct peer	*parent, *broker, *auth, *maker;
 	int		 worked;
+	char		 named[64];	/* in the last command */
 };
 
 /* What came to the broker and to auth. */
@@ -312,6 +313,7 @@ commanded(struct fixture *f, enum parent_command command, uint8_t argument)
 	tag = rb_u64(&r);
 	ATF_CHECK_EQ(command, rb_u8(&r));
 	ATF_CHECK_EQ(argument, rb_u8(&r));
+	rb_str(&r, f->named, sizeof(f->named));
 	ATF_REQUIRE_EQ(0, rb_end(&r));
 	return (tag);
 }

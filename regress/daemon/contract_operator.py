@@ -295,7 +295,10 @@ TRUSTAUTHORITY_BASE_URL=https://portal.example.net
 TRUSTAUTHORITY_API_KEY=djE6a2V5
 https_proxy="http://proxy.example.net:3128"
 KEY_MANAGER=VAULT
+VAULT_SERVER_IP=192.0.2.7
+VAULT_SERVER_PORT=8200
 VAULT_CLIENT_TOKEN=secret.of.theirs
+HTTP_READ_HEADER_TIMEOUT=10s
 """
 
 
@@ -427,8 +430,9 @@ def environment():
     for time_of in ("the first time", "once more"):
         text, err = imported("an environment, " + time_of, 0, "--env", env,
                              "--output", out)
-        check("import: what is not taken is said", "VAULT_CLIENT_TOKEN" in
-              err and "ita-root.pem" in err, err)
+        check("import: what is not taken is said",
+              "HTTP_READ_HEADER_TIMEOUT" in err and "ita-root.pem" in err,
+              err)
         check("import: no secret is printed", "secret.of.theirs" not in
               err + text and "a password of theirs" not in err + text, err)
     with open(os.path.join(out, "kbsd.conf")) as f:
@@ -438,12 +442,15 @@ def environment():
                  'administrator "root.admin" password file "%s/'
                  'admin.password"' % out, 'attempts 3 within 5m lockout 15m '
                  'token lifetime 10m', 'proxy "http://proxy.example.net:3128"',
-                 'trust authority api "https://api.example.net"'):
+                 'trust authority api "https://api.example.net"',
+                 'keystore "vault" vault {', 'url "http://192.0.2.7:8200"',
+                 'insecure', 'token file "%s/vault.token"' % out):
         check("import: kbsd.conf has " + line, line in conf, conf)
     check("import: and no secret", "theirs" not in conf and
           "djE6a2V5" not in conf, conf)
     for name, want in (("admin.password", "a password of theirs\n"),
-                       ("ita.key", "djE6a2V5\n")):
+                       ("ita.key", "djE6a2V5\n"),
+                       ("vault.token", "secret.of.theirs\n")):
         path = os.path.join(out, name)
         with open(path) as f:
             equal("import: %s has the secret" % name, want, f.read())
@@ -469,6 +476,9 @@ def environment():
                               "1 to 30"),
                              ("a name without a password",
                               "ADMIN_USERNAME=x", "ADMIN_PASSWORD"),
+                             ("half a Vault", "KEY_MANAGER=vault",
+                              "VAULT_SERVER_IP"),
+                             ("another one", "KEY_MANAGER=x", "KEY_MANAGER"),
                              ("half a service",
                               "TRUSTAUTHORITY_API_URL=https://x",
                               "TRUSTAUTHORITY_BASE_URL")):

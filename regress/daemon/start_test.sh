@@ -524,6 +524,148 @@ TITLES
 	wait_for 60 kbsd_is_gone "$kbsd_sid" || atf_fail "it goes on"
 }
 
+# A start with the reference server's variables and no configuration.
+run_environment()
+{
+	[ ! -e /etc/kbsd/kbsd.conf ] && [ ! -e /usr/local/etc/kbsd/kbsd.conf ] ||
+	    atf_skip "there is a configuration at the usual place"
+	setsid $kbsd_as HOME="$dir" SSL_CERT_FILE="$dir/ita/tls-ca.pem" \
+	    SERVICE_PORT="$port" ADMIN_USERNAME=root.admin \
+	    ADMIN_PASSWORD="a password of theirs" SAN_LIST=127.0.0.1,localhost \
+	    TRUSTAUTHORITY_API_URL="$ita" TRUSTAUTHORITY_BASE_URL="$ita" \
+	    TRUSTAUTHORITY_API_KEY="$(cat "$dir/ita/api.key")" \
+	    BEARER_TOKEN_VALIDITY_IN_MINUTES=7 LOG_LEVEL=INFO "$@" \
+	    "$bin/kbsd" -d >>"$log" 2>&1 &
+	kbsd_pid=$!
+	echo "$kbsd_pid" >>"$dir/pids"
+	wait_for 200 kbsd_answers || {
+		tail -n 20 "$log"
+		atf_fail "kbsd does not come up"
+	}
+}
+
+roots()
+{
+	ctl -j show roots | jq -r '.[0] | .state + " " + .sha256'
+}
+
+taken()
+{
+	[ "$(roots)" = "taken on first use $1" ] && [ "$(ctl -j show status |
+	    jq -r .configuration)" = "$2" ]
+}
+
+daemon_case environment "the reference server's environment, root on first use" \
+    "" 180
+environment_body()
+{
+	start_ita
+	start_vault --plain
+	plain_user
+	ln -s ../ita "$dir/ita"
+	ln -s ../vault "$dir/vault"
+	port=$(free_port)
+	url=https://localhost:$port/kbs/v1
+	state=$dir/.local/state/kbsd
+	ctl()
+	{
+		$kbsd_as "$bin/kbsctl" "$@"
+	}
+	run_environment KEY_MANAGER=Vault VAULT_SERVER_IP=127.0.0.1 \
+	    VAULT_SERVER_PORT="${vault##*:}" \
+	    VAULT_CLIENT_TOKEN="$(cat "$dir/vault/token")"
+	# The first root that is shown is taken, by itself.
+	first=$(openssl x509 -in ita/root.pem -noout -fingerprint -sha256 |
+	    sed 's/.*=//; s/://g' | tr A-F a-f)
+	wait_for 150 taken "$first" 1 || {
+		roots
+		tail -n 30 "$log"
+		atf_fail "the root was not taken"
+	}
+	grep -q "the root that the service shows.*$first" "$log" ||
+	    atf_fail "not logged"
+	grep -q "theirs\|$(cat ita/api.key)\|$(cat vault/token)" "$log" &&
+	    atf_fail "a secret is logged"
+	[ "$(stat -c %a "$state/environment")" = 700 ] || atf_fail "mode"
+	password="a password of theirs"
+	login root.admin
+	api 201 POST /key-transfer-policies "$(jq -n --arg m "$(tee_mrtd)" \
+	    '{attestation_type: "TDX", tdx: {attributes: {mrtd: [$m]}}}')"
+	policy=$(jq -r .id body)
+	api 201 POST /keys "{\"key_information\": {\"algorithm\": \"AES\",
+	    \"key_length\": 256}, \"transfer_policy_id\": \"$policy\"}"
+	key=$(jq -r .id body)
+	curl -sSf "$vault/standin" -d '{}' -o said
+	jq -e ".keys[\"keybroker/$key\"]" said >/dev/null ||
+	    atf_fail "the key is not in Vault"
+	get_key "$key" got || atf_fail "the key is not released"
+	# Another root is no root, whatever the service shows; also after a
+	# restart.
+	fault '{"other-root": true, "rotate": 2}'
+	exits 0 ctl reload
+	wait_for 100 taken "$first" 2 || atf_fail "$(roots)"
+	held_token --fault other-root --fault rotate=2
+	kbsget -k "$key" -K pair.pem -t token.jwt -o no 2>cried &&
+	    atf_fail "released by another root"
+	stop_kbsd
+	run_environment KEY_MANAGER=Vault VAULT_SERVER_IP=127.0.0.1 \
+	    VAULT_SERVER_PORT="${vault##*:}" \
+	    VAULT_CLIENT_TOKEN="$(cat "$dir/vault/token")"
+	wait_for 50 taken "$first" 1 || atf_fail "$(roots)"
+	kbsget -k "$key" -K pair.pem -t token.jwt -o no 2>cried &&
+	    atf_fail "released by another root after a restart"
+	# An operator takes it.
+	exits 1 ctl unpin nobody
+	exits 0 ctl unpin ita
+	wait_for 150 other_taken || {
+		tail -n 30 "$log"
+		atf_fail "$(roots)"
+	}
+	fault '{"clear": true}'
+	exits 0 ctl unpin ita
+	wait_for 150 again_taken "$first" || atf_fail "$(roots)"
+	wait_for 100 get_key "$key" got || atf_fail "not released"
+	stop_kbsd
+}
+
+again_taken()
+{
+	[ "$(roots)" = "taken on first use $1" ]
+}
+
+other_taken()
+{
+	case $(roots) in
+	*"$first") return 1 ;;
+	"taken on first use "*) return 0 ;;
+	esac
+	return 1
+}
+
+daemon_case bad_environment "what is wrong with it is named"
+bad_environment_body()
+{
+	daemon_find
+	plain_user
+	refuses()
+	{
+		text=$1
+		shift
+		$kbsd_as HOME="$dir" "$@" "$bin/kbsd" -dn >refused.log 2>&1 &&
+		    atf_fail "taken: $*"
+		grep -q "$text" refused.log || atf_fail "$(cat refused.log)"
+	}
+	refuses "no ADMIN_PASSWORD" ADMIN_USERNAME=x
+	refuses "no TRUSTAUTHORITY_BASE_URL" TRUSTAUTHORITY_API_URL=https://x
+	refuses "SERVICE_PORT=0: too small" ADMIN_USERNAME=x \
+	    ADMIN_PASSWORD=123456789 SERVICE_PORT=0
+	refuses "no VAULT_SERVER_IP" KEY_MANAGER=vault
+	refuses "must be Vault or KMIP" KEY_MANAGER=else
+	refuses "ADMIN_PASSWORD has a quote" ADMIN_PASSWORD='a"b'
+	[ ! -e "$dir/.local/state/kbsd/environment/kbsd.conf" ] ||
+	    atf_fail "written all the same"
+}
+
 atf_init_test_cases()
 {
 	daemon_add_cases

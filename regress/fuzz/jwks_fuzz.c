@@ -60,6 +60,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct jwks	*set;
+	struct wbuf	 pem = { 0 };
 	struct quote	 quote;
 	char		 why[WHY_MAX] = "";
 
@@ -76,5 +77,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (why[0] == '\0')
 		abort();
 	jwks_free(set);
+	why[0] = '\0';
+	if (jwks_top((const char *)data, size, &pem, why, sizeof(why)) == -1 &&
+	    (why[0] == '\0' || pem.len > 0))
+		abort();
+	wb_free(&pem);
 	return (0);
 }

@@ -93,6 +93,7 @@ rig_child(struct rig *rig, uint32_t interval, int require_nonce)
 	wb_str(&w, "");
 	wb_u8(&w, 2);
 	wb_u32(&w, interval);
+	wb_u8(&w, 0);
 	child_config(rig->child, &w);
 	PEM_write_bio_X509(bio, rig->m.root);
 	n = BIO_get_mem_data(bio, &pem);

@@ -42,7 +42,8 @@ LIBS_audit =		libseccomp jansson
 LIBS_verifier =		libseccomp jansson
 LIBS_fetcher =		libseccomp libcurl libssl jansson libevent_extra
 LIBS_engine =		libseccomp
-LIBS_kms =		libseccomp libcurl libssl jansson libevent_extra sqlite3
+LIBS_kms =		libseccomp libcurl libssl libtls jansson \
+			libevent_extra sqlite3
 LIBS_kbsctl =		jansson
 LIBS_kbsget =		libtls jansson
 

@@ -29,7 +29,9 @@ enum name {
 	ADMIN_USERNAME, ADMIN_PASSWORD,
 	TOKEN_MINUTES, ATTEMPTS, INTERVAL, LOCKOUT,
 	ITA_API_URL, ITA_BASE_URL, ITA_API_KEY, PROXY_HTTPS, PROXY_HTTP,
-	KEY_MANAGER, VAULT_SERVER, VAULT_PORT, VAULT_TOKEN
+	KEY_MANAGER, VAULT_SERVER, VAULT_PORT, VAULT_TOKEN,
+	KMIP_SERVER, KMIP_PORT, KMIP_NAME, KMIP_VERSION, KMIP_USER,
+	KMIP_PASSWORD, KMIP_CERT, KMIP_KEY, KMIP_CA
 };
 
 static const struct {
@@ -54,26 +56,28 @@ static const struct {
 	[VAULT_SERVER] = { "VAULT_SERVER_IP", NULL },
 	[VAULT_PORT] = { "VAULT_SERVER_PORT", NULL },
 	[VAULT_TOKEN] = { "VAULT_CLIENT_TOKEN", NULL },
+	[KMIP_SERVER] = { "KMIP_SERVER_IP", NULL },
+	[KMIP_PORT] = { "KMIP_SERVER_PORT", NULL },
+	[KMIP_NAME] = { "KMIP_HOSTNAME", NULL },
+	[KMIP_VERSION] = { "KMIP_VERSION", NULL },
+	[KMIP_USER] = { "KMIP_USERNAME", NULL },
+	[KMIP_PASSWORD] = { "KMIP_PASSWORD", NULL },
+	[KMIP_CERT] = { "KMIP_CLIENT_CERT_PATH", NULL },
+	[KMIP_KEY] = { "KMIP_CLIENT_KEY_PATH", NULL },
+	[KMIP_CA] = { "KMIP_ROOT_CERT_PATH", NULL },
 	{ "HTTP_READ_HEADER_TIMEOUT", "a head has 10 seconds, always" },
-	{ "KMIP_CLIENT_KEY_PATH", "kbsd has no KMIP keystore yet" },
-	{ "KMIP_CLIENT_CERT_PATH", "kbsd has no KMIP keystore yet" },
-	{ "KMIP_ROOT_CERT_PATH", "kbsd has no KMIP keystore yet" },
-	{ "KMIP_SERVER_IP", "kbsd has no KMIP keystore yet" },
-	{ "KMIP_SERVER_PORT", "kbsd has no KMIP keystore yet" },
-	{ "KMIP_HOSTNAME", "kbsd has no KMIP keystore yet" },
-	{ "KMIP_USERNAME", "kbsd has no KMIP keystore yet" },
-	{ "KMIP_PASSWORD", "kbsd has no KMIP keystore yet" },
-	{ "KMIP_VERSION", "kbsd has no KMIP keystore yet" },
 };
 
 #define NNAMES	(sizeof(names) / sizeof(names[0]))
 
-enum file { FILE_PASSWORD, FILE_API_KEY, FILE_VAULT, FILE_CONF, FILE_MAX };
+enum file { FILE_PASSWORD, FILE_API_KEY, FILE_VAULT, FILE_KMIP, FILE_CONF,
+	FILE_MAX };
 
 static const char *const	 files[FILE_MAX] = {
 	[FILE_PASSWORD] = "admin.password",
 	[FILE_API_KEY] = "ita.key",
 	[FILE_VAULT] = "vault.token",
+	[FILE_KMIP] = "kmip.password",
 	[FILE_CONF] = "kbsd.conf",
 };
 
@@ -281,14 +285,49 @@ put_vault(struct environment *e)
 }
 
 static void
+put_kmip(struct environment *e)
+{
+	static const enum name	 required[] = { KMIP_SERVER, KMIP_CERT,
+				    KMIP_KEY, KMIP_CA };
+	char			 text[32];
+	size_t			 i;
+
+	for (i = 0; i < sizeof(required) / sizeof(required[0]); i++)
+		if (e->values[required[i]][0] == '\0')
+			wrong(e, "KEY_MANAGER is KMIP, but there is no %s",
+			    names[required[i]].text);
+	put_value(e, "keystore \"kmip\" kmip {\n\tserver \"", KMIP_SERVER,
+	    "\"");
+	(void)snprintf(text, sizeof(text), " port %u\n",
+	    number(e, KMIP_PORT, 1, 65535, 5696));
+	put(e, text);
+	put_value(e, "\tserver name \"", KMIP_NAME, "\"\n");
+	put_value(e, "\tversion \"", KMIP_VERSION, "\"\n");
+	put_value(e, "\tcertificate \"", KMIP_CERT, "\"");
+	put_value(e, " key \"", KMIP_KEY, "\"\n");
+	put_value(e, "\tca \"", KMIP_CA, "\"\n");
+	/* That server sends none without both. */
+	if (e->values[KMIP_USER][0] != '\0' &&
+	    e->values[KMIP_PASSWORD][0] != '\0') {
+		put_value(e, "\tuser \"", KMIP_USER, "\"");
+		put_secret(e, " password file \"", KMIP_PASSWORD, FILE_KMIP);
+	}
+	put(e, "}\n");
+}
+
+static void
 put_keystore(struct environment *e)
 {
 	const char	*manager = e->values[KEY_MANAGER];
 
-	if (strcasecmp(manager, "vault") == 0 || (manager[0] == '\0' &&
-	    e->values[VAULT_SERVER][0] != '\0'))
+	if (manager[0] == '\0')
+		manager = e->values[VAULT_SERVER][0] != '\0' ? "vault" :
+		    e->values[KMIP_SERVER][0] != '\0' ? "kmip" : "";
+	if (strcasecmp(manager, "vault") == 0)
 		put_vault(e);
-	else if (manager[0] != '\0' && strcasecmp(manager, "kmip") != 0)
+	else if (strcasecmp(manager, "kmip") == 0)
+		put_kmip(e);
+	else if (manager[0] != '\0')
 		wrong(e, "KEY_MANAGER=%s: it must be Vault or KMIP", manager);
 }
 

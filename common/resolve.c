@@ -220,3 +220,46 @@ resolve_cancel(struct resolve *wait)
 	TAILQ_REMOVE(&wait->name->waiting, wait, entry);
 	free(wait);
 }
+
+static socklen_t
+address_set(struct sockaddr_storage *ss, const char *text, uint16_t port)
+{
+	struct sockaddr_in	*sin = (void *)ss;
+	struct sockaddr_in6	*sin6 = (void *)ss;
+
+	memset(ss, 0, sizeof(*ss));
+	if (inet_pton(AF_INET, text, &sin->sin_addr) == 1) {
+		sin->sin_family = AF_INET;
+		sin->sin_port = htons(port);
+		return (sizeof(*sin));
+	}
+	if (inet_pton(AF_INET6, text, &sin6->sin6_addr) == 1) {
+		sin6->sin6_family = AF_INET6;
+		sin6->sin6_port = htons(port);
+		return (sizeof(*sin6));
+	}
+	return (0);
+}
+
+socklen_t
+resolve_next(const char **list, uint16_t port, struct sockaddr_storage *ss)
+{
+	char		 text[ADDRESS_MAX];
+	size_t		 n;
+	socklen_t	 len = 0;
+
+	while (len == 0 && **list != '\0') {
+		n = strcspn(*list, ",");
+		if (n < sizeof(text)) {
+			memcpy(text, *list, n);
+			text[n] = '\0';
+			if (n > 2 && text[0] == '[') {
+				text[n - 1] = '\0';
+				len = address_set(ss, text + 1, port);
+			} else
+				len = address_set(ss, text, port);
+		}
+		*list += n + ((*list)[n] == ',');
+	}
+	return (len);
+}

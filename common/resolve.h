@@ -22,6 +22,8 @@
 #ifndef RESOLVE_H
 #define RESOLVE_H
 
+#include <sys/socket.h>
+
 #include "url.h"
 
 #define RESOLVE_MAX	1024
@@ -39,5 +41,11 @@ struct resolve	*resolve_find(const struct host *,
 		    void (*found)(void *, const char *resolve,
 		    const char *why), void *);
 void		 resolve_cancel(struct resolve *);
+/*
+ * The next address of a list as it stands behind HOST:PORT: in that text; its
+ * length, 0 when there is none left.
+ */
+socklen_t	 resolve_next(const char **list, uint16_t port,
+		    struct sockaddr_storage *);
 
 #endif

@@ -371,7 +371,9 @@ enum descriptor_role {
 	FD_API_KEY,		/* fetcher */
 	FD_CA,			/* fetcher, kms elsewhere: PEM bundle */
 	FD_MASTER_KEY,		/* kms local: 32 bytes; may be empty */
-	FD_KMS_SECRET,		/* kms vault: token, or secret id */
+	FD_KMS_SECRET,		/* kms: token, secret id or password */
+	FD_KMS_CERT,		/* kms kmip: certificate, PEM */
+	FD_KMS_KEY,		/* kms kmip: its key, PEM */
 	FD_ROLE_MAX
 };
 
@@ -404,9 +406,13 @@ enum descriptor_role {
  *   vault: u32 count, strs: URLs of the servers, str mount, str namespace
  *   (""), u8 version of KV (0: to be asked), str role id ("": a token), str
  *   where AppRole is mounted.
+ *   kmip: str server, u16 port, str its name in TLS ("": server), u8 major
+ *   and u8 minor version (0: to be asked), str user name (""), str protocols
+ *   of TLS.
  */
 enum role { ROLE_ALL, ROLE_ADMIN, ROLE_TRANSFER, ROLE_MAX };
-enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_TYPE_MAX };
+enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
+	KEYSTORE_TYPE_MAX };
 
 /* Limits, in one place. */
 #define DEADLINE_REQUEST_MS	30000

@@ -85,6 +85,7 @@ FUZZ_AREA_import =	engine
 FUZZ_AREA_conf =	parent
 FUZZ_AREA_service =	fetcher
 FUZZ_AREA_vault =	kms
+FUZZ_AREA_kmip =	kms
 # Not all of them: the rest calls what stands beside main.
 FUZZ_OBJS_conf =	$(O)/obj/kbsd/parent/conf.o $(O)/obj/kbsd/parent/parse.o
 fuzz_objs =	$(or $(FUZZ_OBJS_$(1)),$(if $(FUZZ_AREA_$(1)),\

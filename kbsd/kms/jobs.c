@@ -424,7 +424,7 @@ jobs_unrecorded(struct edge *edge)
 
 	(void)edge;
 	RB_FOREACH_SAFE(job, job_tree, &waiting, next)
-		job_refuse(job, DONE_BUSY, "audit is being replaced");
+		job_refuse(job, DONE_TIMEOUT, "audit is being replaced");
 }
 
 void

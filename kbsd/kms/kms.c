@@ -41,6 +41,7 @@ static int			 sealfd = -1;
 static const struct backend *const backends[KEYSTORE_TYPE_MAX] = {
 	[KEYSTORE_LOCAL] = &backend_local,
 	[KEYSTORE_VAULT] = &backend_vault,
+	[KEYSTORE_KMIP] = &backend_kmip,
 };
 
 static const struct edge_rule engine_rules[] = {

@@ -227,6 +227,9 @@ extern const struct backend	 backend_local;
 /* vault.c */
 extern const struct backend	 backend_vault;
 
+/* kmip.c */
+extern const struct backend	 backend_kmip;
+
 /* Of what comes in. */
 #define FETCH_LEAST	(12 + 1 + 1 + 4 + 2 * DIGEST_LEN + 8)
 #define STORE_LEAST	(12 + 1 + 1 + 4 + 2 * DIGEST_LEN + 8 + 4)

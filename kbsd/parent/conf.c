@@ -105,6 +105,12 @@ keystore_free(struct keystore *k)
 	free(k->login);
 	free(k->secret);
 	free(k->ca);
+	free(k->server);
+	free(k->tls_name);
+	free(k->username);
+	free(k->protocols);
+	free(k->cert);
+	free(k->key);
 	free(k);
 }
 
@@ -394,6 +400,41 @@ default_proxy(struct attestation *a)
 	a->proxy = join(strstr(proxy, "://") == NULL ? "http://" : "", proxy);
 }
 
+static int
+check_kmip(struct keystore *k)
+{
+	const struct {
+		const char	*what;
+		const char	*value;
+	} required[] = {
+		{ "server", k->server }, { "certificate", k->cert },
+		{ "ca", k->ca },
+	};
+	size_t	 i;
+	int	 bad = 0;
+
+	set_default(&k->protocols, "tlsv1.2,tlsv1.3");
+	for (i = 0; i < sizeof(required) / sizeof(required[0]); i++)
+		if (required[i].value == NULL) {
+			log_warnx("keystore \"%s\": %s is missing", k->name,
+			    required[i].what);
+			bad = -1;
+		}
+	if (strcmp(k->protocols, "tlsv1.2,tlsv1.3") != 0 &&
+	    strcmp(k->protocols, "tlsv1.3") != 0 &&
+	    strcmp(k->protocols, "tlsv1.2") != 0) {
+		log_warnx("keystore \"%s\": tls \"%s\": not tlsv1.2, tlsv1.3 "
+		    "or tlsv1.2,tlsv1.3", k->name, k->protocols);
+		bad = -1;
+	}
+	if (k->version != 0 && k->version != 14 && k->version != 20) {
+		log_warnx("keystore \"%s\": version is not 1.4 or 2.0",
+		    k->name);
+		bad = -1;
+	}
+	return (bad);
+}
+
 int
 config_finish(struct config *conf)
 {
@@ -425,9 +466,12 @@ config_finish(struct config *conf)
 		default_proxy(a);
 		bad |= check_attestation(a);
 	}
-	TAILQ_FOREACH(k, &conf->keystores, entry)
+	TAILQ_FOREACH(k, &conf->keystores, entry) {
 		if (k->type == KEYSTORE_VAULT)
 			bad |= check_vault(k);
+		if (k->type == KEYSTORE_KMIP)
+			bad |= check_kmip(k);
+	}
 	return (bad);
 }
 
@@ -527,6 +571,25 @@ print_vault(const struct keystore *k)
 	printf("%s}\n", k->insecure ? "\tinsecure\n" : "");
 }
 
+static void
+print_kmip(const struct keystore *k)
+{
+	printf("keystore \"%s\" kmip {\n\tserver ", k->name);
+	print_quoted(k->server);
+	printf(" port %u\n", k->port);
+	print_word("\tserver name ", k->tls_name);
+	if (k->version != 0)
+		printf("\tversion \"%u.%u\"\n", k->version / 10,
+		    k->version % 10);
+	print_words("\tcertificate ", k->cert, " key ", k->key);
+	print_word("\tca ", k->ca);
+	if (k->username != NULL)
+		print_words("\tuser ", k->username, " password file ",
+		    k->secret);
+	print_word("\ttls ", k->protocols);
+	printf("}\n");
+}
+
 void
 config_print(const struct config *conf)
 {
@@ -536,6 +599,7 @@ config_print(const struct config *conf)
 					    const struct keystore *) = {
 		[KEYSTORE_LOCAL] = print_local,
 		[KEYSTORE_VAULT] = print_vault,
+		[KEYSTORE_KMIP] = print_kmip,
 	};
 	const struct listener		*l;
 	const struct attestation	*a;

@@ -369,12 +369,34 @@ give_vault(struct child *c, struct wbuf *w)
 }
 
 static int
+give_kmip(struct child *c, struct wbuf *w)
+{
+	const struct keystore	*k = c->object;
+
+	wb_str(w, k->server);
+	wb_u16(w, (uint16_t)k->port);
+	wb_str(w, k->tls_name);
+	wb_u8(w, (uint8_t)(k->version / 10));
+	wb_u8(w, (uint8_t)(k->version % 10));
+	wb_str(w, k->username);
+	wb_str(w, k->protocols);
+	if (give_fd(FD_KMS_CERT, files_public(k->cert)) == -1 ||
+	    give_fd(FD_KMS_KEY, files_secret(k->key, 0)) == -1)
+		return (-1);
+	if (k->secret != NULL && give_fd(FD_KMS_SECRET,
+	    files_secret(k->secret, 0)) == -1)
+		return (-1);
+	return (give_fd(FD_CA, files_public(k->ca)));
+}
+
+static int
 give_kms(struct child *c, struct wbuf *w)
 {
 	static int	(*const types[KEYSTORE_TYPE_MAX])(struct child *,
 			    struct wbuf *) = {
 		[KEYSTORE_LOCAL] = give_local,
 		[KEYSTORE_VAULT] = give_vault,
+		[KEYSTORE_KMIP] = give_kmip,
 	};
 	const struct keystore	*k = c->object;
 

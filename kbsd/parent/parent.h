@@ -75,12 +75,22 @@ struct keystore {
 	struct words		 urls;
 	char			*mount;
 	char			*namespace;
-	unsigned int		 version;	/* of KV; 0: to be asked */
+	unsigned int		 version;	/* of KV, 10 times of KMIP; */
+						/* 0: to be asked */
 	char			*role_id;	/* NULL: a token */
 	char			*login;		/* where AppRole is mounted */
-	char			*secret;	/* file: token, or secret id */
+	char			*secret;	/* file: token, secret id, */
+						/* password */
 	char			*ca;
 	int			 insecure;
+	/* kmip */
+	char			*server;
+	unsigned int		 port;
+	char			*tls_name;	/* NULL: server */
+	char			*username;	/* NULL: no credential */
+	char			*protocols;
+	char			*cert;
+	char			*key;
 };
 
 struct config {

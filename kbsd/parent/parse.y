@@ -85,11 +85,12 @@ typedef union {
 
 %token	ADMINISTRATOR API APPROLE ATTEMPTS ATTESTATION AUDIENCE AUDIT AUTHORITY
 %token	BASE CA CERTIFICATE CONNECTIONS CONTROL CRL DIRECTORY ERROR FILETOKEN
-%token	GROUP HOST INCLUDE INSECURE ISSUER KEY KEYSTORE KEYUSER LIFETIME LISTEN
-%token	LOCAL LOCKOUT LOGIN LOGTOKEN MASTER MOUNT NAMES NAMESPACE NONCE ON
-%token	OPTIONAL PASSWORD PIN PORT PREFORK PROXY REFETCH REQUIRE RETRY ROLE
-%token	ROLEADMIN ROLEALL ROLETRANSFER ROOT SECRET SOCKET TLS TO TOKEN TRUST
-%token	URL USER VAULT VERBOSE VERSIONTOKEN WAIT WITHIN
+%token	GROUP HOST INCLUDE INSECURE ISSUER KEY KEYSTORE KEYUSER KMIP LIFETIME
+%token	LISTEN LOCAL LOCKOUT LOGIN LOGTOKEN MASTER MOUNT NAMES NAMESPACE
+%token	NAMETOKEN NONCE ON OPTIONAL PASSWORD PIN PORT PREFORK PROXY REFETCH
+%token	REQUIRE RETRY ROLE ROLEADMIN ROLEALL ROLETRANSFER ROOT SECRET SERVER
+%token	SOCKET TLS TO TOKEN TRUST URL USER VAULT VERBOSE VERSIONTOKEN WAIT
+%token	WITHIN
 %token	<string> STRING
 %token	<number> NUMBER
 %type	<number> seconds role port pin
@@ -171,6 +172,11 @@ main		: DIRECTORY STRING {
 			keystore_begin($2, KEYSTORE_VAULT);
 			$2 = NULL;
 		} '{' optnl vault_opts '}'
+		| KEYSTORE STRING KMIP {
+			keystore_begin($2, KEYSTORE_KMIP);
+			keystore->port = 5696;
+			$2 = NULL;
+		} '{' optnl kmip_opts '}'
 		;
 
 control_opt	: /* empty */
@@ -354,6 +360,41 @@ vault_opt	: URL STRING {
 		| INSECURE		{ keystore->insecure = 1; }
 		;
 
+kmip_opts	: /* empty */
+		| kmip_opts kmip_opt sep
+		;
+
+kmip_opt	: SERVER STRING {
+			set_once(&keystore->server, $2, "server");
+		}
+		| SERVER STRING PORT NUMBER {
+			set_once(&keystore->server, $2, "server");
+			keystore->port = range($4, 1, 65535, "port");
+		}
+		| SERVER NAMETOKEN STRING {
+			set_once(&keystore->tls_name, $3, "server name");
+		}
+		| VERSIONTOKEN STRING {
+			keystore->version = strcmp($2, "1.4") == 0 ? 14 :
+			    strcmp($2, "2.0") == 0 ? 20 : 1;
+			free($2);
+		}
+		| CERTIFICATE STRING KEY STRING {
+			set_once(&keystore->cert, $2, "certificate");
+			set_once(&keystore->key, $4, "key");
+		}
+		| CA STRING {
+			set_once(&keystore->ca, $2, "ca");
+		}
+		| USER STRING PASSWORD FILETOKEN STRING {
+			set_once(&keystore->username, $2, "user");
+			set_once(&keystore->secret, $5, "password file");
+		}
+		| TLS STRING {
+			set_once(&keystore->protocols, $2, "tls");
+		}
+		;
+
 %%
 
 static void
@@ -518,6 +559,7 @@ static const struct keyword {
 	{ "key",		KEY },
 	{ "keystore",		KEYSTORE },
 	{ "keyuser",		KEYUSER },
+	{ "kmip",	KMIP },
 	{ "lifetime",		LIFETIME },
 	{ "listen",		LISTEN },
 	{ "local",		LOCAL },
@@ -526,6 +568,7 @@ static const struct keyword {
 	{ "login",		LOGIN },
 	{ "master",		MASTER },
 	{ "mount",	MOUNT },
+	{ "name",	NAMETOKEN },
 	{ "names",		NAMES },
 	{ "namespace",	NAMESPACE },
 	{ "nonce",		NONCE },
@@ -542,6 +585,7 @@ static const struct keyword {
 	{ "role",		ROLE },
 	{ "root",		ROOT },
 	{ "secret",	SECRET },
+	{ "server",	SERVER },
 	{ "socket",		SOCKET },
 	{ "tls",		TLS },
 	{ "to",			TO },

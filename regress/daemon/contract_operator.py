@@ -490,11 +490,47 @@ def environment():
         equal("import, %s: nothing is written" % what, [], os.listdir(new))
 
 
+KMIP_ENV = """KEY_MANAGER=KMIP
+KMIP_SERVER_IP=192.0.2.9
+KMIP_SERVER_PORT=5697
+KMIP_HOSTNAME=kmip.example.net
+KMIP_VERSION=2.0
+KMIP_USERNAME=kbs
+KMIP_PASSWORD=a secret of kmip
+KMIP_CLIENT_CERT_PATH=/etc/c.pem
+KMIP_CLIENT_KEY_PATH=/etc/k.pem
+KMIP_ROOT_CERT_PATH=/etc/ca.pem
+"""
+
+
+def environment_kmip():
+    out = tempfile.mkdtemp(dir=os.getcwd())
+    env = os.path.join(out, "kbs.env")
+    with open(env, "w") as f:
+        f.write(KMIP_ENV)
+    imported("an environment with KMIP", 0, "--env", env, "--output", out)
+    with open(os.path.join(out, "kbsd.conf")) as f:
+        conf = f.read()
+    for line in ('server "192.0.2.9" port 5697',
+                 'server name "kmip.example.net"', 'version "2.0"',
+                 'certificate "/etc/c.pem" key "/etc/k.pem"',
+                 'ca "/etc/ca.pem"',
+                 'user "kbs" password file "%s/kmip.password"' % out):
+        check("import: kbsd.conf has " + line, line in conf, conf)
+    with open(os.path.join(out, "kmip.password")) as f:
+        equal("import: kmip.password has it", "a secret of kmip\n", f.read())
+    done = subprocess.run([os.path.join(os.path.dirname(os.environ[
+        "KBSD_CTL"].split()[0]), "kbsd"), "-n", "-f", os.path.join(
+            out, "kbsd.conf")], capture_output=True, text=True)
+    equal("import: kbsd takes the configuration", 0, done.returncode)
+
+
 def imports():
     s, c = admin(), Client()
     import_state(s, c)
     import_refused(s)
     environment()
+    environment_kmip()
 
 
 GROUPS = {"tests": tests, "lint": lint, "exposures": exposures,

@@ -33,12 +33,14 @@ from contract import *
 from cryptography.hazmat.primitives.asymmetric import ec
 
 PIECE = 16
-TRANSFERS = 1000
+TRANSFERS = int(os.environ.get("KBSD_TRANSFERS", "1000"))
 SWKS = 200                      # of the last, are looked for
 
 ENV = os.environ
 PARENT = int(ENV["KBSD_PID"])
-VAULT = ENV.get("KBSD_VAULT")       # the stand-in's directory, if it is used
+KEYSTORE = ENV.get("KBSD_KEYSTORE", "local")
+# kms closes an idle connection to a KMIP server, and its buffers with it.
+IDLE = 4 if KEYSTORE == "kmip" else 1
 
 
 # --- pieces ----------------------------------------------------------------
@@ -243,21 +245,29 @@ def use(name):
 def kept():
     with open(os.path.join(ITA, "api.key"), "rb") as f:
         api_key = f.read().strip()
-    if VAULT:
-        with open(os.path.join(VAULT, "token"), "rb") as f:
-            keystore = {"the Vault token": (forms(f.read().strip()), {"kms"},
-                                            set())}
+    keystore = {}
+    if KEYSTORE == "local":
+        keystore["the master key"] = (
+            forms(file_of("kms-local.master.key")), set(), {"kms"})
     else:
-        keystore = {"the master key": (
-            forms(file_of("kms-local.master.key")), set(), {"kms"})}
+        with open(ENV["KBSD_CREDENTIAL"], "rb") as f:
+            keystore["the keystore's credential"] = (
+                forms(f.read().strip()), {"kms"}, set())
+    if "KBSD_CLIENT_KEY" in ENV:
+        with open(ENV["KBSD_CLIENT_KEY"], "rb") as f:
+            text = f.read()
+        # Between connections it is there as the text that it came as.
+        body = text.partition(b"-----\n")[2].partition(b"-----END")[0]
+        keystore["the client's key"] = (private_forms(
+            serialization.load_pem_private_key(text, None)) +
+            pieces(body, 0.3), {"kms"}, set())
     return {
         **keystore,
         "the TLS key": (pem_file("tls.key"), {"signer"}, set()),
         "the token key": (pem_file("token.key"), {"auth"}, set()),
         "the seal key": (forms(file_of("seal.key")), set(), {"auth"}),
         "the seal key of kms":
-            (forms(file_of("kms-%s.seal.key" % ("vault" if VAULT else
-                                                "local"))), set(), {"kms"}),
+            (forms(file_of("kms-%s.seal.key" % KEYSTORE)), set(), {"kms"}),
         "the nonce key": (forms(file_of("nonce.key")), {"verifier"}, set()),
         "the API key": (forms(api_key), {"fetcher"}, set()),
         "the administrator's password":
@@ -312,7 +322,7 @@ def settled(before):
 
 def memories():
     secrets = use("viktor")
-    time.sleep(1)
+    time.sleep(IDLE)
     compare("idle", secrets)
     before = processes()
     status, _, err = ctl("reload")
@@ -320,7 +330,7 @@ def memories():
     settled(before)
     compare("after a reload", secrets)
     again = use("boxkaempfer")
-    time.sleep(1)
+    time.sleep(IDLE)
     compare("used again", again)
     elsewhere({**secrets, **again})
 

@@ -22,6 +22,8 @@
 #	start_vault [option ...] the Vault stand-in, in the directory vault;
 #				sets $vault, its URL
 #	keystore_vault [line ...] prints a keystore block for it
+#	start_kmip [option ...]	PyKMIP's server, in the directory kmip
+#	keystore_kmip [line ...] likewise
 #	start_kbsd [line ...]	kbsd with these lines more in its configuration
 #	stop_kbsd		by SIGTERM; fails unless it ends with 0
 #	ctl word ...		kbsctl
@@ -151,6 +153,26 @@ keystore_vault()
 	*approle*) ;;
 	*) echo "	token file \"$dir/vault/token\"" ;;
 	esac
+	[ $# -eq 0 ] || printf '	%s\n' "$@"
+	echo "}"
+}
+
+start_kmip()
+{
+	[ -n "${bin:-}" ] || daemon_find
+	[ -d /usr/lib/python3/dist-packages/kmip ] ||
+	    atf_skip "python3-pykmip is missing"
+	mkdir -p "$dir/kmip"
+	"$standin/kmip" -d "$dir/kmip" -D "$@" || atf_fail "no KMIP server"
+}
+
+keystore_kmip()
+{
+	echo "keystore \"kmip\" kmip {"
+	echo "	server \"localhost\" port $(cat "$dir/kmip/port")"
+	echo "	certificate \"$dir/kmip/client.pem\"" \
+	    "key \"$dir/kmip/client.key\""
+	echo "	ca \"$dir/kmip/ca.pem\""
 	[ $# -eq 0 ] || printf '	%s\n' "$@"
 	echo "}"
 }
@@ -309,6 +331,7 @@ leave_nothing()
 	[ ! -f loads ] || kill $(cat loads) 2>/dev/null || :
 	[ ! -f ita/pid ] || kill "$(cat ita/pid)" 2>/dev/null || :
 	[ ! -f vault/pid ] || kill "$(cat vault/pid)" 2>/dev/null || :
+	[ ! -f kmip/pid ] || kill "$(cat kmip/pid)" 2>/dev/null || :
 	[ -f pids ] || return 0
 	for pid in $(cat pids); do
 		kill "$pid" 2>/dev/null || :

@@ -40,7 +40,27 @@ vault_body()
 	start_vault
 	contract_conf "$(keystore_vault)"
 	run_kbsd
-	export KBSD_PID="$kbsd_pid" KBSD_LOG="$log" KBSD_VAULT="$dir/vault"
+	export KBSD_PID="$kbsd_pid" KBSD_LOG="$log" KBSD_TRANSFERS=200
+	export KBSD_KEYSTORE=vault KBSD_CREDENTIAL="$dir/vault/token"
+	checks secrets memories
+	stop_kbsd
+}
+
+daemon_case kmip "the same with keys behind KMIP" "" 240
+kmip_body()
+{
+	is_root || atf_skip "only root sees the memory of others"
+	contract_find
+	start_ita
+	start_kmip --credential "kbsd:a known password of KMIP"
+	echo "a known password of KMIP" >kmip.password
+	chmod 600 kmip.password
+	contract_conf "$(keystore_kmip \
+	    "user \"kbsd\" password file \"$dir/kmip.password\"")"
+	run_kbsd
+	export KBSD_PID="$kbsd_pid" KBSD_LOG="$log" KBSD_TRANSFERS=60
+	export KBSD_KEYSTORE=kmip KBSD_CREDENTIAL="$dir/kmip.password"
+	export KBSD_CLIENT_KEY="$dir/kmip/client.key"
 	checks secrets memories
 	stop_kbsd
 }

@@ -661,6 +661,9 @@ bad_environment_body()
 	    ADMIN_PASSWORD=123456789 SERVICE_PORT=0
 	refuses "no VAULT_SERVER_IP" KEY_MANAGER=vault
 	refuses "must be Vault or KMIP" KEY_MANAGER=else
+	refuses "no KMIP_SERVER_IP" KEY_MANAGER=KMIP
+	refuses "no KMIP_ROOT_CERT_PATH" KEY_MANAGER=kmip KMIP_SERVER_IP=x \
+	    KMIP_CLIENT_CERT_PATH=/c KMIP_CLIENT_KEY_PATH=/k
 	refuses "ADMIN_PASSWORD has a quote" ADMIN_PASSWORD='a"b'
 	[ ! -e "$dir/.local/state/kbsd/environment/kbsd.conf" ] ||
 	    atf_fail "written all the same"

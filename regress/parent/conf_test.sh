@@ -49,6 +49,8 @@ taken_body()
 	good 'keystore "a" local\nkeystore "b" local {\n master key file "/m" }\n'
 	good "keystore \"v\" vault { url \"https://v\" token file \"/t\" }\n"
 	good 'keystore "v" vault {\nurl "https://a:1"\nurl "https://b"\nmount "a/b"\nnamespace "n/m"\nversion 2\napprole "r-1" secret file "/s"\napprole mount "x"\nca "/c"\n}\n'
+	good 'keystore "k" kmip { server "h" certificate "/c" key "/k" ca "/a" }\n'
+	good 'keystore "k" kmip {\nserver "h" port 1\nserver name "n"\nversion "1.4"\ncertificate "/c" key "/k"\nca "/a"\nuser "u" password file "/p"\ntls "tlsv1.3"\n}\n'
 	good 'keystore "v" vault { url "http://127.0.0.1:8200" token file "/t" }\n'
 	good 'keystore "v" vault { url "http://v" token file "/t"; insecure }\n'
 	good 'audit optional\nrequire nonce\nverbose 2\nconnections 9\n'
@@ -135,6 +137,12 @@ refused_body()
 		bad - "mount \"$m\": only letters" "$v mount \"$m\" }\n"
 	done
 	bad - 'namespace "a#": only letters' "$v namespace \"a#\" }\n"
+	k='keystore "k" kmip { server "h" certificate "/c" key "/k" ca "/a"'
+	bad - 'keystore "k": server is missing' 'keystore "k" kmip { ca "/a" }\n'
+	bad - 'keystore "k": certificate is missing' 'keystore "k" kmip { ca "/a" }\n'
+	bad - 'version is not 1.4 or 2.0' "$k version \"1.2\" }\n"
+	bad - 'tls "sslv3": not tlsv1.2' "$k tls \"sslv3\" }\n"
+	bad 1 'port 0 is not between' 'keystore "k" kmip { server "h" port 0 }\n'
 	bad 1 'near "master"' "$v master key file \"/m\" }\n"
 	bad 1 'keystore name "../x"' 'keystore "../x" local\n'
 	bad 1 'attestation name "a/b"' "attestation \"a/b\" { $ita }\n"

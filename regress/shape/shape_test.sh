@@ -22,7 +22,7 @@ libraries()
 	audit) echo "libjansson" ;;
 	verifier) echo "libjansson" ;;
 	fetcher) echo "libcurl libssl libjansson libevent_extra" ;;
-	kms) echo "libcurl libssl libjansson libevent_extra libsqlite3" ;;
+	kms) echo "libcurl libssl libtls libjansson libevent_extra libsqlite3" ;;
 	kbsctl) echo "libjansson" ;;
 	kbsget) echo "libtls libjansson" ;;
 	esac

@@ -1,7 +1,8 @@
 # kbsd.  GNU make.
 #
 #	make			build into build/
-#	make demo		the main job, shown (installs packages it misses)
+#	make demo		the main job, shown (installs packages it misses);
+#				KEYSTORE=vault or kmip keeps the keys there
 #	make check		the tests (installs packages they miss)
 #	make install		to PREFIX, under DESTDIR
 #	make fuzz		every fuzz target for FUZZ_SECONDS

@@ -67,6 +67,25 @@ run_edges(const struct command *c, const struct args *args)
 }
 
 static int
+run_keystores(const struct command *c, const struct args *args)
+{
+	struct reply	 reply = { 0 };
+	struct result	 result;
+	json_t		*req = request(c->wire);
+	int		 check = strcmp(c->first, "keystore") == 0, good = 1;
+
+	(void)args;
+	set(req, "level", json_integer(check));
+	session_call(req, SECONDS, reply_line, &reply, &result);
+	if (result.error[0] == '\0')
+		good = show_keystores(&reply);
+	reply_free(&reply);
+	if (result.error[0] != '\0')
+		return (refused(&result));
+	return (check && !good ? KBSCTL_FAILED : KBSCTL_DONE);
+}
+
+static int
 run_roots(const struct command *c, const struct args *args)
 {
 	(void)args;
@@ -577,6 +596,8 @@ const struct command	 commands[] = {
 	    run_processes },
 	{ "show", "edges", "", 0, 0, "", "show edges", run_edges },
 	{ "show", "roots", "", 0, 0, "", "show roots", run_roots },
+	{ "show", "keystores", "", 0, 0, "", "show keystores",
+	    run_keystores },
 	{ "show", "keys", "a:l:c:p:", 0, 0,
 	    "[-a algorithm] [-l length] [-c curve] [-p policyid]", "key list",
 	    run_keys },
@@ -623,6 +644,8 @@ const struct command	 commands[] = {
 	    "[-a algorithm] [-l length] [-c curve] [-p policyid]", "key list",
 	    run_keys },
 	{ "key", "show", "", 1, 1, "keyid", "key show", run_key_show },
+	{ "keystore", "check", "", 0, 0, "", "show keystores",
+	    run_keystores },
 	{ "import", NULL, "s:k:e:o:", 0, 0,
 	    "[--state directory [--keystore name]] "
 	    "[--env file --output directory]", "", run_import },

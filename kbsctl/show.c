@@ -287,6 +287,52 @@ show_roots(const struct reply *reply)
 	table_free(t);
 }
 
+static const char *
+milliseconds(const char *us, char *text, size_t size)
+{
+	const char	*why;
+	long long	 n = strtonum(us, 0, UINT32_MAX, &why);
+
+	if (why != NULL || n == 0)
+		return ("-");
+	(void)snprintf(text, size, "%lld.%lld ms", n / 1000, n / 100 % 10);
+	return (text);
+}
+
+/* Are all of them usable? */
+int
+show_keystores(const struct reply *reply)
+{
+	struct table	*t;
+	const char	*cells[6], *ends;
+	char		 ms[32], left[32];
+	size_t		 row;
+	int		 good = 1;
+
+	for (row = 0; row < json_array_size(reply->rows); row++)
+		good &= strcmp(cell(reply, row, "ok"), "yes") == 0;
+	if (options.json) {
+		reply_json(reply);
+		return (good);
+	}
+	t = table_new("KEYSTORE|TYPE|STATE|LATENCY|ERRORS|CREDENTIAL", 6);
+	for (row = 0; row < json_array_size(reply->rows); row++) {
+		ends = cell(reply, row, "credential_seconds");
+		cells[0] = cell(reply, row, "keystore");
+		cells[1] = cell(reply, row, "type");
+		cells[2] = cell(reply, row, "state");
+		cells[3] = milliseconds(cell(reply, row, "latency_us"), ms,
+		    sizeof(ms));
+		cells[4] = cell(reply, row, "errors");
+		cells[5] = strcmp(ends, "0") == 0 ? "-" :
+		    uptime(ends, left, sizeof(left));
+		table_row(t, cells);
+	}
+	table_print(t, !options.quiet);
+	table_free(t);
+	return (good);
+}
+
 /* --- keys, policies, users ----------------------------------------------- */
 
 static const char *

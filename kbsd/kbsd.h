@@ -298,6 +298,15 @@ enum imsg_type {
 	 */
 	IMSG_PARENT_PIN,
 	/*
+	 * parent -> kms.  CHECK: u64 tag, u8 active: put a key there, get it
+	 * and remove it; else tell what is known.
+	 * kms -> parent.  CHECKED: u64 tag, u8 ok, str state, u32 mean time of
+	 *   an answer (us), u64 answers that were failures, u64 seconds until
+	 *   its credential ends (0: it does not, or nobody knows).
+	 */
+	IMSG_KMS_CHECK,
+	IMSG_PARENT_CHECKED,
+	/*
 	 * parent -> broker.  ALONE: u8; 1: no other set lives, so rows may be
 	 * cached and what is left over may be finished.
 	 */
@@ -354,7 +363,7 @@ enum done_result {
 enum audit_event { AUDIT_DECISION, AUDIT_OUTCOME, AUDIT_EVENT_MAX };
 
 enum parent_command { COMMAND_STATUS, COMMAND_PROCESSES, COMMAND_EDGES,
-	COMMAND_ROOTS, COMMAND_RELOAD, COMMAND_VERBOSE, COMMAND_UNPIN,
+	COMMAND_ROOTS, COMMAND_KEYSTORES, COMMAND_RELOAD, COMMAND_VERBOSE, COMMAND_UNPIN,
 	COMMAND_MAX };
 
 /* Roles of descriptors (IMSG_PROCESS_DESCRIPTOR). */
@@ -422,6 +431,7 @@ enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
 #define FRONT_REQUESTS_MAX	256		/* of one front */
 #define FRONT_BYTES_MAX		(16u * 1024 * 1024)
 #define MAKER_QUEUE_MAX		4
+#define KEYSTORES_MAX		64
 #define ERROR_TEXT_MAX		256
 #define ADDRESS_TEXT_MAX	64
 #define REASON_TEXT_MAX		512

@@ -102,6 +102,8 @@ static const char *const names[] = {
 	NAME(CONTROL_REPLY),
 	NAME(PARENT_BLAME),
 	NAME(PARENT_PIN),
+	NAME(KMS_CHECK),
+	NAME(PARENT_CHECKED),
 	NAME(BROKER_ALONE),
 };
 

@@ -25,7 +25,6 @@
 #define LIFETIME_MAX	(24 * 60 * 60)
 #define SECONDS_MAX	(366 * 24 * 60 * 60)
 #define ENGINES_MAX	1024
-#define KEYSTORES_MAX	1024
 
 struct auth_conf	 auth_conf;
 struct auth_counts	 auth_counts;

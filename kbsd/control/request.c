@@ -50,6 +50,8 @@ static const struct command commands[] = {
 	{ "show status",    OP_NONE, COMMAND_STATUS, ANSWER_NONE, 0 },
 	{ "show processes", OP_NONE, COMMAND_PROCESSES, ANSWER_NONE, 0 },
 	{ "show edges",	    OP_NONE, COMMAND_EDGES, ANSWER_NONE, 0 },
+	{ "show keystores", OP_NONE, COMMAND_KEYSTORES, ANSWER_NONE,
+	    REQUEST_LEVEL },
 	{ "show roots",	    OP_NONE, COMMAND_ROOTS, ANSWER_NONE, 0 },
 	{ "unpin",	    OP_NONE, COMMAND_UNPIN, ANSWER_NONE,
 	    REQUEST_NAME },

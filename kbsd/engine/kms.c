@@ -26,7 +26,6 @@
 #include "engine.h"
 #include "log.h"
 
-#define KEYSTORES_MAX	64
 /* kms has its own clock; its word on what took so long comes first. */
 #define KMS_GRACE_MS	250
 

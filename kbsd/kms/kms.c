@@ -162,6 +162,7 @@ kms_secrets(void)
 	records_ready();
 	work_init(backend);
 	jobs_init(name);
+	check_init(name, backend);
 }
 
 static void
@@ -178,6 +179,10 @@ kms_counters(struct wbuf *w)
 	work_counters(w);
 }
 
+static const struct edge_rule parent_rules[] = {
+	{ IMSG_KMS_CHECK, 9, 9, check_take },
+};
+
 static const struct process processes[] = {
 	{
 		.kind = PROC_KMS,
@@ -188,6 +193,8 @@ static const struct process processes[] = {
 		.descriptor = kms_descriptor,
 		.secrets = kms_secrets,
 		.run = kms_run,
+		.parent_rules = parent_rules,
+		.nparent_rules = 1,
 		.counters = kms_counters,
 	},
 };

@@ -65,6 +65,8 @@ struct job {
 	uint8_t			*box;		/* of new material, or NULL */
 	size_t			 boxlen;
 	void			*asked;		/* the backend's */
+	uint64_t		 asked_us;	/* since when */
+	int			 check;		/* a probe of check.c */
 };
 
 /* What audit has told. */
@@ -119,6 +121,8 @@ struct backend {
 	/* What keeps it, "" where nothing is known. */
 	const char	*(*stage)(const struct job *);
 	void		(*counters)(struct wbuf *);
+	/* Seconds until its credential ends; 0: nobody knows. */
+	uint64_t	(*credential)(void);
 };
 
 /* jobs.c */
@@ -161,6 +165,17 @@ void	 work_put(struct job *, enum done_result, const char *reason,
 	    const uint8_t *box, size_t len);
 void	 work_removed(struct job *, enum done_result, const char *reason);
 void	 work_counters(struct wbuf *);
+
+/* check.c */
+
+void	 check_init(const char *keystore, const struct backend *);
+/* The function of the parent's table. */
+int	 check_take(struct edge *, struct rbuf *);
+/* What the keystore answered to any job, and how soon. */
+void	 check_answer(uint64_t us, enum done_result, const char *reason);
+/* What it answered to a probe: a box or material, borrowed. */
+void	 check_step(struct job *, enum done_result, const char *reason,
+	    const void *, size_t len);
 
 /* material.c */
 

@@ -414,4 +414,5 @@ const struct backend backend_vault = {
 	.cancel = vault_cancel,
 	.stage = vault_stage,
 	.counters = vault_counters,
+	.credential = session_ends,
 };

@@ -90,6 +90,8 @@ void		 session_want(void);
 const char	*session_stage(void);
 /* A call with this token was refused: is it the token? */
 void		 session_doubt(unsigned int token);
+/* Seconds until the token ends; 0: it does not, or nobody knows. */
+uint64_t	 session_ends(void);
 void		 session_counters(struct wbuf *);
 
 /* --- vault_value.c: what lies there ------------------------------------ */

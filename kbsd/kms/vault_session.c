@@ -460,13 +460,19 @@ session_run(void)
 	timer_set(soon, 0);
 }
 
-void
-session_counters(struct wbuf *w)
+uint64_t
+session_ends(void)
 {
 	uint64_t	 now = now_ms();
 
+	return (expires > now ? (expires - now) / 1000 : 0);
+}
+
+void
+session_counters(struct wbuf *w)
+{
 	wb_str(w, "token");
 	wb_u64(w, token);
 	wb_str(w, "token ends in s");
-	wb_u64(w, expires > now ? (expires - now) / 1000 : 0);
+	wb_u64(w, session_ends());
 }

@@ -54,6 +54,15 @@ static const struct backend	*backend;
 static struct event		*retry;
 static uint64_t			 count_busy;
 
+static uint64_t
+now_us(void)
+{
+	struct timespec	 ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ((uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000);
+}
+
 static int
 failed(int rc, struct outcome *out)
 {
@@ -354,6 +363,7 @@ work_step(struct job *job, struct outcome *out)
 		i++;
 	if (job->answered || stages[i].begin == NULL)
 		return (work_write(job, out, stages[i].write));
+	job->asked_us = now_us();
 	return (stages[i].begin(job, out));
 }
 
@@ -415,10 +425,34 @@ work_queue(struct job *job)
 
 /* --- what the keystore answers ------------------------------------------ */
 
+static void
+answered(const struct job *job, enum done_result result, const char *reason)
+{
+	if (job->asked_us != 0)
+		check_answer(now_us() - job->asked_us, result, reason);
+}
+
+/* What must be recorded of it comes next. */
+static void
+stored(struct job *job, enum done_result result, const char *reason)
+{
+	if (result != DONE_OK) {
+		job_done(job, result, reason, NULL, NULL, 0);
+		return;
+	}
+	job->answered = 1;
+	work_queue(job);
+}
+
 void
 work_got(struct job *job, enum done_result result, const char *reason,
     const void *material, size_t len)
 {
+	answered(job, result, reason);
+	if (job->check) {
+		check_step(job, result, reason, material, len);
+		return;
+	}
 	if (job->type == IMSG_KMS_FETCH) {
 		fetch_got(job, result, reason, material, len);
 		return;
@@ -427,14 +461,19 @@ work_got(struct job *job, enum done_result result, const char *reason,
 	if (result == DONE_OK &&
 	    (reason = material_wrong(&job->record, material, len)) != NULL)
 		result = DONE_INVALID;
-	work_put(job, result == DONE_NONE || result == DONE_REFUSED ?
-	    DONE_INVALID : result, reason, NULL, 0);
+	stored(job, result == DONE_NONE || result == DONE_REFUSED ?
+	    DONE_INVALID : result, reason);
 }
 
 void
 work_put(struct job *job, enum done_result result, const char *reason,
     const uint8_t *box, size_t len)
 {
+	answered(job, result, reason);
+	if (job->check) {
+		check_step(job, result, reason, box, len);
+		return;
+	}
 	if (result == DONE_OK && len > 0) {
 		if ((job->box = malloc(len)) == NULL) {
 			result = DONE_UNAVAILABLE;
@@ -443,18 +482,17 @@ work_put(struct job *job, enum done_result result, const char *reason,
 			memcpy(job->box, box, len);
 		job->boxlen = len;
 	}
-	work_removed(job, result, reason);
+	stored(job, result, reason);
 }
 
 void
 work_removed(struct job *job, enum done_result result, const char *reason)
 {
-	if (result != DONE_OK) {
-		job_done(job, result, reason, NULL, NULL, 0);
-		return;
-	}
-	job->answered = 1;
-	work_queue(job);
+	answered(job, result, reason);
+	if (job->check)
+		check_step(job, result, reason, NULL, 0);
+	else
+		stored(job, result, reason);
 }
 
 /* --- jobs --------------------------------------------------------------- */

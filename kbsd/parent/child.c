@@ -111,6 +111,19 @@ static const struct edge_table table_verifier = {
 	.nrules = NRULES(rules_verifier), .down = child_edge_down,
 };
 
+static const struct edge_rule rules_kms[] = {
+	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
+	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
+	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
+	{ IMSG_PARENT_CHECKED,	 33, 33 + REASON_TEXT_MAX,
+	    keystores_answer },
+};
+
+static const struct edge_table table_kms = {
+	.peer = PROC_KMS, .rules = rules_kms, .nrules = NRULES(rules_kms),
+	.down = child_edge_down,
+};
+
 static const struct edge_table *
 child_table(enum process_kind kind)
 {
@@ -119,6 +132,8 @@ child_table(enum process_kind kind)
 		return (&table_control);
 	case PROC_VERIFIER:
 		return (&table_verifier);
+	case PROC_KMS:
+		return (&table_kms);
 	case PROC_BROKER:
 	case PROC_FRONTEND:
 	case PROC_GATE:

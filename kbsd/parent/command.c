@@ -193,7 +193,13 @@ command_dispatch(struct edge *edge, struct rbuf *r)
 	rb_str(r, name, sizeof(name));
 	if (rb_end(r) == -1)
 		return (-1);
-	if (command == COMMAND_RELOAD)
+	if (command == COMMAND_KEYSTORES &&
+	    keystores_ask(c, tag, argument) == 0)
+		return (0);
+	if (command == COMMAND_KEYSTORES) {
+		ok = 0;
+		strlcpy(why, "too many ask at once", sizeof(why));
+	} else if (command == COMMAND_RELOAD)
 		ok = parent_reload(why, sizeof(why)) == 0;
 	else if (command == COMMAND_VERBOSE)
 		parent_verbose(argument);

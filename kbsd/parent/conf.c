@@ -440,6 +440,7 @@ config_finish(struct config *conf)
 {
 	struct attestation	*a;
 	struct keystore		*k;
+	unsigned int		 n = 0;
 	int			 bad = 0;
 
 	if (conf->directory == NULL)
@@ -471,6 +472,11 @@ config_finish(struct config *conf)
 			bad |= check_vault(k);
 		if (k->type == KEYSTORE_KMIP)
 			bad |= check_kmip(k);
+		if (n++ == KEYSTORES_MAX) {
+			log_warnx("keystore \"%s\": there are more than %d",
+			    k->name, KEYSTORES_MAX);
+			bad = -1;
+		}
 	}
 	return (bad);
 }

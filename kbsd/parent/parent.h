@@ -264,6 +264,14 @@ int		 give_child(struct child *);
 /* The uid that it runs as. */
 uid_t		 give_uid(const struct child *);
 
+/* --- keystores.c: what each kms tells of its keystore -------------------- */
+
+/* Answer control's command with a table, later; -1: too many are asked. */
+int		 keystores_ask(struct child *control, uint64_t tag,
+		    int active);
+/* The function of the table of a kms. */
+int		 keystores_answer(struct edge *, struct rbuf *);
+
 /* --- pin.c: roots that are taken on first use ---------------------------- */
 
 /* There is none yet. */

@@ -161,6 +161,56 @@ imported_body()
 	stop_kbsd
 }
 
+daemon_case several "several keystores: which has a key, how they are" \
+    "sqlite3"
+several_body()
+{
+	start_ita
+	start_vault
+	start_kmip
+	start_kbsd "$(keystore_vault)" "$(keystore_kmip)" \
+	    'keystore "here" local'
+	policy=$(policy)
+	for store in vault kmip here; do
+		openssl rand 32 >want
+		key=$(ctl key register -a AES -k $store -p "$policy" -f want) ||
+		    atf_fail "$store"
+		get_key "$key" got
+		atf_check cmp want got
+	done
+	exits 1 ctl key create -a AES -l 256 -k nowhere -p "$policy"
+	exits 0 ctl -j keystore check
+	atf_check -o inline:"vault vault yes\nkmip kmip yes\nhere local yes\n" \
+	    jq -r '.[] | .keystore + " " + .type + " " + .ok' said
+	exits 0 ctl show keystores
+	atf_check -o match:"^KEYSTORE.*CREDENTIAL" \
+	    -o match:"^vault .*answers.* ms .*[0-9]m" cat said
+	# One is ill: the others are not slowed, and it is said which.
+	vault_set '{"sealed": true}'
+	exits 1 ctl -j keystore check
+	atf_check -o inline:"vault no\nkmip yes\nhere yes\n" \
+	    jq -r '.[] | .keystore + " " + .ok' said
+	atf_check -o match:"Vault is sealed" cat said
+	for store in kmip here; do
+		key=$(ctl key create -a AES -l 256 -k $store -p "$policy") ||
+		    atf_fail "$store"
+		get_key "$key" got || atf_fail "$store"
+	done
+	exits 1 ctl key create -a AES -l 256 -p "$policy"
+	atf_check -o match:"keystore can't be used" cat cried
+	# Undone, for nobody knows whether Vault had it.
+	vault_set '{"sealed": false}'
+	wait_for 150 none_pending || atf_fail "a key write is left over"
+	exits 0 ctl keystore check
+	stop_kbsd
+}
+
+none_pending()
+{
+	[ "$(sqlite3 "$state/store/store.db" \
+	    "SELECT count(*) FROM keys WHERE intent IS NOT NULL")" = 0 ]
+}
+
 atf_init_test_cases()
 {
 	daemon_add_cases

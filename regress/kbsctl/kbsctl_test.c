@@ -186,8 +186,8 @@ static const struct {
 	{ "shwo status", "did you mean \"show\"?" },
 	{ "frobnicate", "no command \"frobnicate\"\n" },
 	{ "show", "show what?\nusage: kbsctl [-jq] [-s socket] show status | "
-	    "processes | edges | roots | keys | policies | exposures | "
-	    "users" },
+	    "processes | edges | roots | keystores | keys | policies | "
+	    "exposures | users" },
 	{ "show statsu", "no command \"show statsu\": did you mean "
 	    "\"status\"?" },
 	{ "show p", "\"p\" may be several words\n"

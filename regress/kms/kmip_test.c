@@ -263,6 +263,24 @@ TEST(together, "fifty requests on one connection, and idle in between")
 	end();
 }
 
+TEST(checked, "whether it is usable is found out by using it")
+{
+	struct key_record	 k;
+	char			 state[REASON_TEXT_MAX];
+
+	begin(tc);
+	ATF_CHECK_EQ(1, check(1, state, sizeof(state)));
+	made(&k, 0);
+	ATF_CHECK_EQ(1, check(0, state, sizeof(state)));
+	ATF_CHECK_STREQ("answers", state);
+	client("print(len(c.locate()))");
+	ATF_CHECK_STREQ("1\n", slurp("said", NULL));
+	standin_stop(server, "k");
+	ATF_CHECK_EQ(0, check(1, state, sizeof(state)));
+	ATF_CHECK(strstr(state, "Connection refused") != NULL);
+	kms_end();
+}
+
 TEST(registered, "keys that are there already, made by others too")
 {
 	struct key_record	 k, other;
@@ -504,6 +522,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, life);
 	ATF_TP_ADD_TC(tp, rsa);
 	ATF_TP_ADD_TC(tp, together);
+	ATF_TP_ADD_TC(tp, checked);
 	ATF_TP_ADD_TC(tp, registered);
 	ATF_TP_ADD_TC(tp, credential);
 	ATF_TP_ADD_TC(tp, down);

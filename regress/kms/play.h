@@ -237,6 +237,31 @@ do_take_away(enum operation op, const struct key_record *k,
 	return (answer(engine, IMSG_ENGINE_STORED, newest));
 }
 
+/* Is the keystore usable?  What kms says of it is in state. */
+static int	 check(int active, char *state, size_t size)
+		    __attribute__((unused));
+
+static int
+check(int active, char *state, size_t size)
+{
+	struct wbuf	 w = { 0 };
+	struct rbuf	 r;
+	int		 ok;
+
+	wb_u64(&w, 4711);
+	wb_u8(&w, (uint8_t)active);
+	peer_send(child_parent(kms), IMSG_KMS_CHECK, &w);
+	peer_recv(child_parent(kms), IMSG_PARENT_CHECKED, &r, 8000);
+	ATF_CHECK_EQ(4711, rb_u64(&r));
+	ok = rb_bool(&r);
+	rb_str(&r, state, size);
+	(void)rb_u32(&r);
+	(void)rb_u64(&r);
+	(void)rb_u64(&r);
+	ATF_CHECK_EQ(0, rb_end(&r));
+	return (ok);
+}
+
 static int
 do_remove(const struct key_record *k, struct key_record *newest)
 {

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "play.h"
+#include "standin.h"
 
 static void
 kms_begin(void)
@@ -82,6 +83,25 @@ ATF_TC_BODY(store_fetch, tc)
 	k.serial = 0;
 	memset(k.seal, 0, DIGEST_LEN);
 	ATF_CHECK_EQ(DONE_REFUSED, do_store(&k));
+	kms_end();
+}
+
+ATF_TC_WITHOUT_HEAD(checked);
+ATF_TC_BODY(checked, tc)
+{
+	struct key_record	 k;
+	char			 state[REASON_TEXT_MAX];
+
+	kms_start();
+	ATF_CHECK_EQ(1, check(0, state, sizeof(state)));
+	ATF_CHECK_STREQ("not asked yet", state);
+	ATF_CHECK_EQ(1, check(1, state, sizeof(state)));
+	ATF_CHECK_STREQ("a key was put, got and removed", state);
+	/* Nothing is left of it. */
+	made(&k, 0);
+	run("test \"$(sqlite3 d/keys.db 'SELECT count(*) FROM keys')\" = 1");
+	ATF_CHECK_EQ(1, check(0, state, sizeof(state)));
+	ATF_CHECK_STREQ("answers", state);
 	kms_end();
 }
 
@@ -674,6 +694,7 @@ ATF_TC_BODY(sizes, tc)
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, store_fetch);
+	ATF_TP_ADD_TC(tp, checked);
 	ATF_TP_ADD_TC(tp, no_line_no_key);
 	ATF_TP_ADD_TC(tp, other_line);
 	ATF_TP_ADD_TC(tp, changed_record);

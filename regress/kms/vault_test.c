@@ -668,6 +668,37 @@ TEST(meanwhile, "what changes while Vault is asked is decided once more")
 	end();
 }
 
+TEST(checked, "whether it is usable is found out by using it")
+{
+	struct key_record	 k;
+	char			 state[REASON_TEXT_MAX];
+	int			 keys;
+
+	begin(tc);
+	ATF_CHECK_EQ(1, check(1, state, sizeof(state)));
+	ATF_CHECK_STREQ("a key was put, got and removed", state);
+	set("{}");
+	ATF_CHECK(strstr(slurp("stand", NULL), "\"keys\":{}") != NULL);
+	made(&k, 0);
+	keys = stat_of("requests");
+	ATF_CHECK_EQ(1, check(0, state, sizeof(state)));
+	ATF_CHECK_EQ(keys, stat_of("requests"));
+	set("{\"deny\":\"keybroker\"}");
+	ATF_CHECK_EQ(0, check(1, state, sizeof(state)));
+	ATF_CHECK_MSG(strstr(state, "403") != NULL ||
+	    strstr(state, "does not permit") != NULL, "%s", state);
+	set("{\"deny\":false,\"sealed\":true}");
+	ATF_CHECK_EQ(0, check(1, state, sizeof(state)));
+	ATF_CHECK(strstr(state, "Vault is sealed") != NULL);
+	ATF_CHECK_EQ(0, check(0, state, sizeof(state)));
+	set("{\"sealed\":false}");
+	fault("{\"kv:hang\":true}");
+	ATF_CHECK_EQ(0, check(1, state, sizeof(state)));
+	fault("{\"clear\":true}");
+	ATF_CHECK_EQ(1, check(1, state, sizeof(state)));
+	end();
+}
+
 /* Who asked is gone while Vault is. */
 TEST(gone, "an engine that ends takes its calls with it")
 {
@@ -702,6 +733,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, expired);
 	ATF_TP_ADD_TC(tp, renewed);
 	ATF_TP_ADD_TC(tp, meanwhile);
+	ATF_TP_ADD_TC(tp, checked);
 	ATF_TP_ADD_TC(tp, gone);
 	return (atf_no_error());
 }

@@ -1,0 +1,213 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * Is the keystore usable?  A key that nobody has seen is put there, got,
+ * compared and removed, by the same functions as all others; no record is
+ * made of it.
+ */
+
+#include <event2/event.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kms.h"
+#include "log.h"
+#include "secret.h"
+#include "timer.h"
+
+#define PROBE_LEN	32
+
+static const struct backend	*backend;
+static struct job		*probe;		/* NULL: none is made */
+static uint64_t			 probe_tag;
+
+/* --- what is known -------------------------------------------------------- */
+
+static struct {
+	uint64_t	 mean_us;		/* of answers */
+	uint64_t	 failed;
+	int		 ok;
+	char		 state[REASON_TEXT_MAX];
+} health = { .ok = 1 };
+
+/* The newest answer has an eighth of the weight. */
+void
+check_answer(uint64_t us, enum done_result result, const char *reason)
+{
+	health.mean_us = health.mean_us == 0 ? us :
+	    (health.mean_us * 7 + us) / 8;
+	health.ok = result != DONE_UNAVAILABLE;
+	if (!health.ok)
+		health.failed++;
+	(void)strlcpy(health.state, health.ok ? "answers" : reason,
+	    sizeof(health.state));
+}
+
+static void
+check_tell(uint64_t tag, int ok, const char *state)
+{
+	struct wbuf	 w = { 0 };
+
+	wb_u64(&w, tag);
+	wb_u8(&w, (uint8_t)ok);
+	wb_str(&w, state);
+	wb_u32(&w, (uint32_t)(health.mean_us > UINT32_MAX ? UINT32_MAX :
+	    health.mean_us));
+	wb_u64(&w, health.failed);
+	wb_u64(&w, backend->credential != NULL ? backend->credential() : 0);
+	if (edge_send(edge_parent, IMSG_PARENT_CHECKED, &w) == -1)
+		log_warn("a check can't be told");
+}
+
+/* --- the probe -------------------------------------------------------------- */
+
+static void
+probe_end(int ok, const char *state)
+{
+	uint64_t	 tag = probe_tag;
+
+	event_free(probe->timer);
+	OPENSSL_secure_clear_free(probe->material, probe->materiallen);
+	free(probe->box);
+	freezero(probe, sizeof(*probe));
+	probe = NULL;
+	health.ok = ok;
+	health.failed += !ok;
+	(void)strlcpy(health.state, ok ? "answers" : state,
+	    sizeof(health.state));
+	check_tell(tag, ok, state);
+}
+
+static void
+probe_timeout(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	backend->cancel(probe);
+	probe_end(0, "it takes too long");
+}
+
+static void
+probe_get(void)
+{
+	static struct row	 row;
+
+	row.record = probe->record;
+	row.boxlen = probe->boxlen;
+	if (probe->boxlen > 0)
+		memcpy(row.box, probe->box, probe->boxlen);
+	probe->type = IMSG_KMS_FETCH;
+	backend->get(probe, &row);
+}
+
+static void
+probe_remove(void)
+{
+	probe->type = IMSG_KMS_DELETE;
+	backend->remove(probe, probe->record.backend);
+}
+
+/* put, get, remove: each answer leads to the next. */
+void
+check_step(struct job *job, enum done_result result, const char *reason,
+    const void *data, size_t len)
+{
+	char	 text[REASON_TEXT_MAX];
+
+	if (result != DONE_OK) {
+		(void)strlcpy(text, reason, sizeof(text));
+		probe_end(0, text);
+	} else if (job->type == IMSG_KMS_STORE) {
+		if (len > 0 && (job->box = malloc(len)) == NULL) {
+			probe_end(0, "no memory");
+			return;
+		}
+		if (len > 0)
+			memcpy(job->box, data, len);
+		job->boxlen = len;
+		probe_get();
+	} else if (job->type == IMSG_KMS_FETCH) {
+		if (len == job->materiallen &&
+		    secret_cmp(data, job->material, len) == 0)
+			probe_remove();
+		else
+			probe_end(0, "another key came back");
+	} else
+		probe_end(1, "a key was put, got and removed");
+}
+
+static void
+probe_begin(const char *keystore)
+{
+	struct key_record	*k;
+
+	if ((probe = calloc(1, sizeof(*probe))) == NULL)
+		fatal("calloc");
+	probe->check = 1;
+	probe->type = IMSG_KMS_STORE;
+	probe->deadline = now_ms() + DEADLINE_KEYSTORE_MS;
+	probe->timer = timer_new(probe_timeout, NULL);
+	timer_set(probe->timer, DEADLINE_KEYSTORE_MS);
+	k = &probe->record;
+	uuid_make(&k->id);
+	k->version = 1;
+	(void)strlcpy(k->keystore, keystore, sizeof(k->keystore));
+	(void)uuid_format(&k->id, k->backend);
+	k->algorithm = ALG_AES;
+	k->length = PROBE_LEN * 8;
+	if ((probe->material = OPENSSL_secure_malloc(PROBE_LEN)) == NULL) {
+		probe_end(0, "no locked memory left");
+		return;
+	}
+	probe->materiallen = PROBE_LEN;
+	arc4random_buf(probe->material, PROBE_LEN);
+	backend->put(probe);
+}
+
+/* --- from the parent ---------------------------------------------------------- */
+
+static const char	*keystore;
+
+int
+check_take(struct edge *edge, struct rbuf *r)
+{
+	uint64_t	 tag = rb_u64(r);
+	int		 active = rb_bool(r);
+
+	(void)edge;
+	if (rb_end(r) == -1)
+		return (-1);
+	if (!active)
+		check_tell(tag, health.ok, health.state[0] != '\0' ?
+		    health.state : "not asked yet");
+	else if (probe != NULL)
+		check_tell(tag, 0, "a check is under way");
+	else {
+		probe_tag = tag;
+		probe_begin(keystore);
+	}
+	return (0);
+}
+
+void
+check_init(const char *name, const struct backend *b)
+{
+	keystore = name;
+	backend = b;
+}

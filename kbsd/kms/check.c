@@ -36,7 +36,7 @@ static const struct backend	*backend;
 static struct job		*probe;		/* NULL: none is made */
 static uint64_t			 probe_tag;
 
-/* --- what is known -------------------------------------------------------- */
+/* --- what is known ----------------------------------------------------- */
 
 static struct {
 	uint64_t	 mean_us;		/* of answers */
@@ -74,7 +74,7 @@ check_tell(uint64_t tag, int ok, const char *state)
 		log_warn("a check can't be told");
 }
 
-/* --- the probe -------------------------------------------------------------- */
+/* --- the probe --------------------------------------------------------- */
 
 static void
 probe_end(int ok, const char *state)
@@ -180,7 +180,7 @@ probe_begin(const char *keystore)
 	backend->put(probe);
 }
 
-/* --- from the parent ---------------------------------------------------------- */
+/* --- from the parent --------------------------------------------------- */
 
 static const char	*keystore;
 

@@ -194,8 +194,13 @@ int	 records_open(void);
 void	 records_ready(void);
 /* 1: found; 0: none; RECORDS_*. */
 int	 records_find(const struct uuid *, struct row *);
-/* Was a key of this backend id ever for attestation only?  1, 0, RECORDS_*. */
-int	 records_marked(const char *backend);
+/*
+ * Which records of this backend id there are, a mask: one that is, or was, for
+ * attestation only; one that is there without that mark.  RECORDS_*.
+ */
+#define RECORDS_MARKED		0x1
+#define RECORDS_UNMARKED	0x2
+int	 records_backend(const char *backend);
 /* 0 or RECORDS_*.  remove() keeps the row of one for attestation only. */
 int	 records_insert(const struct key_record *, const uint8_t *box, size_t);
 int	 records_update(const struct key_record *);

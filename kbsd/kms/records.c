@@ -237,18 +237,18 @@ records_find(const struct uuid *id, struct row *row)
 }
 
 int
-records_marked(const char *backend)
+records_backend(const char *backend)
 {
 	struct key_record	 record;
 	sqlite3_stmt		*stmt = statement(ST_BACKEND);
-	int			 rc, marked = 0;
+	int			 rc, which = 0;
 
 	sqlite3_bind_text(stmt, 1, backend, -1, SQLITE_STATIC);
 	while ((rc = step(stmt)) == 1)
-		if (read_record(stmt, &record) == -1 ||
-		    (record.flags & KEY_ATTESTED_ONLY) != 0)
-			marked = 1;
-	return (rc == 0 ? marked : rc);
+		which |= read_record(stmt, &record) == -1 ||
+		    (record.flags & KEY_ATTESTED_ONLY) != 0 ?
+		    RECORDS_MARKED : RECORDS_UNMARKED;
+	return (rc == 0 ? which : rc);
 }
 
 /* A box without a byte: the material is elsewhere. */

@@ -185,11 +185,19 @@ store_named(struct job *job, struct outcome *out)
 	out->reason = "this keystore has no keys but those given to it";
 	if (!backend->elsewhere || backend_id[0] == '\0')
 		return (DONE_INVALID);
+	if ((rc = records_backend(backend_id)) < 0)
+		return (failed(rc, out));
+	/* The mark is the material's: no other record goes around it. */
 	out->reason = "that key of the keystore is released on attestation "
 	    "only";
-	if ((rc = records_marked(backend_id)) < 0)
-		return (failed(rc, out));
-	return (rc == 0 ? DONE_OK : DONE_REFUSED);
+	if ((rc & RECORDS_MARKED) != 0)
+		return (DONE_REFUSED);
+	out->reason = "that key of the keystore is registered without the "
+	    "mark";
+	if ((rc & RECORDS_UNMARKED) != 0 &&
+	    (job->record.flags & KEY_ATTESTED_ONLY) != 0)
+		return (DONE_REFUSED);
+	return (DONE_OK);
 }
 
 static int

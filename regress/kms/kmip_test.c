@@ -291,6 +291,13 @@ TEST(registered, "keys that are there already, made by others too")
 	new_record(&k, 0);
 	ATF_CHECK_EQ(DONE_OK, do_register(&k, slurp("said", NULL)));
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	/* Marked it would still be released by the other record. */
+	new_record(&other, KEY_ATTESTED_ONLY);
+	ATF_CHECK_EQ(DONE_REFUSED, do_register(&other, slurp("said", NULL)));
+	/* Twice without it is the operator's own affair. */
+	new_record(&other, 0);
+	ATF_CHECK_EQ(DONE_OK, do_register(&other, slurp("said", NULL)));
+	ATF_CHECK_EQ(DONE_OK, do_take_away(OP_KEY_FORGET, &other, NULL));
 	/* Undone: the owner has it as before, and may give it again. */
 	other = k;
 	other.serial = 0;

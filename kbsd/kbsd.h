@@ -410,7 +410,8 @@ enum descriptor_role {
  *   least (ms), u32 retry most (ms), str proxy (""), u32 least seconds
  *   between two JWKS fetches, u32 count, strs: further hosts for CRLs.
  * engine, maker: u32 count, strs: keystores (instance order of kms).
- * kms: str name, u8 type (KEYSTORE_*), then the type's own.
+ * kms: str name, u8 type (KEYSTORE_*), u32 seconds that material from
+ *   elsewhere is kept (0: not), then the type's own.
  *   local: nothing.
  *   vault: u32 count, strs: URLs of the servers, str mount, str namespace
  *   (""), u8 version of KV (0: to be asked), str role id ("": a token), str

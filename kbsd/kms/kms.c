@@ -36,6 +36,7 @@
 
 static char			 name[NAME_MAX_STORE];
 static const struct backend	*backend;
+static uint32_t			 cached;	/* seconds */
 static int			 sealfd = -1;
 
 static const struct backend *const backends[KEYSTORE_TYPE_MAX] = {
@@ -100,6 +101,7 @@ kms_config(struct rbuf *r)
 {
 	rb_str(r, name, sizeof(name));
 	backend = backends[rb_enum(r, KEYSTORE_TYPE_MAX - 1)];
+	cached = rb_u32(r);
 	if (r->failed || name[0] == '\0' ||
 	    backend->elsewhere != self.outside)
 		return (-1);
@@ -160,6 +162,7 @@ kms_secrets(void)
 	kms_seal_key(sealed);
 	backend->open(sealed);
 	records_ready();
+	cache_init(cached);
 	work_init(backend);
 	jobs_init(name);
 	check_init(name, backend);

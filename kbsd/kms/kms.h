@@ -177,6 +177,16 @@ void	 check_answer(uint64_t us, enum done_result, const char *reason);
 void	 check_step(struct job *, enum done_result, const char *reason,
 	    const void *, size_t len);
 
+/* cache.c */
+
+/* 0: nothing is kept. */
+void	 cache_init(uint32_t seconds);
+/* Borrowed until the next call; NULL: it is not there. */
+const void	*cache_find(const struct key_record *, size_t *len);
+void	 cache_keep(const struct key_record *, const void *, size_t len);
+void	 cache_drop(const struct uuid *);
+void	 cache_counters(struct wbuf *);
+
 /* material.c */
 
 /* PKCS#8 DER or the bytes of an AES key; NULL, or what does not fit. */

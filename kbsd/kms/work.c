@@ -138,11 +138,16 @@ static int
 fetch_begin(struct job *job, struct outcome *out)
 {
 	static struct row	 row;
+	const void		*material;
+	size_t			 len;
 	int			 rc;
 
 	if ((rc = current(job, &row, out)) != DONE_OK)
 		return (rc);
-	backend->get(job, &row);
+	if ((material = cache_find(&row.record, &len)) != NULL)
+		job_done(job, DONE_OK, "", NULL, material, len);
+	else
+		backend->get(job, &row);
 	return (WORK_ASKED);
 }
 
@@ -159,6 +164,8 @@ fetch_got(struct job *job, enum done_result result, const char *reason,
 		out.reason = "the key database is busy";
 		rc = DONE_BUSY;
 	}
+	if (rc == DONE_OK && backend->elsewhere)
+		cache_keep(&job->record, material, len);
 	job_done(job, (enum done_result)rc, out.reason,
 	    out.has_record ? &out.record : NULL, rc == DONE_OK ? material :
 	    NULL, rc == DONE_OK ? len : 0);
@@ -279,6 +286,7 @@ remove_write(struct job *job, struct outcome *out)
 	static struct row	 row;
 	int			 rc;
 
+	cache_drop(&job->record.id);
 	if ((rc = records_find(&job->record.id, &row)) != 1)
 		return (rc == 0 ? DONE_OK : failed(rc, out));
 	if ((rc = records_remove(&row.record)) != 0)
@@ -352,6 +360,7 @@ work_write(struct job *job, struct outcome *out,
 {
 	int	 rc, ret;
 
+	cache_drop(&job->record.id);
 	if ((rc = records_begin()) != 0)
 		return (failed(rc, out));
 	ret = fn(job, out);
@@ -545,6 +554,7 @@ work_counters(struct wbuf *w)
 {
 	wb_str(w, "busy");
 	wb_u64(w, count_busy);
+	cache_counters(w);
 	if (backend->counters != NULL)
 		backend->counters(w);
 }

@@ -556,6 +556,13 @@ print_local(const struct keystore *k)
 }
 
 static void
+print_cache(const struct keystore *k)
+{
+	if (k->cache != 0)
+		printf("\tcache %us\n", k->cache);
+}
+
+static void
 print_vault(const struct keystore *k)
 {
 	const struct word	*w;
@@ -574,6 +581,7 @@ print_vault(const struct keystore *k)
 		print_word("\ttoken file ", k->secret);
 	print_word("\tapprole mount ", k->login);
 	print_word("\tca ", k->ca);
+	print_cache(k);
 	printf("%s}\n", k->insecure ? "\tinsecure\n" : "");
 }
 
@@ -593,6 +601,7 @@ print_kmip(const struct keystore *k)
 		print_words("\tuser ", k->username, " password file ",
 		    k->secret);
 	print_word("\ttls ", k->protocols);
+	print_cache(k);
 	printf("}\n");
 }
 

@@ -402,6 +402,7 @@ give_kms(struct child *c, struct wbuf *w)
 
 	wb_str(w, k->name);
 	wb_u8(w, (uint8_t)k->type);
+	wb_u32(w, k->cache);
 	if (types[k->type](c, w) == -1)
 		return (-1);
 	return (give_fd(FD_SEAL_KEY, files_secret(files_path(c->set->conf,

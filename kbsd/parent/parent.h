@@ -70,6 +70,7 @@ struct keystore {
 	TAILQ_ENTRY(keystore)	 entry;
 	char			*name;
 	enum keystore_type	 type;
+	unsigned int		 cache;		/* s; 0: nothing is kept */
 	char			*master_key;	/* local: file; NULL: our own */
 	/* vault */
 	struct words		 urls;

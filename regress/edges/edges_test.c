@@ -235,6 +235,7 @@ start_kms(void)
 
 	wb_str(&w, "main");
 	wb_u8(&w, KEYSTORE_LOCAL);
+	wb_u32(&w, 0);
 	c = start_files("kms", PROC_KMS, &w);
 	child_descriptor(c, FD_SEAL_KEY, a_file("seal.key", ""));
 	child_descriptor(c, FD_MASTER_KEY, a_file("master.key", ""));

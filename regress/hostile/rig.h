@@ -158,6 +158,7 @@ rig_config(struct rig *g, enum who who, struct wbuf *w)
 	case W_KMS:
 		wb_str(w, "main");
 		wb_u8(w, KEYSTORE_LOCAL);
+		wb_u32(w, 0);
 		break;
 	default:
 		break;

@@ -60,6 +60,7 @@ kms_begin(void)
 	kms = child_start("kms", PROC_KMS, 0, 0, dir);
 	wb_str(&w, "main");
 	wb_u8(&w, KEYSTORE_KMIP);
+	wb_u32(&w, 0);
 	wb_str(&w, conf.host);
 	wb_u16(&w, (uint16_t)port);
 	wb_str(&w, conf.tls_name);
@@ -135,35 +136,6 @@ client(const char *python)
 	run("printf '[client]\\n' >client.conf; "
 	    "/usr/bin/python3 client.py >said 2>client.log || "
 	    "{ cat client.log; false; }");
-}
-
-static int
-fetch_within(const struct key_record *k, unsigned int ms)
-{
-	number++;
-	ask_fetch(OP_TRANSFER, HALF_VERDICT, k, k->policy_digest, ms);
-	tell(OP_TRANSFER, k, k->policy_digest, wrapping);
-	return (answer(engine, IMSG_ENGINE_FETCHED, NULL));
-}
-
-static int
-do_register(struct key_record *k, const char *id)
-{
-	struct wbuf	 w = { 0 };
-	uint8_t		 d[DIGEST_LEN];
-
-	strlcpy(k->backend, id, sizeof(k->backend));
-	k->backend[strcspn(k->backend, "\n")] = '\0';
-	number++;
-	digest(d, k->backend, strlen(k->backend));
-	put_head(&w, OP_KEY_REGISTER, HALF_GRANT, k);
-	wb_digest(&w, k->policy_digest);
-	wb_digest(&w, d);
-	wb_u64(&w, now_ms() + 5000);
-	wb_bytes(&w, NULL, 0);
-	peer_send(maker, IMSG_KMS_STORE, &w);
-	tell(OP_KEY_REGISTER, k, k->policy_digest, zero);
-	return (answer(maker, IMSG_ENGINE_STORED, k));
 }
 
 #define TEST(name, text)						\

@@ -237,11 +237,38 @@ do_take_away(enum operation op, const struct key_record *k,
 	return (answer(engine, IMSG_ENGINE_STORED, newest));
 }
 
-/* Is the keystore usable?  What kms says of it is in state. */
-static int	 check(int active, char *state, size_t size)
-		    __attribute__((unused));
+static __attribute__((unused)) int
+fetch_within(const struct key_record *k, unsigned int ms)
+{
+	number++;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, k, k->policy_digest, ms);
+	tell(OP_TRANSFER, k, k->policy_digest, wrapping);
+	return (answer(engine, IMSG_ENGINE_FETCHED, NULL));
+}
 
-static int
+/* A key that the keystore has already, by its id there. */
+static __attribute__((unused)) int
+do_register(struct key_record *k, const char *id)
+{
+	struct wbuf	 w = { 0 };
+	uint8_t		 d[DIGEST_LEN];
+
+	strlcpy(k->backend, id, sizeof(k->backend));
+	k->backend[strcspn(k->backend, "\n")] = '\0';
+	number++;
+	digest(d, k->backend, strlen(k->backend));
+	put_head(&w, OP_KEY_REGISTER, HALF_GRANT, k);
+	wb_digest(&w, k->policy_digest);
+	wb_digest(&w, d);
+	wb_u64(&w, now_ms() + 5000);
+	wb_bytes(&w, NULL, 0);
+	peer_send(maker, IMSG_KMS_STORE, &w);
+	tell(OP_KEY_REGISTER, k, k->policy_digest, zero);
+	return (answer(maker, IMSG_ENGINE_STORED, k));
+}
+
+/* Is the keystore usable?  What kms says of it is in state. */
+static __attribute__((unused)) int
 check(int active, char *state, size_t size)
 {
 	struct wbuf	 w = { 0 };

@@ -40,6 +40,7 @@ kms_begin(void)
 	kms = child_start("kms", PROC_KMS, 0, 0, dir);
 	wb_str(&w, "main");
 	wb_u8(&w, KEYSTORE_LOCAL);
+	wb_u32(&w, 0);
 	child_config(kms, &w);
 	child_descriptor(kms, FD_SEAL_KEY, key_file("seal"));
 	child_descriptor(kms, FD_MASTER_KEY, key_file("master"));

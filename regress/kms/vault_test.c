@@ -32,6 +32,7 @@
 static pid_t		 vault;
 static unsigned int	 port;
 static const char	*ca;
+static uint32_t		 kept;		/* seconds */
 
 /* What the next kms is told. */
 static struct {
@@ -59,6 +60,7 @@ kms_begin(void)
 	kms = child_start("kms", PROC_KMS, 0, 0, dir);
 	wb_str(&w, "main");
 	wb_u8(&w, KEYSTORE_VAULT);
+	wb_u32(&w, kept);
 	wb_u32(&w, n);
 	for (i = 0; i < n; i++)
 		wb_str(&w, conf.urls[i]);
@@ -159,15 +161,6 @@ overwrite(const char *name, const char *value)
 	run(CURL "-o /dev/null -H \"X-Vault-Token: $(cat v/token)\" "
 	    "-H 'X-Vault-Request: true' -H 'Content-Type: application/json' "
 	    "-d @value https://localhost:%u/v1/keybroker/%s", port, name);
-}
-
-static int
-fetch_within(const struct key_record *k, unsigned int ms)
-{
-	number++;
-	ask_fetch(OP_TRANSFER, HALF_VERDICT, k, k->policy_digest, ms);
-	tell(OP_TRANSFER, k, k->policy_digest, wrapping);
-	return (answer(engine, IMSG_ENGINE_FETCHED, NULL));
 }
 
 #define TEST(name, text)						\
@@ -308,9 +301,7 @@ TEST(registered, "a key that is there already, once it was looked at")
 	    "\\\"key_length\\\":128,"
 	    "\\\"key_data\\\":\\\"U0lYVEVFTi1TRUNSRVQtQg==\\\"}\"";
 	struct key_record	 k, other;
-	struct wbuf		 w;
 	char			 id[UUID_TEXT], value[512];
-	uint8_t			 d[DIGEST_LEN];
 	int			 i, want;
 
 	begin(tc);
@@ -324,7 +315,6 @@ TEST(registered, "a key that is there already, once it was looked at")
 				ATF_CHECK_EQ(DONE_OK, do_remove(&other, NULL));
 			new_record(&k, 0);
 		}
-		strlcpy(k.backend, id, sizeof(k.backend));
 		want = DONE_OK;
 		if (i == 0)
 			want = DONE_INVALID;	/* it is not there */
@@ -338,18 +328,7 @@ TEST(registered, "a key that is there already, once it was looked at")
 			snprintf(value, sizeof(value), good, id);
 			overwrite(id, value);
 		}
-		number++;
-		memset(&w, 0, sizeof(w));
-		digest(d, id, strlen(id));
-		put_head(&w, OP_KEY_REGISTER, HALF_GRANT, &k);
-		wb_digest(&w, k.policy_digest);
-		wb_digest(&w, d);
-		wb_u64(&w, now_ms() + 5000);
-		wb_bytes(&w, NULL, 0);
-		peer_send(maker, IMSG_KMS_STORE, &w);
-		tell(OP_KEY_REGISTER, &k, k.policy_digest, zero);
-		ATF_CHECK_EQ_MSG(want, answer(maker, IMSG_ENGINE_STORED, &k),
-		    "%d", i);
+		ATF_CHECK_EQ_MSG(want, do_register(&k, id), "%d", i);
 		if (want != DONE_OK)
 			continue;
 		ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
@@ -699,6 +678,60 @@ TEST(checked, "whether it is usable is found out by using it")
 	end();
 }
 
+TEST(cached, "what was got is kept for its time, behind the same refusals")
+{
+	struct key_record	 k, old, other;
+	struct uuid		 policy;
+	int			 n;
+
+	vault_start(tc);
+	kept = 2;
+	kms_start();
+	made(&k, 0);
+	made(&other, KEY_ATTESTED_ONLY);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	n = stat_of("requests");
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(n, stat_of("requests"));
+	/* Refused as ever, and not without its audit line. */
+	old = k;
+	old.seal[0] ^= 1;
+	ATF_CHECK_EQ(DONE_REFUSED, do_fetch(&old, NULL));
+	number++;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 300);
+	ATF_CHECK_EQ(DONE_TIMEOUT, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	/* Another policy: what was got for the old one is forgotten. */
+	old = k;
+	uuid_make(&policy);
+	ATF_CHECK_EQ(DONE_OK, do_move(&k, &policy, 'n'));
+	ATF_CHECK_EQ(DONE_STALE, do_fetch(&old, &old));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(n + 1, stat_of("requests"));
+	/* Vault may be away for a while, but not for longer. */
+	set("{\"sealed\":true}");
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	usleep(2200000);
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, fetch_within(&k, 300));
+	set("{\"sealed\":false}");
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+	ATF_CHECK_EQ(DONE_NONE, do_fetch(&k, NULL));
+	/* One that was got while it was removed is not kept. */
+	fault("{\"kv:slow\":\"0.5x1\"}");
+	number++;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &other, other.policy_digest,
+	    5000);
+	tell(OP_TRANSFER, &other, other.policy_digest, wrapping);
+	ATF_CHECK(peer_silent(engine, 200));
+	ATF_CHECK_EQ(DONE_OK, do_take_away(OP_KEY_FORGET, &other, NULL));
+	number--;
+	ATF_CHECK_EQ(DONE_NONE, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	number++;
+	ATF_CHECK_EQ(DONE_NONE, do_fetch(&other, NULL));
+	end();
+}
+
 /* Who asked is gone while Vault is. */
 TEST(gone, "an engine that ends takes its calls with it")
 {
@@ -734,6 +767,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, renewed);
 	ATF_TP_ADD_TC(tp, meanwhile);
 	ATF_TP_ADD_TC(tp, checked);
+	ATF_TP_ADD_TC(tp, cached);
 	ATF_TP_ADD_TC(tp, gone);
 	return (atf_no_error());
 }

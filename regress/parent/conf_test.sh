@@ -52,7 +52,7 @@ taken_body()
 	good 'keystore "k" kmip { server "h" certificate "/c" key "/k" ca "/a" }\n'
 	good 'keystore "k" kmip {\nserver "h" port 1\nserver name "n"\nversion "1.4"\ncertificate "/c" key "/k"\nca "/a"\nuser "u" password file "/p"\ntls "tlsv1.3"\n}\n'
 	good 'keystore "v" vault { url "http://127.0.0.1:8200" token file "/t" }\n'
-	good 'keystore "v" vault { url "http://v" token file "/t"; insecure }\n'
+	good 'keystore "v" vault { url "http://v" token file "/t"; cache 60s; insecure }\n'
 	good 'audit optional\nrequire nonce\nverbose 2\nconnections 9\n'
 	good 'control socket "/tmp/x" group "g"\ndirectory "/d"\n'
 	good 'directory \\\n"/d"\n'
@@ -138,6 +138,7 @@ refused_body()
 	done
 	bad - 'namespace "a#": only letters' "$v namespace \"a#\" }\n"
 	k='keystore "k" kmip { server "h" certificate "/c" key "/k" ca "/a"'
+	bad 1 'cache 7200 is not between' "$k cache 2h }\n"
 	bad - 'keystore "k": server is missing' 'keystore "k" kmip { ca "/a" }\n'
 	bad - 'keystore "k": certificate is missing' 'keystore "k" kmip { ca "/a" }\n'
 	bad - 'version is not 1.4 or 2.0' "$k version \"1.2\" }\n"

@@ -579,6 +579,20 @@ run_reload(const struct command *c, const struct args *args)
 }
 
 static int
+run_rekey(const struct command *c, const struct args *args)
+{
+	struct result	 result;
+	json_t		*req = request(c->wire);
+
+	set(req, "name", string("the name", args->word[0]));
+	session_call(req, SECONDS, NULL, NULL, &result);
+	if (result.error[0] == '\0' && !options.json && !options.quiet)
+		printf("the keys are being sealed by a new master key: the "
+		    "log tells when it has taken the place of the old one\n");
+	return (done(&result));
+}
+
+static int
 run_unpin(const struct command *c, const struct args *args)
 {
 	struct result	 result;
@@ -646,6 +660,8 @@ const struct command	 commands[] = {
 	{ "key", "show", "", 1, 1, "keyid", "key show", run_key_show },
 	{ "keystore", "check", "", 0, 0, "", "show keystores",
 	    run_keystores },
+	{ "keystore", "rekey", "", 1, 1, "keystore", "keystore rekey",
+	    run_rekey },
 	{ "import", NULL, "s:k:e:o:", 0, 0,
 	    "[--state directory [--keystore name]] "
 	    "[--env file --output directory]", "", run_import },

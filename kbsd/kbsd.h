@@ -306,6 +306,8 @@ enum imsg_type {
 	 */
 	IMSG_KMS_CHECK,
 	IMSG_PARENT_CHECKED,
+	/* kms -> parent.  REKEYED: what it has is sealed by the new key. */
+	IMSG_PARENT_REKEYED,
 	/*
 	 * parent -> broker.  ALONE: u8; 1: no other set lives, so rows may be
 	 * cached and what is left over may be finished.
@@ -363,8 +365,8 @@ enum done_result {
 enum audit_event { AUDIT_DECISION, AUDIT_OUTCOME, AUDIT_EVENT_MAX };
 
 enum parent_command { COMMAND_STATUS, COMMAND_PROCESSES, COMMAND_EDGES,
-	COMMAND_ROOTS, COMMAND_KEYSTORES, COMMAND_RELOAD, COMMAND_VERBOSE,
-	COMMAND_UNPIN, COMMAND_MAX };
+	COMMAND_ROOTS, COMMAND_KEYSTORES, COMMAND_REKEY, COMMAND_RELOAD,
+	COMMAND_VERBOSE, COMMAND_UNPIN, COMMAND_MAX };
 
 /* Roles of descriptors (IMSG_PROCESS_DESCRIPTOR). */
 enum descriptor_role {
@@ -380,6 +382,7 @@ enum descriptor_role {
 	FD_API_KEY,		/* fetcher */
 	FD_CA,			/* fetcher, kms elsewhere: PEM bundle */
 	FD_MASTER_KEY,		/* kms local: 32 bytes; may be empty */
+	FD_MASTER_KEY_NEW,	/* kms local: to take its place */
 	FD_KMS_SECRET,		/* kms: token, secret id or password */
 	FD_KMS_CERT,		/* kms kmip: certificate, PEM */
 	FD_KMS_KEY,		/* kms kmip: its key, PEM */

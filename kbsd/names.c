@@ -104,6 +104,7 @@ static const char *const names[] = {
 	NAME(PARENT_PIN),
 	NAME(KMS_CHECK),
 	NAME(PARENT_CHECKED),
+	NAME(PARENT_REKEYED),
 	NAME(BROKER_ALONE),
 };
 

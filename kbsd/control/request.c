@@ -53,6 +53,8 @@ static const struct command commands[] = {
 	{ "show keystores", OP_NONE, COMMAND_KEYSTORES, ANSWER_NONE,
 	    REQUEST_LEVEL },
 	{ "show roots",	    OP_NONE, COMMAND_ROOTS, ANSWER_NONE, 0 },
+	{ "keystore rekey", OP_NONE, COMMAND_REKEY, ANSWER_NONE,
+	    REQUEST_NAME },
 	{ "unpin",	    OP_NONE, COMMAND_UNPIN, ANSWER_NONE,
 	    REQUEST_NAME },
 	{ "reload",	    OP_NONE, COMMAND_RELOAD, ANSWER_NONE, 0 },

@@ -221,9 +221,14 @@ void	 records_checkpoint(void);
 int	 records_begin(void);
 int	 records_commit(void);
 void	 records_end(void);
-/* A value by a name; both die when the database can't be used. */
+/*
+ * Have fn seal each box anew, in its place; -1 ends it.  Within a transaction.
+ */
+int	 records_rebox(int (*fn)(const struct key_record *, uint8_t *box,
+	    size_t len));
+/* A value by a name; dies when the database can't be read. */
 int	 records_same(const char *name, const uint8_t value[DIGEST_LEN]);
-void	 records_remember(const char *name, const uint8_t value[DIGEST_LEN]);
+int	 records_remember(const char *name, const uint8_t value[DIGEST_LEN]);
 
 /* rules.c: NULL, or what does not fit */
 

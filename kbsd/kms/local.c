@@ -29,8 +29,10 @@
 #include "log.h"
 #include "secret.h"
 
-static const uint8_t	*master;
-static int		 masterfd = -1;
+static uint8_t		*master;
+static uint8_t		*fresh;		/* is to take its place */
+static int		 masterfd = -1, freshfd = -1;
+static int		 rekeyed;
 static uint8_t		*plain;		/* MATERIAL_MAX, secret */
 
 static int
@@ -42,10 +44,24 @@ local_config(struct rbuf *r)
 static int
 local_descriptor(uint32_t role, int fd)
 {
-	if (role != FD_MASTER_KEY || masterfd != -1)
+	int	*where;
+
+	if (role == FD_MASTER_KEY)
+		where = &masterfd;
+	else if (role == FD_MASTER_KEY_NEW)
+		where = &freshfd;
+	else
 		return (-1);
-	masterfd = fd;
+	if (*where != -1)
+		return (-1);
+	*where = fd;
 	return (0);
+}
+
+static void
+key_check(uint8_t check[DIGEST_LEN], const uint8_t *key)
+{
+	derive_key(check, key, MASTER_KEY_LEN, "kbsd master key check 1");
 }
 
 /*
@@ -57,13 +73,86 @@ local_check_master(int sealed)
 {
 	uint8_t	 check[DIGEST_LEN];
 
-	derive_key(check, master, MASTER_KEY_LEN, "kbsd master key check 1");
+	key_check(check, master);
 	if (records_same("master", check))
 		return;
 	if (sealed)
 		fatalx("the master key is not the one that keys.db was "
 		    "sealed with");
-	records_remember("master", check);
+	if (records_remember("master", check) != 0)
+		fatalx("keys.db can't be written");
+}
+
+static uint8_t *
+local_key(int fd, const char *what, int *made)
+{
+	uint8_t	*key;
+
+	if ((key = secret_read_or_make(fd, MASTER_KEY_LEN, made)) == NULL)
+		fatal("%s file (it must hold %d bytes)", what,
+		    MASTER_KEY_LEN);
+	if (*made)
+		log_info("made a %s", what);
+	close(fd);
+	return (key);
+}
+
+/* --- another master key ------------------------------------------------- */
+
+static int
+rebox(const struct key_record *record, uint8_t *box, size_t len)
+{
+	int	 rc = -1;
+
+	if (len < BOX_MORE || len > BOX_MOST)
+		return (-1);
+	if (box_open(plain, master, record, box, len) == 0)
+		rc = box_seal(box, fresh, record, plain, len - BOX_MORE);
+	explicit_bzero(plain, len);
+	return (rc);
+}
+
+/* All of them, or none: what was begun and not finished is begun again. */
+static int
+rekey(void)
+{
+	uint8_t	 check[DIGEST_LEN];
+	int	 rc;
+
+	key_check(check, fresh);
+	if ((rc = records_begin()) == 0 && (rc = records_rebox(rebox)) == 0 &&
+	    (rc = records_remember("master", check)) == 0)
+		rc = records_commit();
+	records_end();
+	return (rc);
+}
+
+/*
+ * The old key goes on where it can't be done.  It may have been done already,
+ * by a process that ended before it could tell.
+ */
+static void
+local_rekey(void)
+{
+	uint8_t	 check[DIGEST_LEN];
+	int	 made;
+
+	fresh = local_key(freshfd, "new master key", &made);
+	key_check(check, fresh);
+	if (!records_same("master", check)) {
+		local_check_master(1);
+		if (rekey() != 0) {
+			log_alert("the keys can't be sealed by the new master "
+			    "key: they are by the old one; it is tried again "
+			    "at the next start");
+			return;
+		}
+	}
+	secret_free(master);
+	master = fresh;
+	rekeyed = 1;
+	records_checkpoint();
+	log_info("all keys are sealed by the new master key");
 }
 
 static void
@@ -79,17 +168,23 @@ local_open(int sealed)
 	if (sealed && st.st_size == 0)
 		fatalx("the master key file is missing or empty, but keys.db "
 		    "holds sealed keys: bring back the file, none is made");
-	master = secret_read_or_make(masterfd, MASTER_KEY_LEN, &made);
-	if (master == NULL)
-		fatal("master key file (it must hold %d bytes)",
-		    MASTER_KEY_LEN);
-	if (made)
-		log_info("made a master key");
-	close(masterfd);
-	masterfd = -1;
-	local_check_master(sealed);
+	master = local_key(masterfd, "master key", &made);
 	if ((plain = secret_alloc(MATERIAL_MAX)) == NULL)
 		fatal("secret memory");
+	if (freshfd != -1)
+		local_rekey();
+	else
+		local_check_master(sealed);
+}
+
+/* The new key's file may take the place of the old one's. */
+static void
+local_run(void)
+{
+	struct wbuf	 w = { 0 };
+
+	if (rekeyed && edge_send(edge_parent, IMSG_PARENT_REKEYED, &w) == -1)
+		log_warn("the new master key can't be told");
 }
 
 static void
@@ -134,6 +229,7 @@ const struct backend backend_local = {
 	.config = local_config,
 	.descriptor = local_descriptor,
 	.open = local_open,
+	.run = local_run,
 	.get = local_get,
 	.put = local_put,
 	.remove = local_remove,

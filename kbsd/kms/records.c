@@ -49,7 +49,8 @@ static const char *const migrations[] = {
 
 enum statement {
 	ST_BEGIN, ST_COMMIT, ST_ROLLBACK, ST_FIND, ST_INSERT, ST_RESEAL,
-	ST_DELETE, ST_BURY, ST_ANY, ST_BACKEND, ST_META_GET, ST_META_PUT,
+	ST_DELETE, ST_BURY, ST_ANY, ST_BACKEND, ST_NEXT, ST_BOX, ST_META_GET,
+	ST_META_PUT,
 	ST_MAX
 };
 
@@ -66,6 +67,9 @@ static const char *const texts[ST_MAX] = {
 	[ST_BURY] = "UPDATE keys SET box = NULL WHERE id = ?1",
 	[ST_ANY] = "SELECT record FROM keys LIMIT 1",
 	[ST_BACKEND] = "SELECT record FROM keys WHERE backend = ?1",
+	[ST_NEXT] = "SELECT id, record, box FROM keys WHERE id > ?1 AND"
+	    " length(box) > 0 ORDER BY id LIMIT 1",
+	[ST_BOX] = "UPDATE keys SET box = ?2 WHERE id = ?1",
 	[ST_META_GET] = "SELECT value FROM meta WHERE name = ?1",
 	[ST_META_PUT] = "INSERT OR REPLACE INTO meta (name, value)"
 	    " VALUES (?1, ?2)",
@@ -302,6 +306,49 @@ records_remove(const struct key_record *record)
 	return (step(stmt));
 }
 
+/* 1: there was one behind last, and it is another box now; 0: none. */
+static int
+next_box(struct uuid *last, int (*fn)(const struct key_record *, uint8_t *,
+    size_t))
+{
+	static struct row	 row;
+	sqlite3_stmt		*stmt = statement(ST_NEXT);
+	struct rbuf		 r;
+	int			 rc;
+
+	bind_id(stmt, last);
+	if ((rc = step(stmt)) != 1)
+		return (rc);
+	rb_init(&r, sqlite3_column_blob(stmt, 1),
+	    (size_t)sqlite3_column_bytes(stmt, 1));
+	rb_key_record(&r, &row.record);
+	row.boxlen = (size_t)sqlite3_column_bytes(stmt, 2);
+	if (rb_end(&r) == -1 || row.boxlen > sizeof(row.box)) {
+		sqlite3_reset(stmt);
+		return (RECORDS_FAILED);
+	}
+	memcpy(row.box, sqlite3_column_blob(stmt, 2), row.boxlen);
+	sqlite3_reset(stmt);
+	*last = row.record.id;
+	if (fn(&row.record, row.box, row.boxlen) == -1)
+		return (RECORDS_FAILED);
+	stmt = statement(ST_BOX);
+	bind_id(stmt, last);
+	sqlite3_bind_blob(stmt, 2, row.box, (int)row.boxlen, SQLITE_STATIC);
+	return ((rc = step(stmt)) == 0 ? 1 : rc);
+}
+
+int
+records_rebox(int (*fn)(const struct key_record *, uint8_t *, size_t))
+{
+	struct uuid	 last = uuid_nil;
+	int		 rc;
+
+	while ((rc = next_box(&last, fn)) == 1)
+		continue;
+	return (rc);
+}
+
 void
 records_checkpoint(void)
 {
@@ -349,13 +396,12 @@ records_same(const char *name, const uint8_t value[DIGEST_LEN])
 	return (same);
 }
 
-void
+int
 records_remember(const char *name, const uint8_t value[DIGEST_LEN])
 {
 	sqlite3_stmt	*stmt = statement(ST_META_PUT);
 
 	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
 	sqlite3_bind_blob(stmt, 2, value, DIGEST_LEN, SQLITE_STATIC);
-	if (step(stmt) != 0)
-		fatalx("keys.db can't be written");
+	return (step(stmt));
 }

@@ -117,6 +117,7 @@ static const struct edge_rule rules_kms[] = {
 	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
 	{ IMSG_PARENT_CHECKED,	 33, 33 + REASON_TEXT_MAX,
 	    keystores_answer },
+	{ IMSG_PARENT_REKEYED,	 0, 0,		rekey_done },
 };
 
 static const struct edge_table table_kms = {

@@ -203,6 +203,8 @@ command_dispatch(struct edge *edge, struct rbuf *r)
 		ok = parent_reload(why, sizeof(why)) == 0;
 	else if (command == COMMAND_VERBOSE)
 		parent_verbose(argument);
+	else if (command == COMMAND_REKEY)
+		ok = rekey_begin(c->set, name, why, sizeof(why)) == 0;
 	else if (command == COMMAND_UNPIN)
 		ok = pin_forget(c->set, name, why, sizeof(why)) == 0;
 	wb_u64(&w, tag);

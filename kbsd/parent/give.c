@@ -343,13 +343,14 @@ static int
 give_local(struct child *c, struct wbuf *w)
 {
 	const struct keystore	*k = c->object;
+	int			 fresh;
 
 	(void)w;
-	if (k->master_key != NULL)
-		return (give_fd(FD_MASTER_KEY, files_secret(k->master_key,
-		    0)));
-	return (give_fd(FD_MASTER_KEY, files_secret(files_path(c->set->conf,
-	    "keys/kms-%s.master.key", k->name), 1)));
+	if ((fresh = rekey_open(c)) != -1 &&
+	    give_fd(FD_MASTER_KEY_NEW, fresh) == -1)
+		return (-1);
+	return (give_fd(FD_MASTER_KEY, files_secret(rekey_path(c->set->conf,
+	    k), k->master_key == NULL)));
 }
 
 static int

@@ -203,6 +203,7 @@ struct child {
 	unsigned int		 deaths;	/* running, without work */
 	unsigned int		 restarts;
 	int			 accused;	/* killed for a violation */
+	int			 rekeying;	/* has a new master key too */
 	unsigned int		 loglines;	/* in this second */
 	unsigned int		 logdropped;
 	time_t			 logsecond;
@@ -272,6 +273,18 @@ int		 keystores_ask(struct child *control, uint64_t tag,
 		    int active);
 /* The function of the table of a kms. */
 int		 keystores_answer(struct edge *, struct rbuf *);
+
+/* --- rekey.c: a new master key -------------------------------------------- */
+
+/* Where the key of a local keystore lies. */
+const char	*rekey_path(const struct config *, const struct keystore *);
+/* The file of a new one, that was begun with; -1: there is none. */
+int		 rekey_open(struct child *);
+/* -1 with why. */
+int		 rekey_begin(struct set *, const char *keystore, char *why,
+		    size_t whysize);
+/* The function of the table of a kms. */
+int		 rekey_done(struct edge *, struct rbuf *);
 
 /* --- pin.c: roots that are taken on first use ---------------------------- */
 

@@ -312,6 +312,51 @@ useless_body()
 	stop_kbsd
 }
 
+daemon_case rekey "a new master key, while all is killed again and again" \
+    "sqlite3" 240
+rekey_body()
+{
+	start_kbsd
+	for i in $(seq 60); do
+		ctl -q key create -a AES -l 256 >>ids || atf_fail "key create"
+	done
+	old=$(sha256sum <"$state/keys/kms-local.master.key")
+	openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 \
+	    -out rsa.pem
+	openssl pkey -in rsa.pem -pubout -out pub.pem
+	exits 1 ctl keystore rekey nowhere
+	for i in $(seq 8); do
+		exits 0 ctl keystore rekey local
+		sleep 0.0$i
+		kill -9 $(pid_of kms) 2>/dev/null || :
+		[ $((i % 3)) != 0 ] || {
+			kill -9 $(kbsd_processes)
+			wait "$kbsd_pid" 2>/dev/null || :
+			wait_for 50 kbsd_is_gone || atf_fail "it goes on"
+			run_kbsd
+		}
+		wait_for 100 rekeyed || {
+			tail -n 20 "$log"
+			atf_fail "not done: $(ls "$state/keys")"
+		}
+	done
+	[ "$(sha256sum <"$state/keys/kms-local.master.key")" != "$old" ] ||
+	    atf_fail "it is the old key"
+	login
+	while read -r id; do
+		http 200 POST "/keys/$id" -H "Authorization: Bearer $token" \
+		    -H 'Content-Type: application/x-pem-file' \
+		    -H 'Accept: application/json' --data-binary @pub.pem
+	done <ids
+	stop_kbsd
+}
+
+rekeyed()
+{
+	[ ! -e "$state/keys/kms-local.master.key.new" ] &&
+	    ctl -j show keystores | jq -e '.[0].ok == "yes"' >/dev/null
+}
+
 atf_init_test_cases()
 {
 	daemon_add_cases

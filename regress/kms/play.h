@@ -52,13 +52,19 @@ key_file(const char *name)
 static void	kms_begin(void);
 
 static void
+kms_edges(void)
+{
+	engine = child_edge(kms, PROC_ENGINE, 0, 0);
+	maker = child_edge(kms, PROC_MAKER, 0, 0);
+	audit = child_edge(kms, PROC_AUDIT, 0, 0);
+}
+
+static void
 kms_start(void)
 {
 	kms_begin();
 	child_go(kms);
-	engine = child_edge(kms, PROC_ENGINE, 0, 0);
-	maker = child_edge(kms, PROC_MAKER, 0, 0);
-	audit = child_edge(kms, PROC_AUDIT, 0, 0);
+	kms_edges();
 }
 
 static void

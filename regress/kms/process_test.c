@@ -29,6 +29,9 @@
 #include "play.h"
 #include "standin.h"
 
+/* A new master key, for the next start. */
+static const char	*second;
+
 static void
 kms_begin(void)
 {
@@ -44,6 +47,8 @@ kms_begin(void)
 	child_config(kms, &w);
 	child_descriptor(kms, FD_SEAL_KEY, key_file("seal"));
 	child_descriptor(kms, FD_MASTER_KEY, key_file("master"));
+	if (second != NULL)
+		child_descriptor(kms, FD_MASTER_KEY_NEW, key_file(second));
 	memset(wrapping, 'w', sizeof(wrapping));
 }
 
@@ -479,6 +484,94 @@ ATF_TC_BODY(key_files, tc)
 	kms_end();
 }
 
+/* A start with a second key: all boxes are sealed by it, or none. */
+static void
+rekey_start(void)
+{
+	struct wbuf	 w = { 0 };
+	struct rbuf	 r;
+
+	second = "master.new";
+	kms_begin();
+	second = NULL;
+	peer_send(child_parent(kms), IMSG_PROCESS_GO, &w);
+	peer_recv(child_parent(kms), IMSG_PARENT_REKEYED, &r, 5000);
+	ATF_CHECK_EQ(0, rb_end(&r));
+	peer_recv(child_parent(kms), IMSG_PARENT_READY, &r, 5000);
+	kms_edges();
+}
+
+ATF_TC_WITHOUT_HEAD(rekeyed);
+ATF_TC_BODY(rekeyed, tc)
+{
+	struct key_record	 k[300], late;
+	int			 i, n = sizeof(k) / sizeof(k[0]);
+
+	kms_start();
+	for (i = 0; i < n; i++)
+		made(&k[i], i == 7 ? KEY_ATTESTED_ONLY : 0);
+	ATF_CHECK_EQ(DONE_OK, do_remove(&k[7], NULL));
+	kms_end();
+	run("cp master master.old");
+	/* Killed wherever it is, it is done in the end. */
+	for (i = 0; i < 12; i++) {
+		second = "master.new";
+		kms_begin();
+		second = NULL;
+		{
+			struct wbuf	 w = { 0 };
+
+			peer_send(child_parent(kms), IMSG_PROCESS_GO, &w);
+		}
+		usleep((useconds_t)(i * 900));
+		kill(child_pid(kms), SIGKILL);
+		child_end(kms);
+	}
+	rekey_start();
+	for (i = 0; i < n; i++)
+		ATF_CHECK_EQ(i == 7 ? DONE_NONE : DONE_OK,
+		    do_fetch(&k[i], NULL));
+	made(&late, 0);
+	kms_end();
+	/* Told once more, by who did not do it. */
+	rekey_start();
+	kms_end();
+	refused_start("the master key is not the one");
+	run("mv master.new master");
+	kms_start();
+	for (i = 0; i < n; i++)
+		ATF_CHECK_EQ(i == 7 ? DONE_NONE : DONE_OK,
+		    do_fetch(&k[i], NULL));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&late, NULL));
+	kms_end();
+}
+
+/* A box that was changed can't be sealed anew: nothing is. */
+ATF_TC_WITHOUT_HEAD(not_rekeyed);
+ATF_TC_BODY(not_rekeyed, tc)
+{
+	struct key_record	 good, bad;
+
+	kms_start();
+	made(&good, 0);
+	made(&bad, 0);
+	kms_end();
+	run("sqlite3 d/keys.db \"UPDATE keys SET box = zeroblob(44) WHERE id ="
+	    " (SELECT max(id) FROM keys)\"");
+	second = "master.new";
+	kms_start();
+	second = NULL;
+	ATF_CHECK(child_logged(kms, "they are by the old one", 1000));
+	ATF_CHECK(peer_silent(child_parent(kms), 200));
+	ATF_CHECK_EQ(1, (do_fetch(&good, NULL) == DONE_OK) +
+	    (do_fetch(&bad, NULL) == DONE_OK));
+	kms_end();
+	kms_start();
+	ATF_CHECK_EQ(1, (do_fetch(&good, NULL) == DONE_OK) +
+	    (do_fetch(&bad, NULL) == DONE_OK));
+	kms_end();
+}
+
 /* Another process writes for a while. */
 ATF_TC_WITHOUT_HEAD(busy);
 ATF_TC_BODY(busy, tc)
@@ -705,6 +798,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, undo_in_time);
 	ATF_TP_ADD_TC(tp, kill);
 	ATF_TP_ADD_TC(tp, key_files);
+	ATF_TP_ADD_TC(tp, rekeyed);
+	ATF_TP_ADD_TC(tp, not_rekeyed);
 	ATF_TP_ADD_TC(tp, busy);
 	ATF_TP_ADD_TC(tp, changed_file);
 	ATF_TP_ADD_TC(tp, restored);

@@ -357,7 +357,8 @@ main(int argc, char *argv[])
 		fatalx("no event loop");
 	parent_signals();
 	log_info("kbsd %s starts", KBSD_VERSION);
-	if (set_start(conf) == -1)
+	/* Its first processes may have failed already: no loop would end. */
+	if (set_start(conf) == -1 || TAILQ_EMPTY(&sets))
 		exit(1);
 	event_base_dispatch(base);
 	log_info("kbsd has stopped");

@@ -36,6 +36,7 @@
 #include "log.h"
 #include "process.h"
 #include "sandbox.h"
+#include "timer.h"
 
 #define PARENT_FD	3
 
@@ -330,7 +331,7 @@ process_main(const struct process *table, size_t n, int argc, char *argv[])
 	signal(SIGINT, SIG_IGN);	/* ^C is the parent's to decide */
 	kinds = table;
 	nkinds = n;
-	if ((base = event_base_new()) == NULL)
+	if ((base = loop_new()) == NULL)
 		fatalx("no event loop");
 	memcpy(parent_rules, runtime_rules, sizeof(runtime_rules));
 	edge_violated = process_tell_violation;

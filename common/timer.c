@@ -15,12 +15,27 @@
  */
 
 
-/* Timers of the loop. */
+/* The loop, and its timers. */
 #include <event2/event.h>
 
 #include "log.h"
 #include "process.h"
 #include "timer.h"
+
+struct event_base *
+loop_new(void)
+{
+	struct event_config	*config;
+	struct event_base	*loop = NULL;
+
+	if ((config = event_config_new()) == NULL)
+		return (NULL);
+	if (event_config_avoid_method(config, "poll") == 0 &&
+	    event_config_avoid_method(config, "select") == 0)
+		loop = event_base_new_with_config(config);
+	event_config_free(config);
+	return (loop);
+}
 
 struct event *
 timer_new(void (*fn)(int, short, void *), void *arg)

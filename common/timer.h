@@ -14,14 +14,20 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-/* Timers of the event loop. */
+/* The event loop, and its timers. */
 #ifndef TIMER_H
 #define TIMER_H
 
 #include <stdint.h>
 
 struct event;
+struct event_base;
 
+/*
+ * A loop on the kernel's own queue (epoll, kqueue), or NULL: libevent would
+ * fall back to poll(2) without memory, which no sandbox lets it call.
+ */
+struct event_base	*loop_new(void);
 /* A one-shot timer, for event_free(); dies without memory. */
 struct event	*timer_new(void (*)(int, short, void *), void *);
 /* It fires ms from now, whatever was set before; dies without memory. */

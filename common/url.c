@@ -133,7 +133,7 @@ url_read(struct url *url, const char *text, int plain)
 {
 	CURLU		*u;
 	const char	*why;
-	char		 scheme[8];
+	char		 scheme[8] = "";
 
 	memset(url, 0, sizeof(*url));
 	if (!url_plain(text) || text[0] == '\0')

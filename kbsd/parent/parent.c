@@ -37,6 +37,7 @@
 #include "log.h"
 #include "parent.h"
 #include "sandbox.h"
+#include "timer.h"
 #include "version.h"
 
 #define STOP_SECONDS	4
@@ -353,7 +354,7 @@ main(int argc, char *argv[])
 	parent_limits();
 	sandbox_schedule();
 	parent_since = time(NULL);
-	if ((base = event_base_new()) == NULL)
+	if ((base = loop_new()) == NULL)
 		fatalx("no event loop");
 	parent_signals();
 	log_info("kbsd %s starts", KBSD_VERSION);

@@ -345,6 +345,27 @@ TEST(registered, "a key that is there already, once it was looked at")
 	end();
 }
 
+TEST(names, "an id that would be another path asks Vault nothing")
+{
+	static const char *const	 ids[] = { "../sys/policy", "a/b", "..",
+					    ".a", "a?b", "a%2fb", "a#b", "a b",
+					    "a\\b", "\xc3\xa9" };
+	struct key_record		 k;
+	size_t				 i;
+	int				 before;
+
+	begin(tc);
+	made(&k, 0);
+	before = stat_of("requests");
+	for (i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		new_record(&k, 0);
+		ATF_CHECK_EQ_MSG(DONE_INVALID, do_register(&k, ids[i]), "%s",
+		    ids[i]);
+	}
+	ATF_CHECK_EQ(before, stat_of("requests"));
+	end();
+}
+
 TEST(undone, "material without a record goes, that of one stays")
 {
 	struct key_record	 k, bare;
@@ -757,6 +778,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, kept);
 	ATF_TP_ADD_TC(tp, changed);
 	ATF_TP_ADD_TC(tp, registered);
+	ATF_TP_ADD_TC(tp, names);
 	ATF_TP_ADD_TC(tp, undone);
 	ATF_TP_ADD_TC(tp, faults);
 	ATF_TP_ADD_TC(tp, sealed);

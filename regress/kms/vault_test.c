@@ -235,6 +235,49 @@ TEST(kv, "KV 1 and 2, asked or told; a namespace; AppRole; plain http")
 	standin_stop(vault, "v");
 }
 
+/*
+ * The same against a real server, where one is named:
+ *	KBSD_TEST_VAULT_ADDR	its URL
+ *	KBSD_TEST_VAULT_TOKEN	a file with a token
+ *	KBSD_TEST_VAULT_MOUNT	where KV is (default: keybroker)
+ *	KBSD_TEST_VAULT_CA	whom its certificate is of (default: Debian's)
+ */
+TEST(real, "a real server keeps, moves and removes a key")
+{
+	const char		*url = getenv("KBSD_TEST_VAULT_ADDR");
+	const char		*token = getenv("KBSD_TEST_VAULT_TOKEN");
+	const char		*mount = getenv("KBSD_TEST_VAULT_MOUNT");
+	struct key_record	 k, old;
+	struct uuid		 policy;
+	char			 state[REASON_TEXT_MAX];
+
+	if (url == NULL || token == NULL)
+		atf_tc_skip("KBSD_TEST_VAULT_ADDR and KBSD_TEST_VAULT_TOKEN "
+		    "name no Vault or OpenBao server");
+	memset(&conf, 0, sizeof(conf));
+	strlcpy(conf.urls[0], url, sizeof(conf.urls[0]));
+	conf.mount = mount != NULL ? mount : "keybroker";
+	conf.namespace = conf.role = "";
+	conf.secret = token;
+	ca = getenv("KBSD_TEST_VAULT_CA") != NULL ?
+	    getenv("KBSD_TEST_VAULT_CA") :
+	    "/etc/ssl/certs/ca-certificates.crt";
+	kms_start();
+	ATF_CHECK_EQ_MSG(1, check(1, state, sizeof(state)), "%s", state);
+	made(&k, 0);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	old = k;
+	uuid_make(&policy);
+	ATF_CHECK_EQ(DONE_OK, do_move(&k, &policy, 'n'));
+	ATF_CHECK_EQ(DONE_STALE, do_fetch(&old, &old));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+	ATF_CHECK_EQ(DONE_NONE, do_fetch(&k, NULL));
+	new_record(&old, 0);
+	ATF_CHECK_EQ(DONE_INVALID, do_register(&old, "no-such-key"));
+	kms_end();
+}
+
 TEST(kept, "a hundred keys go over one connection")
 {
 	struct key_record	 k;
@@ -775,6 +818,7 @@ TEST(gone, "an engine that ends takes its calls with it")
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, kv);
+	ATF_TP_ADD_TC(tp, real);
 	ATF_TP_ADD_TC(tp, kept);
 	ATF_TP_ADD_TC(tp, changed);
 	ATF_TP_ADD_TC(tp, registered);

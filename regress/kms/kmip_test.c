@@ -378,6 +378,81 @@ TEST(down, "down, gone in between, back again")
 	end();
 }
 
+/*
+ * Bytes go through it both ways; but the first connection of each name in
+ * `cut' ends at its first request: before the server has it, or after.
+ */
+static const char	 relay[] =
+    "import os,select,socket,sys,time\n"
+    "to=int(sys.argv[1])\n"
+    "s=socket.socket();s.bind(('127.0.0.1',0));s.listen(9)\n"
+    "open('tmp','w').write(str(s.getsockname()[1]))\n"
+    "os.rename('tmp','relay.port')\n"
+    "while True:\n"
+    "    a=s.accept()[0];b=socket.create_connection(('127.0.0.1',to))\n"
+    "    cut=open('cut').read();open('cut','w').close();n=0\n"
+    "    while True:\n"
+    "        r=select.select([a,b],[],[],10)[0]\n"
+    "        if not r: break\n"
+    "        d=r[0].recv(65536)\n"
+    "        if not d: break\n"
+    "        n+=r[0] is a\n"
+    "        if n==3 and cut=='before': break\n"
+    "        (b if r[0] is a else a).sendall(d)\n"
+    "        if n==3 and cut=='after': time.sleep(.5);break\n"
+    "    a.close();b.close()\n";
+
+TEST(cut, "a request whose connection ends is made again, a key once")
+{
+	struct key_record	 k, first;
+	unsigned int		 real;
+	FILE			*fp;
+	pid_t			 pid;
+	int			 i;
+
+	prepare(tc);
+	server_start(NULL, NULL);
+	conf.major = 1;
+	conf.minor = 4;
+	run("printf '' >cut");
+	ATF_REQUIRE((fp = fopen("relay.py", "w")) != NULL);
+	fputs(relay, fp);
+	fclose(fp);
+	ATF_REQUIRE((pid = fork()) != -1);
+	if (pid == 0) {
+		char	 text[16];
+
+		snprintf(text, sizeof(text), "%u", port);
+		execlp("python3", "python3", "relay.py", text, (char *)NULL);
+		_exit(127);
+	}
+	for (i = 0; i < 500 && access("relay.port", R_OK) == -1; i++)
+		usleep(10000);
+	real = port;
+	port = (unsigned int)atoi(slurp("relay.port", NULL));
+	kms_start();
+	made(&first, 0);
+	kms_end();
+	for (i = 0; i < 2; i++) {
+		run("printf %s >cut", i == 0 ? "before" : "after");
+		kms_start();
+		ATF_CHECK_EQ_MSG(DONE_OK, do_fetch(&first, NULL), "%d", i);
+		ATF_CHECK(child_logged(kms, "localhost closed", 1000));
+		kms_end();
+		run("printf %s >cut", i == 0 ? "before" : "after");
+		kms_start();
+		made(&k, 0);
+		ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+		kms_end();
+	}
+	/* One of each, and none twice. */
+	port = real;
+	client("print(len(c.locate()))");
+	ATF_CHECK_STREQ("3\n", slurp("said", NULL));
+	kill(pid, SIGKILL);
+	standin_stop(server, "k");
+}
+
 TEST(wrong_tls, "another CA, another name, no certificate of a client")
 {
 	struct key_record	 k;
@@ -505,6 +580,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, registered);
 	ATF_TP_ADD_TC(tp, credential);
 	ATF_TP_ADD_TC(tp, down);
+	ATF_TP_ADD_TC(tp, cut);
 	ATF_TP_ADD_TC(tp, wrong_tls);
 	ATF_TP_ADD_TC(tp, seeming);
 	return (atf_no_error());

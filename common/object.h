@@ -47,6 +47,9 @@
  */
 int	object_read_key(struct ask *, uint8_t **material, size_t *len,
 	    const char *, size_t, char *why, size_t whysize);
+/* New material of a key, as above: a body of `key_data' alone. */
+int	object_read_material(struct ask *, uint8_t **material, size_t *len,
+	    const char *, size_t, char *why, size_t whysize);
 /* PUT /keys/{id}: op becomes OP_KEY_MOVE. */
 int	object_read_move(struct ask *, const char *, size_t, char *why,
 	    size_t whysize);

@@ -272,6 +272,27 @@ object_read_key(struct ask *out, uint8_t **material, size_t *len,
 }
 
 int
+object_read_material(struct ask *out, uint8_t **material, size_t *len,
+    const char *text, size_t textlen, char *why, size_t whysize)
+{
+	json_t				*body, *data;
+	const struct json_member	 members[] = {
+		{ "key_data",		JSON_MEMBER_STRING,	1, &data },
+	};
+	int				 rc = -1;
+
+	*material = NULL;
+	*len = 0;
+	if ((body = json_read(text, textlen, &json_small, why,
+	    whysize)) == NULL)
+		return (-1);
+	if (json_take(body, members, 1, why, whysize) == 0)
+		rc = material_read(out, data, material, len, why, whysize);
+	json_decref(body);
+	return (rc);
+}
+
+int
 object_read_move(struct ask *out, const char *text, size_t textlen, char *why,
     size_t whysize)
 {

@@ -51,6 +51,7 @@ static const struct {
 	{ "key move",		PERM_KEYS_UPDATE },
 	{ "key delete",		PERM_KEYS_DELETE },
 	{ "key forget",		PERM_KEYS_DELETE },
+	{ "key rotate",		PERM_KEYS_UPDATE },
 	{ "policy create",	PERM_POLICIES_CREATE },
 	{ "policy find",	PERM_POLICIES_SEARCH },
 	{ "policy search",	PERM_POLICIES_SEARCH },
@@ -173,6 +174,13 @@ operation_name(enum operation op)
 	if ((unsigned int)op >= OP_MAX)
 		return ("unknown");
 	return (operations[op].name);
+}
+
+int
+operation_makes(enum operation op)
+{
+	return (op == OP_KEY_CREATE || op == OP_KEY_REGISTER ||
+	    op == OP_KEY_ROTATE);
 }
 
 uint32_t

@@ -65,6 +65,7 @@ enum operation {
 	OP_KEY_MOVE,		/* PUT: under another policy */
 	OP_KEY_DELETE,
 	OP_KEY_FORGET,		/* its material stays with the keystore */
+	OP_KEY_ROTATE,		/* new material, a new version */
 	OP_POLICY_CREATE,
 	OP_POLICY_FIND,
 	OP_POLICY_SEARCH,
@@ -81,6 +82,8 @@ enum operation {
 };
 
 const char	*operation_name(enum operation);	/* "key create" */
+/* Is it the maker's, and may take as long as making a key does? */
+int		 operation_makes(enum operation);
 
 /* Permissions, a mask; names as in the contract. */
 #define PERM_KEYS_CREATE	0x0001

@@ -535,6 +535,26 @@ run_key_move(const struct command *c, const struct args *args)
 	return (run_objects(req, "key", 1, 2, SECONDS));
 }
 
+/* Of material that is given only the bytes go: the key's kind is known. */
+static int
+run_key_rotate(const struct command *c, const struct args *args)
+{
+	const char	*path = args->option['f'];
+	uint8_t		*data;
+	json_t		*body, *req = request(c->wire);
+	size_t		 len;
+
+	set(req, "id", id_word(c, "key", args->word[0]));
+	if (path != NULL) {
+		body = object();
+		data = input_file(path, MATERIAL_MAX, &len);
+		set_material(body, data, len);
+		freezero(data, len);
+		set(req, "body", body);
+	}
+	return (run_objects(req, "key", 1, 0, SECONDS_MAKE));
+}
+
 static int
 run_key_delete(const struct command *c, const struct args *args)
 {
@@ -654,6 +674,8 @@ const struct command	 commands[] = {
 	    run_key_delete },
 	{ "key", "forget", "", 1, 1, "keyid", "key forget",
 	    run_key_delete },
+	{ "key", "rotate", "f:", 1, 1, "keyid [-f file]", "key rotate",
+	    run_key_rotate },
 	{ "key", "list", "a:l:c:p:", 0, 0,
 	    "[-a algorithm] [-l length] [-c curve] [-p policyid]", "key list",
 	    run_keys },

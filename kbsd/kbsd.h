@@ -215,7 +215,9 @@ enum imsg_type {
 	 * ORDER, broker -> engine, maker: NAME, u8 operation, bytes key record
 	 *   with its seal (KEY_CREATE, KEY_REGISTER: without), digest of the
 	 *   policy, u64 deadline, bytes argument: SPKI (KEY_RELEASE), the 16
-	 *   bytes of the new policy's id (KEY_MOVE), else empty.
+	 *   bytes of the new policy's id (KEY_MOVE), u32 version (TRANSFER of
+	 *   another than the newest), one byte (KEY_ROTATE: material comes from
+	 *   a front), else empty.
 	 * VERDICT, verifier -> engine: NAME, uuid key, digest of the policy,
 	 *   u8 tees, bytes e, bytes n (wrapping key, big-endian), digest of
 	 *   the evidence, u64 expiry.
@@ -239,10 +241,11 @@ enum imsg_type {
 	/*
 	 * engine, maker -> kms.
 	 * FETCH: NAME, u8 operation, u8 half (HALF_*), bytes key record, digest
-	 *   of the policy, digest of the wrapping key, u64 deadline.
+	 *   of the policy, digest of the wrapping key, u32 version of the
+	 *   material (0: the record's), u64 deadline.
 	 * STORE (maker only): NAME, u8 operation, u8 half, bytes key record
-	 *   without seal, digest of the policy, digest of the material, u64
-	 *   deadline, bytes material.
+	 *   (without seal; KEY_ROTATE: the newest), digest of the policy,
+	 *   digest of the material, u64 deadline, bytes material.
 	 * RESEAL: NAME, u8 operation, u8 half, bytes key record, digest of the
 	 *   new policy, uuid new policy, u64 deadline.
 	 * DELETE: NAME, u8 operation, u8 half, bytes key record, u64 deadline.

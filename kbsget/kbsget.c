@@ -53,6 +53,7 @@ struct options {
 	const char	*type;
 	const char	*token;
 	const char	*url;
+	uint32_t	 version;	/* of the key; 0: the newest */
 	int		 generate;
 	int		 pem;
 };
@@ -63,10 +64,11 @@ usage(void)
 	fprintf(stderr,
 	    "usage: kbsget [-p] [-c CA] [-e EVENTLOG] [-K KEYFILE] "
 	    "[-o FILE]\n"
-	    "              [-q COMMAND] [-T sgx | tdx] -k KEYID -u URL\n"
-	    "       kbsget [-p] [-c CA] [-o FILE] -K KEYFILE -k KEYID "
-	    "-t TOKEN\n"
-	    "              -u URL\n"
+	    "              [-q COMMAND] [-T sgx | tdx] [-V VERSION] "
+	    "-k KEYID -u URL\n"
+	    "       kbsget [-p] [-c CA] [-o FILE] [-V VERSION] -K KEYFILE "
+	    "-k KEYID\n"
+	    "              -t TOKEN -u URL\n"
 	    "       kbsget [-g] [-T sgx | tdx] -H FILE -K KEYFILE\n");
 	exit(KBSGET_USAGE);
 }
@@ -115,10 +117,11 @@ kbsget_prepare(void)
 static void
 options_read(struct options *o, int argc, char *argv[])
 {
-	int	 ch;
+	const char	*why;
+	int		 ch;
 
 	memset(o, 0, sizeof(*o));
-	while ((ch = getopt(argc, argv, "c:e:gH:K:k:o:pq:T:t:u:")) != -1) {
+	while ((ch = getopt(argc, argv, "c:e:gH:K:k:o:pq:T:t:u:V:")) != -1) {
 		switch (ch) {
 		case 'c':
 			o->ca = optarg;
@@ -156,6 +159,12 @@ options_read(struct options *o, int argc, char *argv[])
 		case 'u':
 			o->url = optarg;
 			break;
+		case 'V':
+			o->version = (uint32_t)strtonum(optarg, 1, UINT32_MAX,
+			    &why);
+			if (why != NULL)
+				usagex("-V takes a number, from 1");
+			break;
 		default:
 			usage();
 		}
@@ -176,7 +185,8 @@ options_check(const struct options *o)
 			usagex("-H needs -K, the file of the private key");
 		if (o->url != NULL || o->keyid != NULL || o->ca != NULL ||
 		    o->token != NULL || o->command != NULL || o->pem ||
-		    o->eventlog != NULL || o->output != NULL)
+		    o->eventlog != NULL || o->output != NULL ||
+		    o->version != 0)
 			usagex("-H goes with -g, -K and -T only: get the "
 			    "key in a second run");
 		return;
@@ -354,7 +364,8 @@ main(int argc, char *argv[])
 	struct uuid	 id;
 	const char	*why;
 	char		 text[UUID_TEXT];
-	char		 path[sizeof("/kbs/v1/keys//transfer") + UUID_TEXT];
+	char		 path[sizeof("/kbs/v1/keys//transfer?version=") +
+			    UUID_TEXT + 10];
 
 	log_init(LOG_TO_STDERR, "kbsget");
 	options_read(&o, argc, argv);
@@ -376,6 +387,9 @@ main(int argc, char *argv[])
 	    "would be shown: give -o FILE, or use a pipe");
 	snprintf(path, sizeof(path), "/kbs/v1/keys/%s/transfer",
 	    uuid_format(&id, text));
+	if (o.version != 0)
+		snprintf(path + strlen(path), sizeof(path) - strlen(path),
+		    "?version=%u", o.version);
 	kbsget_prepare();
 	return (transfer_main(&o, &url, path));
 }

@@ -39,6 +39,7 @@
 static void	grant_plain(struct asking *);
 static void	grant_make_key(struct asking *);
 static void	grant_key(struct asking *);
+static void	grant_rotate(struct asking *);
 static void	grant_policy(struct asking *);
 static void	grant_user_create(struct asking *);
 static void	grant_user_update(struct asking *);
@@ -56,6 +57,7 @@ static const struct {
 	[OP_KEY_MOVE] = { grant_key, WANT_KEY | WANT_POLICY },
 	[OP_KEY_DELETE] = { grant_key, WANT_KEY },
 	[OP_KEY_FORGET] = { grant_key, WANT_KEY },
+	[OP_KEY_ROTATE] = { grant_rotate, WANT_KEY },
 	[OP_POLICY_CREATE] = { grant_policy, 0 },
 	[OP_POLICY_FIND] = { grant_plain, 0 },
 	[OP_POLICY_SEARCH] = { grant_plain, 0 },
@@ -160,16 +162,10 @@ grant_done(struct asking *a, struct wbuf *record, struct wbuf *intent)
 
 /* --- the half for the engine -------------------------------------------- */
 
-static int
-is_making(uint8_t op)
-{
-	return (op == OP_KEY_CREATE || op == OP_KEY_REGISTER);
-}
-
 static struct edge *
 engine_of(const struct request_name *name, uint8_t op)
 {
-	if (is_making(op))
+	if (operation_makes(op))
 		return (edge_find(PROC_MAKER, 0));
 	return (edge_find(PROC_ENGINE, (uint32_t)(name->number %
 	    auth_conf.engines)));
@@ -195,7 +191,7 @@ send_half(const struct request_name *name, uint8_t op,
 	wb_digest(&w, policy_digest);
 	wb_digest(&w, material);
 	wb_digest(&w, key->seal);
-	wb_u64(&w, now_ms() + (is_making(op) ? DEADLINE_MAKE_MS :
+	wb_u64(&w, now_ms() + (operation_makes(op) ? DEADLINE_MAKE_MS :
 	    DEADLINE_REQUEST_MS));
 	return (edge_send(engine_of(name, op), IMSG_ENGINE_GRANT, &w));
 }
@@ -214,7 +210,8 @@ grant_to_engine(struct asking *a)
 		grant_busy(a, "the engine is busy");
 		return;
 	}
-	if (a->ask.op == OP_KEY_RELEASE) {
+	/* Cut short, these leave nothing that is to be undone. */
+	if (a->ask.op == OP_KEY_RELEASE || a->ask.op == OP_KEY_ROTATE) {
 		grant_done(a, NULL, NULL);
 		return;
 	}
@@ -303,6 +300,20 @@ grant_key(struct asking *a)
 	}
 	if (ask->op != OP_KEY_MOVE)
 		memcpy(a->policy_digest, a->key.policy_digest, DIGEST_LEN);
+	grant_to_engine(a);
+}
+
+/* New material for a key, under its policy; nobody does it from afar. */
+static void
+grant_rotate(struct asking *a)
+{
+	if (!a->local) {
+		grant_invalid(a, 400, "only a local operator rotates keys");
+		return;
+	}
+	if (a->ask.has_material)
+		memcpy(a->material, a->ask.material, DIGEST_LEN);
+	memcpy(a->policy_digest, a->key.policy_digest, DIGEST_LEN);
 	grant_to_engine(a);
 }
 
@@ -618,7 +629,7 @@ grant_begin(struct asking *a)
 static uint8_t
 leftover_op(const struct intent *intent)
 {
-	if (is_making(intent->op))
+	if (intent->op == OP_KEY_CREATE || intent->op == OP_KEY_REGISTER)
 		return (OP_KEY_DELETE);
 	if (intent->op == OP_KEY_MOVE || intent->op == OP_KEY_DELETE ||
 	    intent->op == OP_KEY_FORGET)

@@ -43,6 +43,7 @@ static const struct {
 	[OP_KEY_MOVE] = { .granted = keys_granted },
 	[OP_KEY_DELETE] = { .granted = keys_granted },
 	[OP_KEY_FORGET] = { .granted = keys_granted },
+	[OP_KEY_ROTATE] = { .granted = keys_granted },
 	[OP_KEY_FIND] = { admin_find_row, ROW_KEY, ANSWER_KEY, ANSWER_KEYS,
 	    "no such key", 200 },
 	[OP_KEY_SEARCH] = { admin_list, ROW_KEY, ANSWER_KEY, ANSWER_KEYS,
@@ -86,7 +87,7 @@ admin_read_ask(struct request *req)
 static uint64_t
 admin_deadline(const uint8_t *ask, size_t len)
 {
-	if (len > 0 && (ask[0] == OP_KEY_CREATE || ask[0] == OP_KEY_REGISTER))
+	if (len > 0 && operation_makes(ask[0]))
 		return (DEADLINE_MAKE_MS);
 	return (DEADLINE_REQUEST_MS);
 }

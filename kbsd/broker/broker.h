@@ -44,6 +44,7 @@ struct request {
 	uint8_t			 step;
 	uint32_t		 version;
 	int			 again;		/* has begun again once */
+	uint8_t			 spent[DIGEST_LEN];	/* the nonce; zero */
 	struct wbuf		 evidence;
 	uint8_t			 tees;
 	uint8_t			 evidence_digest[DIGEST_LEN];
@@ -200,6 +201,8 @@ const char *keys_default_store(const char *name);
 /* What kms sealed becomes the request's record, as the store keeps it. */
 void	 keys_take_sealed(struct request *, const struct key_record *,
 	    enum key_state);
+/* kms has sealed a newer record: it becomes the request's, and the store's. */
+void	 keys_put_newest(struct request *, const struct key_record *, row_fn);
 /* Send the ORDER to the engine of the request, or the maker. */
 int	 keys_order(struct request *, const void *argument, size_t len);
 

@@ -21,6 +21,7 @@
  * crash leaves between them, leftover.c finishes.
  */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "broker.h"
@@ -30,10 +31,12 @@
 static void	key_make(struct request *);
 static void	key_change(struct request *);
 static void	key_release(struct request *);
+static void	key_rotate(struct request *);
 static void	key_made(struct request *, const struct key_record *);
 static void	key_moved(struct request *, const struct key_record *);
 static void	key_deleted(struct request *, const struct key_record *);
 static void	key_released(struct request *, const struct key_record *);
+static void	key_rotated(struct request *, const struct key_record *);
 
 static const struct {
 	void		(*granted)(struct request *);
@@ -46,6 +49,7 @@ static const struct {
 	[OP_KEY_DELETE] = { key_change, key_deleted, 0 },
 	[OP_KEY_FORGET] = { key_change, key_deleted, 0 },
 	[OP_KEY_RELEASE] = { key_release, key_released, 0 },
+	[OP_KEY_ROTATE] = { key_rotate, key_rotated, 1 },
 };
 
 int
@@ -334,7 +338,92 @@ key_released(struct request *req, const struct key_record *sealed)
 	request_free(req);
 }
 
+/* --- a new version ------------------------------------------------------- */
+
+/*
+ * The row stays as it is until kms has the new version: what is cut short
+ * leaves it older than kms's record, which is put right when it is met.
+ */
+static void
+key_rotate_found(void *arg, const struct row_found *found)
+{
+	static const uint8_t	 given = 1;
+	struct request		*req = arg;
+
+	if (key_current(req, found) == -1)
+		return;
+	memcpy(req->policy_digest, req->key.policy_digest, DIGEST_LEN);
+	key_go(req, "grant", &given, req->ask.has_material ? 1 : 0);
+}
+
+static void
+key_rotate(struct request *req)
+{
+	if (rows_find(ROW_KEY, &req->id, "", key_rotate_found, req) == -1)
+		answer_error(req, 503, 1, "the store is busy");
+}
+
+/* A transfer may have met the new record first, and put it there. */
+static void
+key_rotate_there(void *arg, const struct row_found *found)
+{
+	struct request		*req = arg;
+	struct key_record	 there;
+	struct rbuf		 r;
+	struct wbuf		 w = { 0 };
+
+	rb_init(&r, found->record, found->len);
+	rb_key_record(&r, &there);
+	if (found->result != ROW_OK || rb_end(&r) == -1 ||
+	    memcmp(there.seal, req->key.seal, DIGEST_LEN) != 0) {
+		answer_error(req, 503, 1, "the key was changed meanwhile");
+		return;
+	}
+	wb_key_record(&w, &there);
+	answer_records(req, 200, ANSWER_KEY, 1, &w);
+}
+
+static void
+key_rotate_put(void *arg, const struct row_found *found)
+{
+	struct request	*req = arg;
+
+	if (found->result != ROW_CONFLICT)
+		key_answer(arg, found);
+	else if (rows_find(ROW_KEY, &req->id, "", key_rotate_there,
+	    req) == -1)
+		answer_error(req, 503, 1, "the store is busy");
+}
+
+static void
+key_rotated(struct request *req, const struct key_record *sealed)
+{
+	keys_take_sealed(req, sealed, KEY_ACTIVE);
+	key_put(req, NULL, key_rotate_put);
+}
+
 /* --- grants and ends ----------------------------------------------------- */
+
+/* A rotation is met so while it goes on; all else should not be. */
+void
+keys_put_newest(struct request *req, const struct key_record *newest,
+    row_fn fn)
+{
+	if (newest->version > req->key.version)
+		log_info("a key has a new version: its record is put right");
+	else
+		log_alert("key record older than its keystore's: it is put "
+		    "right");
+	keys_take_sealed(req, newest, KEY_ACTIVE);
+	key_put(req, NULL, fn);
+}
+
+static void
+key_put_right(void *arg, const struct row_found *found)
+{
+	(void)found;
+	answer_done(arg, DONE_STALE, "");
+}
 
 void
 keys_granted(struct request *req)
@@ -362,7 +451,7 @@ key_failed(struct request *req, enum done_result result, const char *reason)
 		else
 			(void)rows_delete(ROW_KEY, &req->key.id, 0,
 			    key_undone, &owner);
-	} else if (req->op != OP_KEY_RELEASE)
+	} else if (req->op != OP_KEY_RELEASE && req->op != OP_KEY_ROTATE)
 		leftover_scan();
 	if (result == DONE_BUSY && key_ops[req->op].maker)
 		answer_error(req, 429, 10, "too many keys are being made");
@@ -413,10 +502,15 @@ keys_done(struct edge *edge, struct rbuf *r)
 		return (0);
 	}
 	line.verdict = result == DONE_OK ? "done" : "failed";
+	if (result == DONE_OK && op == OP_KEY_ROTATE && len > 0)
+		snprintf(reason, sizeof(reason), "version %u", sealed.version);
 	line.reason = reason;
 	(void)lines_record(req, &line);
 	if (result == DONE_OK && (len > 0 || !key_ops[op].maker))
 		key_ops[op].done(req, len > 0 ? &sealed : &req->key);
+	else if (result == DONE_STALE && len > 0 &&
+	    (op == OP_KEY_RELEASE || op == OP_KEY_ROTATE))
+		keys_put_newest(req, &sealed, key_put_right);
 	else
 		key_failed(req, result == DONE_OK ? DONE_REFUSED : result,
 		    reason);

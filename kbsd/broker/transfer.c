@@ -19,6 +19,7 @@
  * judgement, the nonce spent, the audit line and, at once, the ORDER.
  */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "broker.h"
@@ -244,13 +245,22 @@ transfer_release(struct request *req)
 		.verdict = "release",
 		.kms = 1,
 	};
+	struct wbuf	 version = { 0 };
+	char		 reason[32];
 
+	if (req->version != 0) {
+		wb_u32(&version, req->version);
+		snprintf(reason, sizeof(reason), "version %u", req->version);
+		line.reason = reason;
+	}
 	if (lines_record(req, &line) == -1) {
+		wb_free(&version);
 		answer_error(req, 503, 5, "the decision can't be recorded");
 		return;
 	}
-	if (keys_order(req, NULL, 0) == -1)
+	if (keys_order(req, version.data, version.len) == -1)
 		answer_error(req, 503, 1, "the engine is busy");
+	wb_free(&version);
 }
 
 static void
@@ -327,10 +337,12 @@ transfer_agreed(struct request *req, const struct appraised *a)
 	static const uint8_t	 none[DIGEST_LEN];
 	struct wbuf		 w = { 0 };
 
-	if (memcmp(a->nonce, none, DIGEST_LEN) == 0) {
+	if (memcmp(a->nonce, none, DIGEST_LEN) == 0 ||
+	    memcmp(a->nonce, req->spent, DIGEST_LEN) == 0) {
 		transfer_release(req);
 		return;
 	}
+	memcpy(req->spent, a->nonce, DIGEST_LEN);
 	wb_digest(&w, a->nonce);
 	wb_u64(&w, a->nonce_expiry);
 	if (rows_put(ROW_NONCE, 0, &w, NULL, transfer_nonce_spent, req) == -1)
@@ -425,17 +437,7 @@ transfer_refreshed(void *arg, const struct row_found *found)
 static void
 transfer_stale(struct request *req, const struct key_record *newest)
 {
-	struct key_record	 key = *newest;
-	struct wbuf		 w = { 0 };
-
-	log_alert("key record older than its keystore's: it is put right");
-	key.state = KEY_ACTIVE;
-	key.created = req->key.created;
-	wb_key_record(&w, &key);
-	if (rows_put(ROW_KEY, req->key.row_version, &w, NULL,
-	    transfer_refreshed, req) == -1)
-		answer_done(req, DONE_STALE, "");
-	wb_free(&w);
+	keys_put_newest(req, newest, transfer_refreshed);
 }
 
 void
@@ -453,6 +455,10 @@ transfer_done(struct request *req, enum done_result result,
 		return;
 	}
 	(void)lines_record(req, &line);
+	if (result == DONE_NONE && req->version != 0) {
+		answer_error(req, 404, 0, "no such version of the key");
+		return;
+	}
 	if (result != DONE_OK) {
 		answer_done(req, result, reason);
 		return;

@@ -39,6 +39,7 @@
 #define REQUEST_LEVEL	0x08		/* required */
 #define REQUEST_CREATED	0x10		/* may be there */
 #define REQUEST_NAME	0x20		/* required */
+#define REQUEST_MAY_BODY 0x40		/* may be there */
 
 /* The broker's own answer at its deadline comes first. */
 #define GRACE_MS	1000
@@ -70,6 +71,8 @@ static const struct command commands[] = {
 	    REQUEST_ID | REQUEST_BODY | REQUEST_CREATED },
 	{ "key delete",	    OP_KEY_DELETE, 0, ANSWER_NONE, REQUEST_ID },
 	{ "key forget",	    OP_KEY_FORGET, 0, ANSWER_NONE, REQUEST_ID },
+	{ "key rotate",	    OP_KEY_ROTATE, 0, ANSWER_KEY,
+	    REQUEST_ID | REQUEST_MAY_BODY },
 	{ "policy list",    OP_POLICY_SEARCH, 0, ANSWER_POLICIES, 0 },
 	{ "policy show",    OP_POLICY_FIND, 0, ANSWER_POLICY, REQUEST_ID },
 	{ "policy add",	    OP_POLICY_CREATE, 0, ANSWER_POLICY,
@@ -139,6 +142,15 @@ body_key(struct question *q, const char *text, size_t len, char *why,
 	return (-1);
 }
 
+/* Of what kind it is, the key's record says. */
+static int
+body_rotate(struct question *q, const char *text, size_t len, char *why,
+    size_t whysize)
+{
+	return (object_read_material(&q->ask, &q->material, &q->materiallen,
+	    text, len, why, whysize));
+}
+
 static int
 body_move(struct question *q, const char *text, size_t len, char *why,
     size_t whysize)
@@ -181,6 +193,7 @@ static int	(*const bodies[OP_MAX])(struct question *, const char *, size_t,
 	[OP_KEY_CREATE] = body_key,
 	[OP_KEY_REGISTER] = body_key,
 	[OP_KEY_MOVE] = body_move,
+	[OP_KEY_ROTATE] = body_rotate,
 	[OP_POLICY_CREATE] = body_policy,
 	[OP_USER_CREATE] = body_user,
 	[OP_USER_UPDATE] = body_user,
@@ -322,7 +335,7 @@ request_ask(struct client *c, const struct members *m)
 		goto done;
 	}
 	question_name(c, &q.ask);
-	if (q.ask.op == OP_KEY_CREATE || q.ask.op == OP_KEY_REGISTER)
+	if (operation_makes(q.ask.op))
 		ms = DEADLINE_MAKE_MS;
 	number = request_number();
 	if (question_send(c, &q, number) == -1) {
@@ -430,7 +443,8 @@ members_check(const struct command *cmd, const struct members *m, char *why,
 		int		 required;
 	} table[] = {
 		{ "id",		m->id,		REQUEST_ID,	1 },
-		{ "body",	m->body,	REQUEST_BODY,	1 },
+		{ "body",	m->body,	REQUEST_BODY | REQUEST_MAY_BODY,
+		    (cmd->wants & REQUEST_BODY) != 0 },
 		{ "filter",	m->filter,	REQUEST_FILTER,	0 },
 		{ "level",	m->level,	REQUEST_LEVEL,	1 },
 		{ "created",	m->created,	REQUEST_CREATED, 0 },

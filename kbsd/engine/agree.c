@@ -31,6 +31,7 @@
 #define AGREE_NEW	0x08	/* nothing of it is anywhere yet */
 #define AGREE_MATERIAL	0x10	/* digest of material or backend id */
 #define AGREE_MARK	0x20	/* no grant is enough for an attested key */
+#define AGREE_GIVEN	0x40	/* digest of material, where it is not made */
 
 static const struct {
 	uint8_t		 operation;
@@ -47,6 +48,8 @@ static const struct {
 	    AGREE_MARK },
 	{ OP_KEY_DELETE,	HALF_GRANT,	0 },
 	{ OP_KEY_FORGET,	HALF_GRANT,	0 },
+	{ OP_KEY_ROTATE,	HALF_GRANT,	AGREE_KIND | AGREE_POLICY |
+	    AGREE_GIVEN },
 };
 
 static const uint8_t	 zero[DIGEST_LEN];
@@ -84,6 +87,8 @@ agree_what(uint8_t operation)
 int
 agree_wants_material(const struct half_order *order)
 {
+	if (order->operation == OP_KEY_ROTATE)
+		return (order->argumentlen > 0);
 	return (order->operation == OP_KEY_REGISTER &&
 	    order->record.backend[0] == '\0');
 }
@@ -137,6 +142,16 @@ agree_material(const struct request *req)
 }
 
 static const char *
+agree_given(const struct request *req)
+{
+	if (agree_wants_material(&req->order))
+		return (agree_material(req));
+	if (!equal(req->grant.detail, zero))
+		return ("material was granted that the order does not want");
+	return (NULL);
+}
+
+static const char *
 agree_pubkey(const struct half_order *o, const struct half_grant *g)
 {
 	uint8_t	 d[DIGEST_LEN];
@@ -178,6 +193,8 @@ agree_grant(const struct request *req, uint64_t now)
 		why = "a key that is to be made is somewhere already";
 	if (why == NULL && (what & AGREE_MATERIAL) != 0)
 		why = agree_material(req);
+	if (why == NULL && (what & AGREE_GIVEN) != 0)
+		why = agree_given(req);
 	/* kms says so too, by the record that it has sealed */
 	if (why == NULL && (what & AGREE_MARK) != 0 &&
 	    (o->record.flags & KEY_ATTESTED_ONLY) != 0)

@@ -33,7 +33,7 @@
 #include "kbsd.h"
 
 #define KEY_RECORD_MAX	1024		/* bytes of wb_key_record() */
-#define ARGUMENT_MAX	4096		/* of ORDER: SPKI DER, or a UUID */
+#define ARGUMENT_MAX	4096		/* of ORDER: SPKI DER is the longest */
 #define WRAPPING_E_MAX	16		/* bytes, as they may come */
 #define WRAPPING_N_MAX	1152
 
@@ -107,6 +107,7 @@ struct request {
 	int			 lost;		/* who sent a half is gone */
 	const char		*why;		/* a verdict did not fit */
 	uint8_t			 wrapping[DIGEST_LEN];
+	uint32_t		 version;	/* 0: the newest */
 	EVP_PKEY		*pkey;		/* wrapping key, checked */
 	uint32_t		 kms;		/* who was asked */
 	uint32_t		 asked;		/* what: IMSG_KMS_* */

@@ -60,6 +60,7 @@ static const struct action {
 	{ OP_KEY_FORGET,	PROC_ENGINE,	kms_delete },
 	{ OP_KEY_CREATE,	PROC_MAKER,	queue_add },
 	{ OP_KEY_REGISTER,	PROC_MAKER,	queue_add },
+	{ OP_KEY_ROTATE,	PROC_MAKER,	queue_add },
 };
 
 static const struct action *

@@ -99,6 +99,7 @@ kms_fetch(struct request *req)
 	kms_begin(&w, req);
 	wb_digest(&w, req->order.policy_digest);
 	wb_digest(&w, req->wrapping);
+	wb_u32(&w, req->version);
 	wb_u64(&w, deadline);
 	kms_ask(req, IMSG_KMS_FETCH, &w, deadline);
 }

@@ -80,6 +80,14 @@ queue_remove(struct request *req)
 	nwaiting--;
 }
 
+static int
+is_made_here(const struct half_order *order)
+{
+	return (order->operation == OP_KEY_CREATE ||
+	    (order->operation == OP_KEY_ROTATE &&
+	    !agree_wants_material(order)));
+}
+
 /* The key of a request, where one has to be made or looked at. */
 static int
 queue_key(struct request *req, uint8_t **key, size_t *len)
@@ -91,7 +99,7 @@ queue_key(struct request *req, uint8_t **key, size_t *len)
 		    "make", NULL, 0);
 		return (-1);
 	}
-	if (req->order.operation == OP_KEY_CREATE) {
+	if (is_made_here(&req->order)) {
 		if (make_key(&req->order.record, key, len) == 0)
 			return (0);
 		request_done(req, DONE_UNAVAILABLE, "no key could be made",

@@ -44,12 +44,27 @@ release_front(const struct request *req)
 	return (NULL);
 }
 
+/* Which one of a key's versions; without a word, the newest. */
+static int
+release_version(struct request *req)
+{
+	struct rbuf	 r;
+
+	if (req->order.argumentlen == 0)
+		return (0);
+	rb_init(&r, req->order.argument, req->order.argumentlen);
+	req->version = rb_u32(&r);
+	return (rb_end(&r));
+}
+
 static const char *
 release_attested(struct request *req)
 {
 	const struct half_verdict	*v = &req->verdict;
 	const char		*why;
 
+	if (release_version(req) == -1)
+		return ("the order's version is none");
 	/* longer than the least */
 	if ((why = pubkey_check(v->e, v->elen, v->n, v->nlen,
 	    WRAPPING_LEAST + 1)) != NULL)

@@ -345,8 +345,32 @@ put_evidence(struct wbuf *w, const struct evidence *e)
 	w->data[at + 3] = (uint8_t)len;
 }
 
+/* Another version of the key than the newest: a decimal number from 1. */
 static int
-transfer_send(struct request *req, enum transfer_step step,
+transfer_version(const struct http_request *http, uint32_t *version)
+{
+	struct http_slice	 rest = http->target.query;
+	struct http_pair	 pair;
+	const char		*why;
+	int			 n;
+
+	*version = 0;
+	while ((n = http_query_next(&rest, &pair)) == 1) {
+		if (strcmp(pair.name, "version") != 0)
+			continue;
+		if (*version != 0 || pair.value[0] == '\0' ||
+		    pair.value[strspn(pair.value, "0123456789")] != '\0')
+			return (-1);
+		*version = (uint32_t)strtonum(pair.value, 1, UINT32_MAX,
+		    &why);
+		if (why != NULL)
+			return (-1);
+	}
+	return (n);
+}
+
+static int
+transfer_send(struct request *req, enum transfer_step step, uint32_t version,
     const struct evidence *e)
 {
 	struct wbuf	 w = { 0 };
@@ -356,7 +380,7 @@ transfer_send(struct request *req, enum transfer_step step,
 	wb_str(&w, conn_address(req->conn));
 	wb_uuid(&w, &req->id);
 	wb_u8(&w, (uint8_t)step);
-	wb_u32(&w, 0);
+	wb_u32(&w, version);
 	if (e == NULL)
 		wb_bytes(&w, NULL, 0);
 	else
@@ -380,21 +404,25 @@ ask_transfer(struct request *req, const struct http_request *http)
 	struct object_evidence	 oe = { 0 };
 	struct http_slice	 value;
 	char			 why[OBJECT_WHY];
+	uint32_t		 version;
 	uint8_t			 tees = 0;
 	int			 has, ret;
 
+	if (transfer_version(http, &version) == -1)
+		return (refuse(req, 400, "version must be one number, from "
+		    "1"));
 	has = http_header_one(http, "attestation-type", &value);
 	if (has == -1 || (has == 1 && (tees_parse(value.base, value.len,
 	    &tees) == -1 || tees == 0)))
 		return (refuse(req, 400, "unknown Attestation-Type"));
 	if (http->bodylen == 0 && has == 0)
-		return (transfer_send(req, TRANSFER_FIRST, NULL));
+		return (transfer_send(req, TRANSFER_FIRST, version, NULL));
 	if (object_read_evidence(&oe, tees, text_of(http), http->bodylen, why,
 	    sizeof(why)) == -1)
 		ret = refuse(req, 400, why);
 	else
 		ret = transfer_send(req, has == 1 ? TRANSFER_EVIDENCE :
-		    TRANSFER_TOKEN, &oe.e);
+		    TRANSFER_TOKEN, version, &oe.e);
 	object_evidence_free(&oe);
 	return (ret);
 }

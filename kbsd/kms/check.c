@@ -124,8 +124,8 @@ probe_remove(void)
 }
 
 /* put, get, remove: each answer leads to the next. */
-void
-check_step(struct job *job, enum done_result result, const char *reason,
+static void
+probe_step(struct job *job, enum done_result result, const char *reason,
     const void *data, size_t len)
 {
 	char	 text[REASON_TEXT_MAX];
@@ -159,7 +159,7 @@ probe_begin(const char *keystore)
 
 	if ((probe = calloc(1, sizeof(*probe))) == NULL)
 		fatal("calloc");
-	probe->check = 1;
+	probe->ours = probe_step;
 	probe->type = IMSG_KMS_STORE;
 	probe->deadline = now_ms() + DEADLINE_KEYSTORE_MS;
 	probe->timer = timer_new(probe_timeout, NULL);
@@ -200,6 +200,7 @@ check_take(struct edge *edge, struct rbuf *r)
 		check_tell(tag, 0, "a check is under way");
 	else {
 		probe_tag = tag;
+		sweep_start();
 		probe_begin(keystore);
 	}
 	return (0);

@@ -303,6 +303,7 @@ jobs_fetch(struct edge *edge, struct rbuf *r)
 
 	rb_digest(r, job->policy_digest);
 	rb_digest(r, job->detail);
+	job->version = rb_u32(r);
 	return (job_take(job, r, rb_u64(r)));
 }
 
@@ -351,10 +352,8 @@ jobs_remove(struct edge *edge, struct rbuf *r)
 static uint64_t
 recorded_lifetime(const struct recorded *recorded)
 {
-	if (recorded->operation == OP_KEY_CREATE ||
-	    recorded->operation == OP_KEY_REGISTER)
-		return (DEADLINE_MAKE_MS);
-	return (DEADLINE_REQUEST_MS);
+	return (operation_makes(recorded->operation) ? DEADLINE_MAKE_MS :
+	    DEADLINE_REQUEST_MS);
 }
 
 static void

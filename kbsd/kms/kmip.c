@@ -28,7 +28,7 @@
 #include "resolve.h"
 #include "secret.h"
 
-#define NAME_TEXT	(sizeof("kbsd:") + UUID_TEXT)
+#define NAME_TEXT	(sizeof("kbsd:") + NAME_MAX_BACKEND)
 
 struct kmip_settings	 kmip;
 
@@ -139,15 +139,15 @@ static struct asked *
 asked_new(struct job *job, const char *id)
 {
 	struct asked	*a;
-	char		 text[UUID_TEXT];
+	char		 name[NAME_MAX_BACKEND];
 
 	if ((a = calloc(1, sizeof(*a))) == NULL)
 		fatal("calloc");
 	a->job = job;
 	a->record = job->record;
 	(void)strlcpy(a->id, id, sizeof(a->id));
-	snprintf(a->name, sizeof(a->name), "kbsd:%s",
-	    uuid_format(&job->record.id, text));
+	material_name(&job->record, name);
+	snprintf(a->name, sizeof(a->name), "kbsd:%s", name);
 	job->asked = a;
 	return (a);
 }
@@ -304,13 +304,19 @@ destroyed_last(struct asked *a, const struct kmip_answer *answer)
 		end_refused(a, answer);
 }
 
+/* By the server's id of it, or by the name that we gave. */
 static void
 kmip_remove(struct job *job, const char *backend)
 {
 	struct asked	*a = asked_new(job, backend);
+	char		 id[UUID_TEXT];
 
-	step_to(a, strcmp(a->name + strlen("kbsd:"), backend) == 0 ?
-	    &find_left : &destroy);
+	if (strncmp(backend, uuid_format(&job->record.id, id),
+	    UUID_TEXT - 1) == 0) {
+		snprintf(a->name, sizeof(a->name), "kbsd:%s", backend);
+		step_to(a, &find_left);
+	} else
+		step_to(a, &destroy);
 }
 
 /* --- the backend --------------------------------------------------------- */

@@ -166,6 +166,7 @@ kms_secrets(void)
 	work_init(backend);
 	jobs_init(name);
 	check_init(name, backend);
+	sweep_init(backend);
 }
 
 static void
@@ -173,6 +174,7 @@ kms_run(void)
 {
 	if (backend->run != NULL)
 		backend->run();
+	sweep_start();
 }
 
 static void

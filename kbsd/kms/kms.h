@@ -52,6 +52,7 @@ struct job {
 	int			 fits;		/* its seal does */
 	uint8_t			 policy_digest[DIGEST_LEN];
 	struct uuid		 policy;	/* RESEAL: the new one */
+	uint32_t		 version;	/* FETCH: wanted; 0: newest */
 	uint8_t			 detail[DIGEST_LEN]; /* of wrapping key, */
 					/* of material (STORE) */
 	uint8_t			*material;	/* STORE: locked heap */
@@ -66,7 +67,10 @@ struct job {
 	size_t			 boxlen;
 	void			*asked;		/* the backend's */
 	uint64_t		 asked_us;	/* since when */
-	int			 check;		/* a probe of check.c */
+	uint32_t		 removed;	/* older versions up to this */
+	/* Ours, and nobody's request: its answer goes there. */
+	void			(*ours)(struct job *, enum done_result,
+				    const char *reason, const void *, size_t);
 };
 
 /* What audit has told. */
@@ -173,9 +177,12 @@ void	 check_init(const char *keystore, const struct backend *);
 int	 check_take(struct edge *, struct rbuf *);
 /* What the keystore answered to any job, and how soon. */
 void	 check_answer(uint64_t us, enum done_result, const char *reason);
-/* What it answered to a probe: a box or material, borrowed. */
-void	 check_step(struct job *, enum done_result, const char *reason,
-	    const void *, size_t len);
+
+/* sweep.c: what a rotation that was cut short left at the keystore */
+
+void	 sweep_init(const struct backend *);
+/* Look for it, and remove it. */
+void	 sweep_start(void);
 
 /* cache.c */
 
@@ -189,6 +196,8 @@ void	 cache_counters(struct wbuf *);
 
 /* material.c */
 
+/* The name that we give to material: the key's id, and its version behind. */
+void	 material_name(const struct key_record *, char name[NAME_MAX_BACKEND]);
 /* PKCS#8 DER or the bytes of an AES key; NULL, or what does not fit. */
 const char	*material_wrong(const struct key_record *, const uint8_t *,
 		    size_t);
@@ -215,6 +224,22 @@ int	 records_backend(const char *backend);
 int	 records_insert(const struct key_record *, const uint8_t *box, size_t);
 int	 records_update(const struct key_record *);
 int	 records_remove(const struct key_record *);
+/* An older version: 1: found; 0: none; RECORDS_*. */
+int	 records_find_version(const struct uuid *, uint32_t version,
+	    struct row *);
+/* What is the newest becomes an older version, and this the newest. */
+int	 records_rotate(const struct key_record *, const uint8_t *box, size_t);
+/* The one behind *version, and the keystore's id of it; as find. */
+int	 records_next_version(const struct uuid *, uint32_t *version,
+	    char name[NAME_MAX_BACKEND]);
+/*
+ * Material that may or may not be in a keystore elsewhere: any of it, as find;
+ * that it is about to be put there; that it is there with its record, or not.
+ */
+int	 records_unsure(struct uuid *, uint32_t *version,
+	    char name[NAME_MAX_BACKEND]);
+int	 records_make_unsure(const struct key_record *);
+int	 records_sure(const struct uuid *, uint32_t version);
 /* Nothing that was deleted stays in the file. */
 void	 records_checkpoint(void);
 /* A transaction; end() undoes what was not committed. */
@@ -266,7 +291,7 @@ extern const struct backend	 backend_vault;
 extern const struct backend	 backend_kmip;
 
 /* Of what comes in. */
-#define FETCH_LEAST	(12 + 1 + 1 + 4 + 2 * DIGEST_LEN + 8)
+#define FETCH_LEAST	(12 + 1 + 1 + 4 + 2 * DIGEST_LEN + 4 + 8)
 #define STORE_LEAST	(12 + 1 + 1 + 4 + 2 * DIGEST_LEN + 8 + 4)
 #define RESEAL_LEAST	(12 + 1 + 1 + 4 + DIGEST_LEN + 16 + 8)
 #define DELETE_LEAST	(12 + 1 + 1 + 4 + 8)

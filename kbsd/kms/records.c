@@ -21,6 +21,10 @@
  *
  * The row of a deleted key that was for attestation only stays, so that
  * neither its id nor the keystore's id of it comes back without the mark.
+ *
+ * What was the newest version of a key before it was rotated is a row of
+ * versions.  One without a record there is material that was about to be put
+ * into a keystore elsewhere, and may or may not have come there.
  */
 
 #include <sys/stat.h>
@@ -43,14 +47,21 @@ static const char *const migrations[] = {
 	"ALTER TABLE keys ADD COLUMN backend TEXT;"
 	"CREATE INDEX keys_backend ON keys (backend)"
 	    " WHERE backend IS NOT NULL;",
+	"CREATE TABLE versions (id BLOB, version INTEGER, record BLOB,"
+	    " box BLOB, backend TEXT, PRIMARY KEY (id, version))"
+	    " WITHOUT ROWID;"
+	"CREATE INDEX versions_backend ON versions (backend)"
+	    " WHERE backend IS NOT NULL;",
 };
 
 #define SCHEMA_VERSION	((int)(sizeof(migrations) / sizeof(migrations[0])))
 
 enum statement {
 	ST_BEGIN, ST_COMMIT, ST_ROLLBACK, ST_FIND, ST_INSERT, ST_RESEAL,
-	ST_DELETE, ST_BURY, ST_ANY, ST_BACKEND, ST_NEXT, ST_BOX, ST_META_GET,
-	ST_META_PUT,
+	ST_DELETE, ST_BURY, ST_ANY, ST_BACKEND, ST_NEXT, ST_BOX,
+	ST_OLD_FIND, ST_OLD_KEEP, ST_REPLACE, ST_OLD_DELETE, ST_OLD_BURY,
+	ST_OLD_AFTER, ST_OLD_NEXT, ST_OLD_BOX, ST_UNSURE, ST_UNSURE_PUT,
+	ST_UNSURE_DELETE, ST_META_GET, ST_META_PUT,
 	ST_MAX
 };
 
@@ -66,10 +77,33 @@ static const char *const texts[ST_MAX] = {
 	[ST_DELETE] = "DELETE FROM keys WHERE id = ?1",
 	[ST_BURY] = "UPDATE keys SET box = NULL WHERE id = ?1",
 	[ST_ANY] = "SELECT record FROM keys LIMIT 1",
-	[ST_BACKEND] = "SELECT record FROM keys WHERE backend = ?1",
+	[ST_BACKEND] = "SELECT record FROM keys WHERE backend = ?1"
+	    " UNION ALL SELECT record FROM versions WHERE backend = ?1",
 	[ST_NEXT] = "SELECT id, record, box FROM keys WHERE id > ?1 AND"
 	    " length(box) > 0 ORDER BY id LIMIT 1",
 	[ST_BOX] = "UPDATE keys SET box = ?2 WHERE id = ?1",
+	[ST_OLD_FIND] = "SELECT record, box FROM versions WHERE id = ?1"
+	    " AND version = ?2 AND record IS NOT NULL",
+	[ST_OLD_KEEP] = "INSERT INTO versions (id, version, record, box,"
+	    " backend) SELECT id, ?2, record, box, backend FROM keys"
+	    " WHERE id = ?1",
+	[ST_REPLACE] = "UPDATE keys SET serial = ?2, record = ?3, box = ?4,"
+	    " backend = ?5 WHERE id = ?1",
+	[ST_OLD_DELETE] = "DELETE FROM versions WHERE id = ?1",
+	[ST_OLD_BURY] = "UPDATE versions SET box = NULL WHERE id = ?1",
+	[ST_OLD_AFTER] = "SELECT version, backend FROM versions"
+	    " WHERE id = ?1 AND version > ?2 ORDER BY version LIMIT 1",
+	[ST_OLD_NEXT] = "SELECT id, record, box FROM versions"
+	    " WHERE (id, version) > (?1, ?3) AND length(box) > 0"
+	    " ORDER BY id, version LIMIT 1",
+	[ST_OLD_BOX] = "UPDATE versions SET box = ?2 WHERE id = ?1"
+	    " AND version = ?3",
+	[ST_UNSURE] = "SELECT id, version, backend FROM versions"
+	    " WHERE record IS NULL LIMIT 1",
+	[ST_UNSURE_PUT] = "INSERT INTO versions (id, version, backend)"
+	    " VALUES (?1, ?2, ?3)",
+	[ST_UNSURE_DELETE] = "DELETE FROM versions WHERE id = ?1"
+	    " AND version = ?2 AND record IS NULL",
 	[ST_META_GET] = "SELECT value FROM meta WHERE name = ?1",
 	[ST_META_PUT] = "INSERT OR REPLACE INTO meta (name, value)"
 	    " VALUES (?1, ?2)",
@@ -218,13 +252,11 @@ records_ready(void)
 
 /* --- rows -------------------------------------------------------------- */
 
-int
-records_find(const struct uuid *id, struct row *row)
+static int
+find(sqlite3_stmt *stmt, struct row *row)
 {
-	sqlite3_stmt	*stmt = statement(ST_FIND);
-	int		 rc, len;
+	int	 rc, len;
 
-	bind_id(stmt, id);
 	if ((rc = step(stmt)) != 1)
 		return (rc);
 	row->gone = sqlite3_column_type(stmt, 1) == SQLITE_NULL;
@@ -238,6 +270,15 @@ records_find(const struct uuid *id, struct row *row)
 	if (rc != 1)
 		log_warnx("keys.db: a record was changed");
 	return (rc);
+}
+
+int
+records_find(const struct uuid *id, struct row *row)
+{
+	sqlite3_stmt	*stmt = statement(ST_FIND);
+
+	bind_id(stmt, id);
+	return (find(stmt, row));
 }
 
 int
@@ -269,10 +310,10 @@ records_put(enum statement n, const struct key_record *record,
 		bind_id(stmt, &record->id);
 		sqlite3_bind_int64(stmt, 2, (sqlite3_int64)record->serial);
 		sqlite3_bind_blob(stmt, 3, w.data, (int)w.len, SQLITE_STATIC);
-		if (n == ST_INSERT && len > 0)
+		if (n != ST_RESEAL && len > 0)
 			sqlite3_bind_blob(stmt, 4, box, (int)len,
 			    SQLITE_STATIC);
-		else if (n == ST_INSERT) {
+		else if (n != ST_RESEAL) {
 			sqlite3_bind_zeroblob(stmt, 4, 0);
 			sqlite3_bind_text(stmt, 5, record->backend, -1,
 			    SQLITE_STATIC);
@@ -295,28 +336,133 @@ records_update(const struct key_record *record)
 	return (records_put(ST_RESEAL, record, NULL, 0));
 }
 
-int
-records_remove(const struct key_record *record)
+static int
+change(enum statement n, const struct uuid *id)
 {
-	sqlite3_stmt	*stmt;
+	sqlite3_stmt	*stmt = statement(n);
 
-	stmt = statement((record->flags & KEY_ATTESTED_ONLY) != 0 ? ST_BURY :
-	    ST_DELETE);
-	bind_id(stmt, &record->id);
+	bind_id(stmt, id);
 	return (step(stmt));
 }
 
+int
+records_remove(const struct key_record *record)
+{
+	int	 bury = (record->flags & KEY_ATTESTED_ONLY) != 0;
+	int	 rc;
+
+	if ((rc = change(bury ? ST_OLD_BURY : ST_OLD_DELETE,
+	    &record->id)) != 0)
+		return (rc);
+	return (change(bury ? ST_BURY : ST_DELETE, &record->id));
+}
+
+/* --- versions ----------------------------------------------------------- */
+
+static sqlite3_stmt *
+version_statement(enum statement n, const struct uuid *id, uint32_t version)
+{
+	sqlite3_stmt	*stmt = statement(n);
+
+	bind_id(stmt, id);
+	sqlite3_bind_int64(stmt, 2, version);
+	return (stmt);
+}
+
+int
+records_find_version(const struct uuid *id, uint32_t version,
+    struct row *row)
+{
+	return (find(version_statement(ST_OLD_FIND, id, version), row));
+}
+
+int
+records_rotate(const struct key_record *record, const uint8_t *box,
+    size_t len)
+{
+	int	 rc;
+
+	if ((rc = records_sure(&record->id, record->version)) != 0 ||
+	    (rc = step(version_statement(ST_OLD_KEEP, &record->id,
+	    record->version - 1))) != 0)
+		return (rc);
+	return (records_put(ST_REPLACE, record, box, len));
+}
+
+static void
+read_backend(sqlite3_stmt *stmt, int column, char name[NAME_MAX_BACKEND])
+{
+	const unsigned char	*text = sqlite3_column_text(stmt, column);
+
+	(void)strlcpy(name, text != NULL ? (const char *)text : "",
+	    NAME_MAX_BACKEND);
+}
+
+int
+records_next_version(const struct uuid *id, uint32_t *version,
+    char name[NAME_MAX_BACKEND])
+{
+	sqlite3_stmt	*stmt = version_statement(ST_OLD_AFTER, id, *version);
+	int		 rc;
+
+	if ((rc = step(stmt)) != 1)
+		return (rc);
+	*version = (uint32_t)sqlite3_column_int64(stmt, 0);
+	read_backend(stmt, 1, name);
+	sqlite3_reset(stmt);
+	return (1);
+}
+
+int
+records_unsure(struct uuid *id, uint32_t *version,
+    char name[NAME_MAX_BACKEND])
+{
+	sqlite3_stmt	*stmt = statement(ST_UNSURE);
+	int		 rc;
+
+	if ((rc = step(stmt)) != 1)
+		return (rc);
+	if (sqlite3_column_bytes(stmt, 0) != sizeof(id->b)) {
+		sqlite3_reset(stmt);
+		return (RECORDS_FAILED);
+	}
+	memcpy(id->b, sqlite3_column_blob(stmt, 0), sizeof(id->b));
+	*version = (uint32_t)sqlite3_column_int64(stmt, 1);
+	read_backend(stmt, 2, name);
+	sqlite3_reset(stmt);
+	return (1);
+}
+
+int
+records_make_unsure(const struct key_record *record)
+{
+	sqlite3_stmt	*stmt = version_statement(ST_UNSURE_PUT, &record->id,
+			    record->version);
+
+	sqlite3_bind_text(stmt, 3, record->backend, -1, SQLITE_STATIC);
+	return (step(stmt));
+}
+
+int
+records_sure(const struct uuid *id, uint32_t version)
+{
+	return (step(version_statement(ST_UNSURE_DELETE, id, version)));
+}
+
+/* --- boxes -------------------------------------------------------------- */
+
 /* 1: there was one behind last, and it is another box now; 0: none. */
 static int
-next_box(struct uuid *last, int (*fn)(const struct key_record *, uint8_t *,
-    size_t))
+next_box(enum statement next, enum statement put, struct key_record *last,
+    int (*fn)(const struct key_record *, uint8_t *, size_t))
 {
 	static struct row	 row;
-	sqlite3_stmt		*stmt = statement(ST_NEXT);
+	sqlite3_stmt		*stmt = statement(next);
 	struct rbuf		 r;
 	int			 rc;
 
-	bind_id(stmt, last);
+	bind_id(stmt, &last->id);
+	(void)sqlite3_bind_int64(stmt, 3, last->version);
 	if ((rc = step(stmt)) != 1)
 		return (rc);
 	rb_init(&r, sqlite3_column_blob(stmt, 1),
@@ -329,22 +475,29 @@ next_box(struct uuid *last, int (*fn)(const struct key_record *, uint8_t *,
 	}
 	memcpy(row.box, sqlite3_column_blob(stmt, 2), row.boxlen);
 	sqlite3_reset(stmt);
-	*last = row.record.id;
+	*last = row.record;
 	if (fn(&row.record, row.box, row.boxlen) == -1)
 		return (RECORDS_FAILED);
-	stmt = statement(ST_BOX);
-	bind_id(stmt, last);
+	stmt = statement(put);
+	bind_id(stmt, &last->id);
 	sqlite3_bind_blob(stmt, 2, row.box, (int)row.boxlen, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(stmt, 3, last->version);
 	return ((rc = step(stmt)) == 0 ? 1 : rc);
 }
 
 int
 records_rebox(int (*fn)(const struct key_record *, uint8_t *, size_t))
 {
-	struct uuid	 last = uuid_nil;
-	int		 rc;
+	struct key_record	 last = { .version = 0 };
+	int			 rc;
 
-	while ((rc = next_box(&last, fn)) == 1)
+	while ((rc = next_box(ST_NEXT, ST_BOX, &last, fn)) == 1)
+		continue;
+	if (rc != 0)
+		return (rc);
+	last.id = uuid_nil;
+	last.version = 0;
+	while ((rc = next_box(ST_OLD_NEXT, ST_OLD_BOX, &last, fn)) == 1)
 		continue;
 	return (rc);
 }

@@ -37,6 +37,7 @@ static const struct pairing {
 	{ IMSG_KMS_FETCH,	OP_KEY_RELEASE,		HALF_GRANT },
 	{ IMSG_KMS_STORE,	OP_KEY_CREATE,		HALF_GRANT },
 	{ IMSG_KMS_STORE,	OP_KEY_REGISTER,	HALF_GRANT },
+	{ IMSG_KMS_STORE,	OP_KEY_ROTATE,		HALF_GRANT },
 	{ IMSG_KMS_RESEAL,	OP_KEY_MOVE,		HALF_GRANT },
 	{ IMSG_KMS_DELETE,	OP_KEY_DELETE,		HALF_GRANT },
 	{ IMSG_KMS_DELETE,	OP_KEY_FORGET,		HALF_GRANT },
@@ -102,7 +103,12 @@ rule_store(const struct job *job)
 
 	if (uuid_isnil(&record->id) || record->version == 0)
 		return ("a new key needs an id and a version");
-	if (record->serial != 0 || !is_unsealed(record))
+	if (job->operation == OP_KEY_ROTATE) {
+		if (!job->fits)
+			return ("the seal of the record does not fit");
+		if (job->materiallen == 0)
+			return ("a new version needs material");
+	} else if (record->serial != 0 || !is_unsealed(record))
 		return ("a new key has a seal already");
 	if (!equal(job->policy_digest, record->policy_digest) ||
 	    uuid_isnil(&record->policy) != is_zero(record->policy_digest))

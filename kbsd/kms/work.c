@@ -134,6 +134,22 @@ current(const struct job *job, struct row *row, struct outcome *out)
 
 /* --- fetch -------------------------------------------------------------- */
 
+/* What is decided is decided by the newest record, for all versions. */
+static int
+version(const struct job *job, struct row *row, struct outcome *out)
+{
+	struct uuid	 id = row->record.id;
+	int		 rc;
+
+	if (job->version == 0 || job->version == row->record.version)
+		return (DONE_OK);
+	out->reason = "the key has no such version";
+	rc = records_find_version(&id, job->version, row);
+	if (rc < 0)
+		return (failed(rc, out));
+	return (rc == 0 || row->gone ? DONE_NONE : DONE_OK);
+}
+
 static int
 fetch_begin(struct job *job, struct outcome *out)
 {
@@ -142,8 +158,10 @@ fetch_begin(struct job *job, struct outcome *out)
 	size_t			 len;
 	int			 rc;
 
-	if ((rc = current(job, &row, out)) != DONE_OK)
+	if ((rc = current(job, &row, out)) != DONE_OK ||
+	    (rc = version(job, &row, out)) != DONE_OK)
 		return (rc);
+	job->version = row.record.version;
 	if ((material = cache_find(&row.record, &len)) != NULL)
 		job_done(job, DONE_OK, "", NULL, material, len);
 	else
@@ -156,6 +174,7 @@ fetch_got(struct job *job, enum done_result result, const char *reason,
     const void *material, size_t len)
 {
 	static struct row	 row;
+	struct key_record	 got = job->record;
 	struct outcome		 out = { .reason = reason };
 	int			 rc = (int)result;
 
@@ -164,8 +183,9 @@ fetch_got(struct job *job, enum done_result result, const char *reason,
 		out.reason = "the key database is busy";
 		rc = DONE_BUSY;
 	}
+	got.version = job->version;
 	if (rc == DONE_OK && backend->elsewhere)
-		cache_keep(&job->record, material, len);
+		cache_keep(&got, material, len);
 	job_done(job, (enum done_result)rc, out.reason,
 	    out.has_record ? &out.record : NULL, rc == DONE_OK ? material :
 	    NULL, rc == DONE_OK ? len : 0);
@@ -177,11 +197,11 @@ fetch_got(struct job *job, enum done_result result, const char *reason,
 static int
 store_named(struct job *job, struct outcome *out)
 {
-	char	 id[UUID_TEXT];
+	char	 id[NAME_MAX_BACKEND];
 	char	*backend_id = job->record.backend;
 	int	 rc;
 
-	uuid_format(&job->record.id, id);
+	material_name(&job->record, id);
 	out->reason = "the keystore names what is given to it";
 	if (job->materiallen > 0) {
 		if (backend_id[0] != '\0' && strcmp(backend_id, id) != 0)
@@ -207,12 +227,74 @@ store_named(struct job *job, struct outcome *out)
 	return (DONE_OK);
 }
 
+/*
+ * The next version.  What is shown must be the newest; the job's record keeps
+ * its serial and seal, by which that is known once more when it is written.
+ * Where the keystore is elsewhere our own database is told before, so that
+ * what comes there is never forgotten.
+ */
+static int
+rotate_begin(struct job *job, struct outcome *out)
+{
+	static struct row	 row;
+	struct key_record	*next = &job->record;
+	uint32_t		 last;
+	int			 rc;
+
+	if ((rc = current(job, &row, out)) != DONE_OK)
+		return (rc);
+	last = row.record.version;
+	out->reason = "it was rotated too often";
+	if (last == UINT32_MAX)
+		return (DONE_REFUSED);
+	next->version = last + 1;
+	material_name(next, next->backend);
+	if (!backend->elsewhere) {
+		backend->put(job);
+		return (WORK_ASKED);
+	}
+	rc = records_next_version(&next->id, &last, next->backend);
+	if (rc == 1) {
+		out->reason = "what a rotation left at the keystore is to be "
+		    "removed first: try again";
+		sweep_start();
+		return (DONE_BUSY);
+	}
+	if (rc < 0 || (rc = records_make_unsure(next)) != 0)
+		return (failed(rc, out));
+	backend->put(job);
+	return (WORK_ASKED);
+}
+
+static int
+rotate_write(struct job *job, struct outcome *out)
+{
+	static struct row	 row;
+	struct key_record	 record = job->record;
+	int			 rc;
+
+	if ((rc = current(job, &row, out)) != DONE_OK)
+		return (rc);
+	record.policy = row.record.policy;
+	record.serial++;
+	record.created = row.record.created;
+	if (record.serial == 0 || seal_make(&record) == -1)
+		return (failed(RECORDS_FAILED, out));
+	if ((rc = records_rotate(&record, job->box, job->boxlen)) != 0)
+		return (failed(rc, out));
+	out->record = record;
+	out->has_record = 1;
+	return (DONE_OK);
+}
+
 static int
 store_begin(struct job *job, struct outcome *out)
 {
 	static struct row	 row;
 	int			 rc;
 
+	if (job->operation == OP_KEY_ROTATE)
+		return (rotate_begin(job, out));
 	if ((rc = store_named(job, out)) != DONE_OK)
 		return (rc);
 	if ((rc = records_find(&job->record.id, &row)) != 0) {
@@ -233,6 +315,8 @@ store_write(struct job *job, struct outcome *out)
 	struct key_record	 record = job->record;
 	int			 rc;
 
+	if (job->operation == OP_KEY_ROTATE)
+		return (rotate_write(job, out));
 	record.serial = 1;
 	record.created = time(NULL);	/* ours: undoable() asks for it */
 	if (seal_make(&record) == -1)
@@ -390,11 +474,14 @@ work_end(struct job *job, int rc, const struct outcome *out)
 {
 	int	 removed = job->type == IMSG_KMS_DELETE && rc == DONE_OK &&
 		    !backend->elsewhere;
+	int	 unsure = job->operation == OP_KEY_ROTATE && rc != DONE_OK;
 
 	job_done(job, (enum done_result)rc, out->reason,
 	    out->has_record ? &out->record : NULL, NULL, 0);
 	if (removed)
 		records_checkpoint();
+	if (unsure)
+		sweep_start();
 }
 
 /* Work through the queue, until the database is another's for a moment. */
@@ -449,12 +536,34 @@ answered(const struct job *job, enum done_result result, const char *reason)
 		check_answer(now_us() - job->asked_us, result, reason);
 }
 
+/*
+ * Older versions go with their key: the next of them is asked for, 1; there
+ * is none, 0; or RECORDS_*.
+ */
+static int
+remove_older(struct job *job)
+{
+	char	 name[NAME_MAX_BACKEND];
+	int	 rc;
+
+	if (!backend->elsewhere)
+		return (0);
+	if ((rc = records_next_version(&job->record.id, &job->removed,
+	    name)) == 1)
+		backend->remove(job, name);
+	return (rc);
+}
+
 /* What must be recorded of it comes next. */
 static void
 stored(struct job *job, enum done_result result, const char *reason)
 {
+	int	 rotation = job->operation == OP_KEY_ROTATE;
+
 	if (result != DONE_OK) {
 		job_done(job, result, reason, NULL, NULL, 0);
+		if (rotation)
+			sweep_start();
 		return;
 	}
 	job->answered = 1;
@@ -466,8 +575,8 @@ work_got(struct job *job, enum done_result result, const char *reason,
     const void *material, size_t len)
 {
 	answered(job, result, reason);
-	if (job->check) {
-		check_step(job, result, reason, material, len);
+	if (job->ours != NULL) {
+		job->ours(job, result, reason, material, len);
 		return;
 	}
 	if (job->type == IMSG_KMS_FETCH) {
@@ -487,8 +596,8 @@ work_put(struct job *job, enum done_result result, const char *reason,
     const uint8_t *box, size_t len)
 {
 	answered(job, result, reason);
-	if (job->check) {
-		check_step(job, result, reason, box, len);
+	if (job->ours != NULL) {
+		job->ours(job, result, reason, box, len);
 		return;
 	}
 	if (result == DONE_OK && len > 0) {
@@ -505,9 +614,17 @@ work_put(struct job *job, enum done_result result, const char *reason,
 void
 work_removed(struct job *job, enum done_result result, const char *reason)
 {
+	int	 rc = 0;
+
 	answered(job, result, reason);
-	if (job->check)
-		check_step(job, result, reason, NULL, 0);
+	if (job->ours != NULL) {
+		job->ours(job, result, reason, NULL, 0);
+		return;
+	}
+	if (result == DONE_OK && (rc = remove_older(job)) == 1)
+		return;
+	if (rc < 0)
+		stored(job, DONE_UNAVAILABLE, "the key database failed");
 	else
 		stored(job, result, reason);
 }

@@ -1329,6 +1329,43 @@ ATF_TC_BODY(key_move_and_delete, tc)
 	end();
 }
 
+/* A new version is the maker's; no administrator does it from afar. */
+ATF_TC_WITHOUT_HEAD(key_rotate);
+ATF_TC_BODY(key_rotate, tc)
+{
+	static const uint8_t	 zero[DIGEST_LEN];
+	struct ask		 ask = { .op = OP_KEY_ROTATE };
+	struct grant_half	*h;
+	char			*token;
+
+	begin();
+	token = make_token("alice", PERM_ALL);
+	make_a_key();
+	memset(key.policy_digest, 0x77, DIGEST_LEN);
+	ask.id = key.id;
+	ask_for(&ask, token, "");
+	serve_rows();
+	refused(400, "only a local operator rotates keys",
+	    "only a local operator rotates keys");
+	free(token);
+	ask_for(&ask, NULL, "");
+	serve_rows();
+	h = recv_half(maker, OP_KEY_ROTATE);
+	ATF_CHECK(uuid_cmp(&h->key, &key.id) == 0);
+	ATF_CHECK(memcmp(h->seal, key.seal, DIGEST_LEN) == 0);
+	ATF_CHECK(memcmp(h->policy, key.policy_digest, DIGEST_LEN) == 0);
+	ATF_CHECK(memcmp(h->material, zero, DIGEST_LEN) == 0);
+	ATF_CHECK_EQ(0, (int)granted(&ask)->intentlen);
+	ask.has_material = 1;
+	memset(ask.material, 0x11, DIGEST_LEN);
+	ask_for(&ask, NULL, "");
+	serve_rows();
+	h = recv_half(maker, OP_KEY_ROTATE);
+	ATF_CHECK(memcmp(h->material, ask.material, DIGEST_LEN) == 0);
+	(void)granted(&ask);
+	end();
+}
+
 /* That the store can't tell is no 401 and no 404. */
 ATF_TC_WITHOUT_HEAD(store_fails_503);
 ATF_TC_BODY(store_fails_503, tc)
@@ -1619,6 +1656,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, key_register);
 	ATF_TP_ADD_TC(tp, key_release);
 	ATF_TP_ADD_TC(tp, key_move_and_delete);
+	ATF_TP_ADD_TC(tp, key_rotate);
 	ATF_TP_ADD_TC(tp, store_fails_503);
 	ATF_TP_ADD_TC(tp, administrator);
 	ATF_TP_ADD_TC(tp, administrator_dies_with_hasher);

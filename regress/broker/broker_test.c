@@ -105,6 +105,8 @@ a_key(struct key_record *key)
 	key->row_version = 5;
 }
 
+static uint32_t	key_version;		/* that transfers ask for */
+
 static void
 send_transfer(uint64_t number, uint8_t step)
 {
@@ -120,7 +122,7 @@ send_transfer(uint64_t number, uint8_t step)
 	wb_str(&w, "192.0.2.1");
 	wb_uuid(&w, &key_id);
 	wb_u8(&w, step);
-	wb_u32(&w, 0);
+	wb_u32(&w, key_version);
 	wb_bytes(&w, e.data, e.len);
 	wb_free(&e);
 	peer_send(front, IMSG_BROKER_TRANSFER, &w);
@@ -270,6 +272,8 @@ want_record(uint64_t number, struct recorded *rec)
 	ATF_REQUIRE(rb_end(&r) == 0);
 }
 
+static size_t	argumentlen;		/* of the last ORDER */
+
 static void
 want_order(struct peer *peer, uint64_t number, uint8_t op,
     struct key_record *key)
@@ -289,7 +293,7 @@ want_order(struct peer *peer, uint64_t number, uint8_t op,
 	rb_digest(&r, policy);
 	ATF_REQUIRE(memcmp(policy, key->policy_digest, DIGEST_LEN) == 0);
 	rb_u64(&r);
-	rb_bytes(&r, &len, 0, 4096);
+	rb_bytes(&r, &argumentlen, 0, 4096);
 	ATF_REQUIRE(rb_end(&r) == 0);
 }
 
@@ -733,7 +737,8 @@ send_granted(uint64_t number, uint8_t op, const struct uuid *object,
 	wb_digest(&w, asked);
 	wb_uuid(&w, object);
 	wb_u64(&w, 1700000000);
-	wb_digest(&w, op == OP_KEY_CREATE ? key.policy_digest : zero);
+	wb_digest(&w, op == OP_KEY_CREATE || op == OP_KEY_ROTATE ?
+	    key.policy_digest : zero);
 	wb_bytes(&w, row == NULL ? NULL : row->data,
 	    row == NULL ? 0 : row->len);
 	wb_bytes(&w, intent, strlen(intent));
@@ -1042,6 +1047,126 @@ ATF_TC_BODY(changed_since_granted, tc)
 	ATF_CHECK(peer_silent(front, 50));
 }
 
+/* --- versions ------------------------------------------------------------ */
+
+static void
+rotate_to_order(uint64_t number, const struct key_record *key, int material)
+{
+	struct key_record	 ordered;
+	struct recorded		 rec;
+	struct ask		 ask = { .op = OP_KEY_ROTATE, .id = key_id };
+
+	ask.has_material = (uint8_t)material;
+	send_ask(number, &ask);
+	want_asked(number);
+	send_granted(number, OP_KEY_ROTATE, &key_id, NULL, "");
+	tell_row(ROW_OK, key);
+	want_record(number, &rec);
+	ATF_CHECK_EQ(OP_KEY_ROTATE, rec.op);
+	ATF_CHECK_STREQ("local", rec.keystore);
+	ATF_CHECK(memcmp(rec.policy, key->policy_digest, DIGEST_LEN) == 0);
+	want_order(maker, number, OP_KEY_ROTATE, &ordered);
+	ATF_CHECK_EQ(material, (int)argumentlen);
+	ATF_CHECK_EQ(KEY_ACTIVE, ordered.state);
+}
+
+/* No row says that it goes on; whoever meets the new record first puts it. */
+ATF_TC_WITHOUT_HEAD(rotated);
+ATF_TC_BODY(rotated, tc)
+{
+	struct key_record	 key, newest, put;
+	struct recorded		 rec;
+	uint64_t		 n;
+	int			 result;
+
+	start();
+	a_key(&key);
+	newest = key;
+	newest.version = 2;
+	newest.serial = 2;
+	memset(newest.seal, 9, DIGEST_LEN);
+	for (n = 1; n <= 5; n++) {
+		rotate_to_order(n, &key, n == 1);
+		result = n == 4 ? DONE_STALE : n == 5 ? DONE_UNAVAILABLE :
+		    DONE_OK;
+		send_done(maker, n, OP_KEY_ROTATE, (uint8_t)result, n == 5 ?
+		    NULL : &newest);
+		want_record(n, &rec);
+		if (n == 5) {
+			want_answer(n, 502, NULL, NULL);
+			break;
+		}
+		answer_put(IMSG_STORE_PUT, ROW_KEY, n == 2 || n == 3 ?
+		    ROW_CONFLICT : ROW_OK, 6, &put, NULL);
+		ATF_CHECK_EQ(2, put.version);
+		ATF_CHECK_EQ(KEY_ACTIVE, put.state);
+		ATF_CHECK_EQ(key.created, put.created);
+		if (n == 2 || n == 3) {
+			if (n == 3)
+				put.seal[0] ^= 1;
+			tell_row(ROW_OK, &put);
+		}
+		want_answer(n, n == 1 ? 201 : n == 2 ? 200 : 503, NULL, NULL);
+	}
+	/* Never left to be undone. */
+	ATF_CHECK(peer_silent(store, 50));
+}
+
+/* Only kms knows which versions there are. */
+ATF_TC_WITHOUT_HEAD(versions);
+ATF_TC_BODY(versions, tc)
+{
+	struct recorded	 rec;
+
+	start();
+	key_version = 7;
+	transfer_to_order(1, 0);
+	ATF_CHECK_EQ(4, argumentlen);
+	send_done(engine, 1, OP_TRANSFER, DONE_NONE, NULL);
+	want_record(1, &rec);
+	want_answer(1, 404, NULL, NULL);
+	key_version = 0;
+	transfer_to_order(2, 0);
+	ATF_CHECK_EQ(0, argumentlen);
+	send_done(engine, 2, OP_TRANSFER, DONE_NONE, NULL);
+	want_record(2, &rec);
+	want_answer(2, 500, NULL, NULL);
+}
+
+/* Rotated between verdict and release: begun again, with the same nonce. */
+ATF_TC_WITHOUT_HEAD(rotated_meanwhile);
+ATF_TC_BODY(rotated_meanwhile, tc)
+{
+	struct key_record	 key, newest, put;
+	struct recorded		 rec;
+	int			 i;
+
+	start();
+	a_key(&key);
+	newest = key;
+	newest.version = newest.serial = 2;
+	send_transfer(1, TRANSFER_TOKEN);
+	for (i = 0; i < 2; i++) {
+		answer_find(i == 0 ? &key : &newest, 3);
+		want_appraise(1);
+		send_appraised(1, VERDICT_OK, 0x77);
+		answer_find(i == 0 ? &key : &newest, 3);
+		if (i == 0)
+			answer_nonce_put(ROW_OK);
+		want_record(1, &rec);
+		ATF_CHECK_STREQ("release", rec.verdict);
+		want_order(engine, 1, OP_TRANSFER, &put);
+		ATF_CHECK_EQ(i + 1, (int)put.version);
+		send_done(engine, 1, OP_TRANSFER, i == 0 ? DONE_STALE :
+		    DONE_OK, i == 0 ? &newest : NULL);
+		if (i == 0)
+			answer_put(IMSG_STORE_PUT, ROW_KEY, ROW_OK, 6, &put,
+			    NULL);
+	}
+	want_record(1, &rec);
+	ATF_CHECK_STREQ("released", rec.verdict);
+}
+
 /* "There is none" and "nobody knows" are not the same to auth. */
 ATF_TC_WITHOUT_HEAD(rows_that_fail);
 ATF_TC_BODY(rows_that_fail, tc)
@@ -1142,6 +1267,9 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, key_create_fails);
 	ATF_TP_ADD_TC(tp, leftover);
 	ATF_TP_ADD_TC(tp, changed_since_granted);
+	ATF_TP_ADD_TC(tp, rotated);
+	ATF_TP_ADD_TC(tp, versions);
+	ATF_TP_ADD_TC(tp, rotated_meanwhile);
 	ATF_TP_ADD_TC(tp, rows_that_fail);
 	ATF_TP_ADD_TC(tp, bounded);
 	ATF_TP_ADD_TC(tp, violations);

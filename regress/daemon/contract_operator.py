@@ -19,6 +19,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import warnings
 
 with warnings.catch_warnings():
@@ -26,7 +27,7 @@ with warnings.catch_warnings():
     import crypt
 
 from contract import *
-from contract_transfer import Subject, held_of
+from contract_transfer import KEY, STRANGER, Subject, denies, gives, held_of
 
 POLICY = {"mrtd": ["11" * 48], "rtmr1": "22" * 48}
 
@@ -533,7 +534,99 @@ def imports():
     environment_kmip()
 
 
-GROUPS = {"tests": tests, "lint": lint, "exposures": exposures,
+def rotate(what, code, *words):
+    status, out, err = ctl("-j", "key", "rotate", *words)
+    equal("rotate, %s: kbsctl exits with %d" % (what, code), code, status)
+    return json.loads(out) if code == 0 else err
+
+
+def passports(s, text, stop, wrong):
+    """Transfers of the newest version, one after the other."""
+    c, n = Client(), 0
+    while not stop.is_set() or n == 0:
+        a = c.post(s.at, {"attestation_token": text})
+        n += 1
+        if a.status != 200:
+            wrong.append((a.status, a.body))
+    stop.n = getattr(stop, "n", 0) + n
+
+
+def rotations(s, text):
+    """Rotated twenty times under load: no transfer fails.  Each begins again
+    once, so there is a moment between two."""
+    stop, wrong = threading.Event(), []
+    threads = [threading.Thread(target=passports, args=(s, text, stop, wrong))
+               for _ in range(3)]
+    for t in threads:
+        t.start()
+    for _ in range(20):
+        code, out, err = ctl("-j", "key", "rotate", s.key["id"])
+        if code != 0:
+            wrong.append(err)
+        time.sleep(0.1)
+    stop.set()
+    for t in threads:
+        t.join()
+    check("rotated under load: %d transfers, none failed" % stop.n,
+          stop.n > 20 and not wrong, wrong[:3])
+
+
+def versions():
+    c = admin()
+    s = Subject(c).under(policy("tdx", **measured("tdx")))
+    held, at = held_of("tdx"), s.at
+    text = token("tdx", held)
+    second = bytes(range(32))
+    key = rotate("with material", 0, s.key["id"], "-f", file_with(second))
+    equal("rotate: the version is told", 2, key.get("version"))
+    gives("the newest", s.passport(text), "tdx", key=second)
+    for n, want in (("1", KEY), ("2", second)):
+        s.at = at + "?version=" + n
+        gives("version %s by a token" % n, s.passport(text), "tdx", key=want)
+        a = s.evidence("tdx")
+        gives("version %s by evidence" % n, a, "tdx", key=want)
+        check("its line names the version", ["version " + n] == [
+            x.get("reason") for x in audit(a.request)
+            if x["event"] == "decision"], audit(a.request))
+    s.at = at + "?version=3"
+    denies("a version that is not there", s.passport(text), status=404,
+           verdict="release")
+    denies("a stranger is not told which there are", s.passport(
+        token("tdx", held, tdx_mrtd="00" * 48)))
+    s.at = at + "?version=x"
+    equal("a version that is none: 400", 400, s.passport(text).status)
+    s.at = at
+    a = c.post("/keys/" + s.key["id"], rsa_key(STRANGER).public_key(
+        ).public_bytes(serialization.Encoding.PEM,
+                       serialization.PublicFormat.SubjectPublicKeyInfo
+                       ).decode(),
+               headers={"Content-Type": "application/x-pem-file"})
+    sha = hashes.SHA384()
+    equal("a release gives the newest", second, rsa_key(STRANGER).decrypt(
+        base64.b64decode(a.json["wrapped_key"]),
+        padding.OAEP(padding.MGF1(sha), sha, None)))
+    key = rotate("made", 0, s.key["id"])
+    equal("rotate: one more", 3, key.get("version"))
+    s.at = at + "?version=2"
+    gives("what was the newest", s.passport(text), "tdx", key=second)
+    s.at = at
+    for what, words, why in (
+            ("no such key", ["6b2b4e3c-9a7b-4c3d-8e1f-000000000001"],
+             "no such key"),
+            ("no id", ["x"], "x"),
+            ("material of another length",
+             [s.key["id"], "-f", file_with(second[:16])], "length")):
+        err = rotate(what, 2 if what == "no id" else 1, *words)
+        check("rotate, %s: why" % what, why in err, err)
+    equal("what failed made no version", 3, json.loads(ctl(
+        "-j", "key", "show", s.key["id"])[1])["version"])
+    rotations(s, text)
+    c.must(204, "DELETE", "/keys/" + s.key["id"])
+    s.at = at + "?version=1"
+    equal("deleted: no version is there", 404, s.passport(text).status)
+
+
+GROUPS = {"tests": tests, "versions": versions, "lint": lint, "exposures": exposures,
           "imports": imports}
 
 if __name__ == "__main__":

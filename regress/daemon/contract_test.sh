@@ -100,6 +100,9 @@ tests_body() { group operator tests; }
 daemon_case imports "kbsctl import: another server's state and environment"
 imports_body() { group operator imports; }
 
+daemon_case versions "kbsctl key rotate, and each version of a key"
+versions_body() { group operator versions; }
+
 daemon_case lint "kbsctl policy lint"
 lint_body() { group operator lint; }
 

@@ -644,6 +644,38 @@ ATF_TC_BODY(release_spki, tc)
 
 /* --- kms --- */
 
+/* The order says which of a key's versions; without a word, the newest. */
+ATF_TC_WITHOUT_HEAD(version);
+ATF_TC_BODY(version, tc)
+{
+	static const uint8_t	 words[] = { 0, 0, 0, 7, 9 };
+	struct play		 p;
+	struct halves		 h;
+	struct fetch		 f;
+	EVP_PKEY		*pkey = play_rsa(3072);
+	size_t			 len;
+
+	play_start(&p, PROC_ENGINE);
+	for (len = 0; len <= sizeof(words); len++) {
+		halves_init(&h, OP_TRANSFER, len + 1, pkey);
+		h.argument = (uint8_t *)(uintptr_t)words;
+		h.argumentlen = len;
+		send_order(&p, &h);
+		send_verdict(&p, &h);
+		if (len != 0 && len != 4) {
+			want_done(&p, &h, DONE_REFUSED);
+			continue;
+		}
+		recv_fetch(p.kms[0], &f);
+		ATF_CHECK_EQ(len == 4 ? 7 : 0, f.version);
+		send_fetched(p.kms[0], &h.name, DONE_NONE, "no such version",
+		    NULL, 0);
+		want_done(&p, &h, DONE_NONE);
+	}
+	play_end(&p);
+	EVP_PKEY_free(pkey);
+}
+
 ATF_TC_WITHOUT_HEAD(kms_says_no);
 ATF_TC_BODY(kms_says_no, tc)
 {
@@ -1152,6 +1184,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, match_once);
 	ATF_TP_ADD_TC(tp, wrapping_keys);
 	ATF_TP_ADD_TC(tp, release_spki);
+	ATF_TP_ADD_TC(tp, version);
 	ATF_TP_ADD_TC(tp, kms_says_no);
 	ATF_TP_ADD_TC(tp, kms_by_name);
 	ATF_TP_ADD_TC(tp, kms_dies);

@@ -282,6 +282,77 @@ ATF_TC_BODY(registered, tc)
 	EVP_PKEY_free(pkey);
 }
 
+/* A new version: made here, or from a front; of the record's kind. */
+ATF_TC_WITHOUT_HEAD(rotated);
+ATF_TC_BODY(rotated, tc)
+{
+	static uint8_t	 given = 1;
+	struct play	 p;
+	struct halves	 h;
+	struct store	 s;
+	uint8_t		 key[32] = { 5 };
+	int		 i;
+
+	play_start(&p, PROC_MAKER);
+	halves_init(&h, OP_KEY_ROTATE, 1, NULL);
+	send_grant(&p, &h);
+	send_order(&p, &h);
+	recv_store(&p, &s, WAIT);
+	ATF_CHECK_EQ(OP_KEY_ROTATE, s.head.op);
+	ATF_CHECK_EQ(32, s.len);
+	ATF_CHECK_EQ(3, s.head.record.serial);
+	ATF_CHECK(memcmp(s.head.record.seal, h.record.seal, DIGEST_LEN) == 0);
+	stored(&p, &h);
+	halves_init(&h, OP_KEY_ROTATE, 2, NULL);
+	h.argument = &given;
+	h.argumentlen = 1;
+	digest(h.detail, key, sizeof(key));
+	send_grant(&p, &h);
+	send_order(&p, &h);
+	ATF_CHECK(peer_silent(p.kms[0], 30));
+	send_material(p.front, 2, key, sizeof(key));
+	recv_store(&p, &s, WAIT);
+	ATF_REQUIRE_EQ(sizeof(key), s.len);
+	ATF_CHECK(memcmp(s.material, key, sizeof(key)) == 0);
+	stored(&p, &h);
+	/* Order and grant differ in whether it is given, or by what. */
+	for (i = 0; i < 3; i++) {
+		halves_init(&h, OP_KEY_ROTATE, 10 + (uint64_t)i, NULL);
+		if (i != 0) {
+			h.argument = &given;
+			h.argumentlen = 1;
+			send_material(p.front, h.name.number, key,
+			    sizeof(key));
+		}
+		if (i != 1)
+			digest(h.detail, "other", 5);
+		send_grant(&p, &h);
+		send_order(&p, &h);
+		want_done(&p, &h, DONE_REFUSED);
+	}
+	/* Another record of the key, another policy. */
+	halves_init(&h, OP_KEY_ROTATE, 20, NULL);
+	h.gseal[0] ^= 1;
+	send_grant(&p, &h);
+	send_order(&p, &h);
+	want_done(&p, &h, DONE_REFUSED);
+	halves_init(&h, OP_KEY_ROTATE, 21, NULL);
+	h.gpolicy[0] ^= 1;
+	send_grant(&p, &h);
+	send_order(&p, &h);
+	want_done(&p, &h, DONE_REFUSED);
+	/* Not of the record's kind. */
+	halves_init(&h, OP_KEY_ROTATE, 22, NULL);
+	h.argument = &given;
+	h.argumentlen = 1;
+	digest(h.detail, key, 16);
+	send_material(p.front, 22, key, 16);
+	send_grant(&p, &h);
+	send_order(&p, &h);
+	want_done(&p, &h, DONE_INVALID);
+	play_end(&p);
+}
+
 /* Material that is not what was granted, or not of the named kind. */
 ATF_TC_WITHOUT_HEAD(register_refused);
 ATF_TC_BODY(register_refused, tc)
@@ -611,6 +682,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, create);
 	ATF_TP_ADD_TC(tp, registered);
+	ATF_TP_ADD_TC(tp, rotated);
 	ATF_TP_ADD_TC(tp, register_refused);
 	ATF_TP_ADD_TC(tp, create_mismatch);
 	ATF_TP_ADD_TC(tp, create_long);

@@ -348,6 +348,7 @@ struct fetch {
 	struct key_record	 record;
 	uint8_t			 policy[DIGEST_LEN];
 	uint8_t			 wrapping[DIGEST_LEN];
+	uint32_t		 version;
 	uint64_t		 deadline;
 };
 
@@ -378,6 +379,7 @@ recv_fetch(struct peer *kms, struct fetch *f)
 	recv_head(&r, f);
 	rb_digest(&r, f->policy);
 	rb_digest(&r, f->wrapping);
+	f->version = rb_u32(&r);
 	f->deadline = rb_u64(&r);
 	ATF_REQUIRE(rb_end(&r) == 0);
 }

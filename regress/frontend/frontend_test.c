@@ -473,6 +473,8 @@ answer(struct rig *rig, uint64_t number, int status, const char *error)
 	peer_send(rig->broker, IMSG_FRONTEND_ANSWER, &w);
 }
 
+static uint32_t	version;		/* that is asked for next */
+
 static uint64_t
 recv_transfer(struct rig *rig, uint8_t step, struct evidence *e)
 {
@@ -490,7 +492,7 @@ recv_transfer(struct rig *rig, uint8_t step, struct evidence *e)
 	rb_uuid(&r, &id);
 	ATF_CHECK_STREQ(KEYID, uuid_format(&id, text));
 	ATF_CHECK_EQ(step, rb_u8(&r));
-	ATF_CHECK_EQ(0, rb_u32(&r));
+	ATF_CHECK_EQ(version, rb_u32(&r));
 	bytes = rb_bytes(&r, &len, 0, EVIDENCE_MAX);
 	ATF_REQUIRE_EQ(0, rb_end(&r));
 	if (e == NULL) {
@@ -606,6 +608,20 @@ static const struct {
 	{ "POST", "/kbs/v1/token", TYPE "Accept: */*\r\n",
 	    "{\"username\":\"\",\"password\":\"x\"}", 400, NULL },
 	{ "POST", "/kbs/v1/keys/" KEYID "/transfer", "", NULL, 415, NULL },
+	{ "POST", "/kbs/v1/keys/" KEYID "/transfer?version=", ACCEPT, NULL,
+	    400, NULL },
+	{ "POST", "/kbs/v1/keys/" KEYID "/transfer?version=0", ACCEPT, NULL,
+	    400, NULL },
+	{ "POST", "/kbs/v1/keys/" KEYID "/transfer?version=-1", ACCEPT, NULL,
+	    400, NULL },
+	{ "POST", "/kbs/v1/keys/" KEYID "/transfer?version=+1", ACCEPT, NULL,
+	    400, NULL },
+	{ "POST", "/kbs/v1/keys/" KEYID "/transfer?version=1x", ACCEPT, NULL,
+	    400, NULL },
+	{ "POST", "/kbs/v1/keys/" KEYID "/transfer?version=4294967296",
+	    ACCEPT, NULL, 400, NULL },
+	{ "POST", "/kbs/v1/keys/" KEYID "/transfer?version=1&version=2",
+	    ACCEPT, NULL, 400, NULL },
 	{ "POST", "/kbs/v1/keys/" KEYID "/transfer", ACCEPT, "{}", 415,
 	    NULL },
 	{ "POST", "/kbs/v1/keys/" KEYID "/transfer", ACCEPT TYPE, "{}", 400,
@@ -976,9 +992,11 @@ ATF_TC_BODY(transfer, tc)
 	ATF_CHECK_STREQ("{\"wrapped_key\":\"d3JhcHBlZA==\","
 	    "\"wrapped_swk\":\"c3dr\"}", r.body);
 
-	send_request(c, "POST", TRANSFER, ACCEPT TYPE,
-	    "{\"attestation_token\":\"a.b.c\"}");
+	send_request(c, "POST", TRANSFER "?a=b&version=4294967295", ACCEPT
+	    TYPE, "{\"attestation_token\":\"a.b.c\"}");
+	version = UINT32_MAX;
 	n = recv_transfer(&rig, TRANSFER_TOKEN, &e);
+	version = 0;
 	ATF_CHECK(e.tokenlen == 5 && memcmp(e.token, "a.b.c", 5) == 0);
 	answer(&rig, n, 401, "attestation refused");
 	response(c, &r);

@@ -85,6 +85,7 @@ fetch(const struct request_name *name, uint8_t op, uint8_t half,
 	ask_head(&w, name, op, half, k);
 	wb_digest(&w, policy);
 	wb_digest(&w, wrap);
+	wb_u32(&w, 0);
 	wb_u64(&w, now_ms() + SOON);
 	peer_send(g.edge[W_ENGINE][W_KMS], IMSG_KMS_FETCH, &w);
 }

@@ -253,6 +253,15 @@ TEST(checked, "whether it is usable is found out by using it")
 	kms_end();
 }
 
+TEST(versions, "each version is a key of its own; all go with the first")
+{
+	begin(tc);
+	life_of_versions();
+	client("print(len(c.locate()))");
+	ATF_CHECK_STREQ("0\n", slurp("said", NULL));
+	end();
+}
+
 TEST(registered, "keys that are there already, made by others too")
 {
 	struct key_record	 k, other;
@@ -577,6 +586,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, rsa);
 	ATF_TP_ADD_TC(tp, together);
 	ATF_TP_ADD_TC(tp, checked);
+	ATF_TP_ADD_TC(tp, versions);
 	ATF_TP_ADD_TC(tp, registered);
 	ATF_TP_ADD_TC(tp, credential);
 	ATF_TP_ADD_TC(tp, down);

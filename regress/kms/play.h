@@ -38,6 +38,9 @@ static struct peer	*engine, *maker, *audit;
 static uint8_t		 wrapping[DIGEST_LEN];
 static uint64_t		 number;
 static char		 dir[4096];
+/* What is stored, and what must come back. */
+static const char	*secret = SECRET;
+static uint32_t		 wanted;	/* version; 0: the newest */
 
 static int
 key_file(const char *name)
@@ -131,6 +134,7 @@ ask_fetch(enum operation op, enum half half, const struct key_record *k,
 	put_head(&w, op, half, k);
 	wb_digest(&w, policy);
 	wb_digest(&w, wrapping);
+	wb_u32(&w, wanted);
 	wb_u64(&w, now_ms() + ms);
 	peer_send(engine, IMSG_KMS_FETCH, &w);
 }
@@ -141,12 +145,12 @@ ask_store(enum operation op, const struct key_record *k)
 	uint8_t		 d[DIGEST_LEN];
 	struct wbuf	 w = { 0 };
 
-	digest(d, SECRET, 16);
+	digest(d, secret, 16);
 	put_head(&w, op, HALF_GRANT, k);
 	wb_digest(&w, k->policy_digest);
 	wb_digest(&w, d);
 	wb_u64(&w, now_ms() + 5000);
-	wb_bytes(&w, SECRET, 16);
+	wb_bytes(&w, secret, 16);
 	peer_send(maker, IMSG_KMS_STORE, &w);
 }
 
@@ -172,10 +176,10 @@ answer(struct peer *peer, uint32_t type, struct key_record *k)
 	ATF_CHECK_EQ(result == DONE_OK, reason[0] == '\0');
 	if (type == IMSG_ENGINE_FETCHED && result == DONE_OK) {
 		ATF_REQUIRE_EQ(16, len);
-		ATF_CHECK_EQ(0, memcmp(p, SECRET, 16));
+		ATF_CHECK_EQ(0, memcmp(p, secret, 16));
 		return (result);
 	}
-	ATF_CHECK(memmem(p, len, SECRET, 16) == NULL);
+	ATF_CHECK(memmem(p, len, secret, 16) == NULL);
 	if (k != NULL && len > 0) {
 		rb_init(&inner, p, len);
 		rb_key_record(&inner, k);
@@ -243,6 +247,12 @@ do_take_away(enum operation op, const struct key_record *k,
 	return (answer(engine, IMSG_ENGINE_STORED, newest));
 }
 
+static int
+do_remove(const struct key_record *k, struct key_record *newest)
+{
+	return (do_take_away(OP_KEY_DELETE, k, newest));
+}
+
 static __attribute__((unused)) int
 fetch_within(const struct key_record *k, unsigned int ms)
 {
@@ -273,6 +283,118 @@ do_register(struct key_record *k, const char *id)
 	return (answer(maker, IMSG_ENGINE_STORED, k));
 }
 
+static __attribute__((unused)) int
+do_rotate(struct key_record *k)
+{
+	number++;
+	ask_store(OP_KEY_ROTATE, k);
+	tell(OP_KEY_ROTATE, k, k->policy_digest, zero);
+	return (answer(maker, IMSG_ENGINE_STORED, k));
+}
+
+static __attribute__((unused)) int
+fetch_version(const struct key_record *k, uint32_t version,
+    const char *material)
+{
+	int	 result;
+
+	wanted = version;
+	secret = material;
+	result = do_fetch(k, NULL);
+	wanted = 0;
+	secret = SECRET;
+	return (result);
+}
+
+static __attribute__((unused)) int
+rotate_to(struct key_record *k, const char *material)
+{
+	int	 result;
+
+	secret = material;
+	result = do_rotate(k);
+	secret = SECRET;
+	return (result);
+}
+
+#define SECOND	"SIXTEEN-SECRET-2"
+#define THIRD	"SIXTEEN-SECRET-3"
+
+/* A key with three versions, all of which can be had. */
+static __attribute__((unused)) void
+rotated(struct key_record *k, int flags)
+{
+	struct key_record	 old, newest;
+
+	made(k, flags);
+	old = *k;
+	ATF_REQUIRE_EQ(DONE_OK, rotate_to(k, SECOND));
+	ATF_CHECK_EQ(2, k->version);
+	ATF_CHECK_EQ(2, k->serial);
+	ATF_CHECK_EQ(flags, k->flags);
+	ATF_CHECK_EQ(DONE_OK, fetch_version(k, 0, SECOND));
+	/* Who shows the record from before is told of the new one. */
+	memset(&newest, 0, sizeof(newest));
+	ATF_CHECK_EQ(DONE_STALE, do_fetch(&old, &newest));
+	ATF_CHECK_EQ(0, memcmp(newest.seal, k->seal, DIGEST_LEN));
+	newest = old;
+	ATF_CHECK_EQ(DONE_STALE, rotate_to(&newest, THIRD));
+	ATF_CHECK_EQ(2, newest.version);
+	ATF_REQUIRE_EQ(DONE_OK, rotate_to(k, THIRD));
+	ATF_CHECK_EQ(3, k->version);
+}
+
+static __attribute__((unused)) void
+all_versions(const struct key_record *k)
+{
+	ATF_CHECK_EQ(DONE_OK, fetch_version(k, 1, SECRET));
+	ATF_CHECK_EQ(DONE_OK, fetch_version(k, 2, SECOND));
+	ATF_CHECK_EQ(DONE_OK, fetch_version(k, 3, THIRD));
+	ATF_CHECK_EQ(DONE_OK, fetch_version(k, 0, THIRD));
+	ATF_CHECK_EQ(DONE_NONE, fetch_version(k, 4, THIRD));
+	ATF_CHECK_EQ(DONE_NONE, fetch_version(k, UINT32_MAX, THIRD));
+}
+
+/* The life of a key with versions, the same in every kind of keystore. */
+static __attribute__((unused)) void
+life_of_versions(void)
+{
+	struct key_record	 k, marked, bad;
+	struct uuid		 policy;
+
+	rotated(&k, 0);
+	all_versions(&k);
+	rotated(&marked, KEY_ATTESTED_ONLY);
+	/* A move is one of them all. */
+	bad = k;
+	uuid_make(&policy);
+	ATF_CHECK_EQ(DONE_OK, do_move(&k, &policy, 'n'));
+	wanted = 1;
+	ATF_CHECK_EQ(DONE_STALE, do_fetch(&bad, &bad));
+	wanted = 0;
+	all_versions(&k);
+	/* Nobody's seal; a grant for the mark. */
+	bad = k;
+	bad.seal[1] ^= 1;
+	ATF_CHECK_EQ(DONE_REFUSED, rotate_to(&bad, SECOND));
+	wanted = 1;
+	number++;
+	ask_fetch(OP_KEY_RELEASE, HALF_GRANT, &marked, zero, 5000);
+	tell(OP_KEY_RELEASE, &marked, zero, wrapping);
+	ATF_CHECK_EQ(DONE_REFUSED, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	wanted = 0;
+	kms_end();
+	kms_start();
+	all_versions(&k);
+	all_versions(&marked);
+	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+	ATF_CHECK_EQ(DONE_NONE, fetch_version(&k, 1, SECRET));
+	ATF_CHECK_EQ(DONE_NONE, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(DONE_NONE, rotate_to(&k, SECOND));
+	ATF_CHECK_EQ(DONE_OK, do_remove(&marked, NULL));
+	ATF_CHECK_EQ(DONE_NONE, fetch_version(&marked, 2, SECOND));
+}
+
 /* Is the keystore usable?  What kms says of it is in state. */
 static __attribute__((unused)) int
 check(int active, char *state, size_t size)
@@ -293,12 +415,6 @@ check(int active, char *state, size_t size)
 	(void)rb_u64(&r);
 	ATF_CHECK_EQ(0, rb_end(&r));
 	return (ok);
-}
-
-static int
-do_remove(const struct key_record *k, struct key_record *newest)
-{
-	return (do_take_away(OP_KEY_DELETE, k, newest));
 }
 
 #endif

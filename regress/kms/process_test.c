@@ -300,6 +300,17 @@ ATF_TC_BODY(move, tc)
 	kms_end();
 }
 
+ATF_TC_WITHOUT_HEAD(versions);
+ATF_TC_BODY(versions, tc)
+{
+	kms_start();
+	life_of_versions();
+	/* Of the marked one the rows stay, without a byte of material. */
+	run("test \"$(sqlite3 d/keys.db 'SELECT count(*) || \":\" || "
+	    "total(length(box)) FROM versions')\" = 2:0.0");
+	kms_end();
+}
+
 ATF_TC_WITHOUT_HEAD(remove);
 ATF_TC_BODY(remove, tc)
 {
@@ -504,12 +515,13 @@ rekey_start(void)
 ATF_TC_WITHOUT_HEAD(rekeyed);
 ATF_TC_BODY(rekeyed, tc)
 {
-	struct key_record	 k[300], late;
+	struct key_record	 k[300], many, late;
 	int			 i, n = sizeof(k) / sizeof(k[0]);
 
 	kms_start();
 	for (i = 0; i < n; i++)
 		made(&k[i], i == 7 ? KEY_ATTESTED_ONLY : 0);
+	rotated(&many, 0);
 	ATF_CHECK_EQ(DONE_OK, do_remove(&k[7], NULL));
 	kms_end();
 	run("cp master master.old");
@@ -531,6 +543,7 @@ ATF_TC_BODY(rekeyed, tc)
 	for (i = 0; i < n; i++)
 		ATF_CHECK_EQ(i == 7 ? DONE_NONE : DONE_OK,
 		    do_fetch(&k[i], NULL));
+	all_versions(&many);
 	made(&late, 0);
 	kms_end();
 	/* Told once more, by who did not do it. */
@@ -794,6 +807,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, changed_record);
 	ATF_TP_ADD_TC(tp, attested_only);
 	ATF_TP_ADD_TC(tp, move);
+	ATF_TP_ADD_TC(tp, versions);
 	ATF_TP_ADD_TC(tp, remove);
 	ATF_TP_ADD_TC(tp, undo_in_time);
 	ATF_TP_ADD_TC(tp, kill);

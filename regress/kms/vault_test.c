@@ -440,6 +440,136 @@ TEST(undone, "material without a record goes, that of one stays")
 	end();
 }
 
+/* --- versions ------------------------------------------------------------- */
+
+static int
+is_named(const struct key_record *k, unsigned int version)
+{
+	char	 name[128], id[UUID_TEXT];
+
+	set("{}");
+	snprintf(name, sizeof(name), "\"keybroker/%s.%u\"",
+	    uuid_format(&k->id, id), version);
+	return (strstr(slurp("stand", NULL), name) != NULL);
+}
+
+TEST(versions, "each version under a name of its own; all go with the key")
+{
+	struct key_record	 k;
+
+	begin(tc);
+	life_of_versions();
+	run("test \"$(curl -fsS --noproxy '*' --cacert v/tls-ca.pem -d '{}' "
+	    "https://localhost:%u/standin | grep -c 'keybroker/')\" = 0",
+	    port);
+	rotated(&k, 0);
+	ATF_CHECK(is_there("keybroker", &k));
+	ATF_CHECK(is_named(&k, 2) && is_named(&k, 3));
+	ATF_CHECK(!is_named(&k, 1) && !is_named(&k, 4));
+	/* One that is not there any more is not another one. */
+	kms_end();
+	kept = 60;
+	kms_start();
+	all_versions(&k);
+	ATF_CHECK_EQ(DONE_OK, rotate_to(&k, SECOND));
+	ATF_CHECK_EQ(DONE_OK, fetch_version(&k, 0, SECOND));
+	ATF_CHECK_EQ(DONE_OK, do_take_away(OP_KEY_FORGET, &k, NULL));
+	ATF_CHECK(is_named(&k, 2) && is_named(&k, 4));
+	end();
+}
+
+/* As a rotation leaves it that is cut between Vault and our database. */
+static void
+leave(const struct key_record *k, unsigned int version)
+{
+	char	 id[UUID_TEXT], name[64];
+
+	uuid_format(&k->id, id);
+	snprintf(name, sizeof(name), "%s.%u", id, version);
+	overwrite(name, "\"left\"");
+	run("sqlite3 -cmd '.timeout 5000' d/keys.db \"INSERT INTO versions "
+	    "(id, version, backend) VALUES (x'$(echo %s | tr -d -)', %u, "
+	    "'%s')\"", id, version, name);
+	ATF_CHECK(is_named(k, version));
+}
+
+static int
+goes(const struct key_record *k, unsigned int version)
+{
+	int	 i;
+
+	for (i = 0; i < 50 && is_named(k, version); i++)
+		usleep(100000);
+	return (i < 50);
+}
+
+TEST(left, "what was never recorded goes: at start, by a check, by need")
+{
+	struct key_record	 k, other;
+	char			 state[REASON_TEXT_MAX];
+
+	begin(tc);
+	made(&other, 0);
+	rotated(&k, 0);
+	kms_end();
+	leave(&k, 4);
+	leave(&other, 2);
+	kms_start();
+	ATF_CHECK(goes(&k, 4) && goes(&other, 2));
+	ATF_CHECK(child_logged(kms, "never recorded, is removed", 1000));
+	leave(&k, 4);
+	ATF_CHECK_EQ(1, check(1, state, sizeof(state)));
+	ATF_CHECK(goes(&k, 4));
+	leave(&k, 4);
+	ATF_CHECK_EQ(DONE_BUSY, rotate_to(&k, SECOND));
+	ATF_CHECK(goes(&k, 4));
+	all_versions(&k);
+	ATF_CHECK_EQ(DONE_OK, rotate_to(&k, SECOND));
+	leave(&k, 5);
+	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+	ATF_CHECK(!is_named(&k, 5) && !is_named(&k, 4));
+	end();
+}
+
+/* Wherever kms is killed: the old version stays, and nothing is left over. */
+TEST(cut, "a rotation that is cut short leaves nothing behind")
+{
+	struct key_record	 k, shown;
+	unsigned int		 i, last = 1;
+
+	begin(tc);
+	made(&k, 0);
+	for (i = 0; i < 10; i++) {
+		secret = SECOND;
+		number++;
+		ask_store(OP_KEY_ROTATE, &k);
+		tell(OP_KEY_ROTATE, &k, k.policy_digest, zero);
+		usleep(i * 1000);
+		kill(child_pid(kms), SIGKILL);
+		kms_end();
+		kms_start();
+		shown = k;
+		number++;
+		ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest,
+		    5000);
+		tell(OP_TRANSFER, &k, k.policy_digest, wrapping);
+		secret = last == 1 ? SECRET : SECOND;
+		if (answer(engine, IMSG_ENGINE_FETCHED, &shown) == DONE_STALE)
+			k = shown;
+		last = k.version;
+		/* Only what has a record is there, after a moment. */
+		for (int wait = 0; is_named(&k, last + 1) && wait < 50; wait++)
+			usleep(100000);
+		ATF_CHECK_MSG(!is_named(&k, last + 1), "%u", i);
+		ATF_CHECK(last == 1 || is_named(&k, last));
+	}
+	secret = SECRET;
+	ATF_CHECK_EQ(DONE_OK, rotate_to(&k, THIRD));
+	ATF_CHECK_EQ(last + 1, k.version);
+	ATF_CHECK_EQ(DONE_OK, fetch_version(&k, 0, THIRD));
+	end();
+}
+
 /* --- Vault is ill --------------------------------------------------------- */
 
 TEST(faults, "each fault of the transport, for a while and for good")
@@ -824,6 +954,9 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, registered);
 	ATF_TP_ADD_TC(tp, names);
 	ATF_TP_ADD_TC(tp, undone);
+	ATF_TP_ADD_TC(tp, versions);
+	ATF_TP_ADD_TC(tp, left);
+	ATF_TP_ADD_TC(tp, cut);
 	ATF_TP_ADD_TC(tp, faults);
 	ATF_TP_ADD_TC(tp, sealed);
 	ATF_TP_ADD_TC(tp, lost);

@@ -147,3 +147,17 @@ wrapping_key_digest(uint8_t out[DIGEST_LEN], const uint8_t *e, size_t elen,
 	number_pieces(p + 2, lengths[1], n, nlen);
 	digest_pieces(out, p, 4);
 }
+
+void
+given_digest(uint8_t out[DIGEST_LEN], uint8_t given,
+    const uint8_t bytes[DIGEST_LEN])
+{
+	const struct piece	 p[] = {
+		{ "given", 5 }, { &given, 1 }, { bytes, DIGEST_LEN },
+	};
+
+	if (given == 0)
+		memcpy(out, bytes, DIGEST_LEN);
+	else
+		digest_pieces(out, p, 3);
+}

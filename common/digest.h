@@ -37,6 +37,12 @@ void	hmac_pieces(uint8_t out[DIGEST_LEN], const void *key, size_t keylen,
 void	derive_key(uint8_t out[DIGEST_LEN], const void *key, size_t keylen,
 	    const char *label);
 /*
+ * What a grant says of what a front gives for a key: the digest of the bytes,
+ * and what they are where they are no material (enum given).
+ */
+void	given_digest(uint8_t out[DIGEST_LEN], uint8_t given,
+	    const uint8_t bytes[DIGEST_LEN]);
+/*
  * By which a wrapping key (RSA, big-endian numbers) goes into audit lines and
  * to kms: SHA-256 over u32 length and bytes of e, then of n.  Zeros in front
  * are left out, so that a key has one digest.

@@ -118,7 +118,7 @@ static json_t *
 key_info(const struct key_record *k)
 {
 	json_t	*o;
-	char	 text[UUID_TEXT];
+	char	 ours[NAME_MAX_BACKEND];
 
 	o = json_object();
 	set(&o, "algorithm",
@@ -128,8 +128,8 @@ key_info(const struct key_record *k)
 		set(&o, "curve_type",
 		    json_string(curve_name((enum curve)k->curve)));
 	/* stores of our own name material by the key's id: that is no news */
-	if (k->backend[0] != '\0' &&
-	    strcmp(k->backend, uuid_format(&k->id, text)) != 0)
+	key_record_name(k, ours);
+	if (k->backend[0] != '\0' && strcmp(k->backend, ours) != 0)
 		set(&o, "kmip_key_id", ascii(k->backend));
 	if ((k->flags & KEY_ATTESTED_ONLY) != 0)
 		set(&o, "attested_only", json_true());

@@ -51,7 +51,8 @@ static const struct {
 	{ "key move",		PERM_KEYS_UPDATE },
 	{ "key delete",		PERM_KEYS_DELETE },
 	{ "key forget",		PERM_KEYS_DELETE },
-	{ "key rotate",		PERM_KEYS_UPDATE },
+	{ "key rotate",		PERM_LOCAL },
+	{ "key backup",		PERM_LOCAL },
 	{ "policy create",	PERM_POLICIES_CREATE },
 	{ "policy find",	PERM_POLICIES_SEARCH },
 	{ "policy search",	PERM_POLICIES_SEARCH },
@@ -62,6 +63,7 @@ static const struct {
 	{ "user update",	PERM_USERS_UPDATE },
 	{ "user delete",	PERM_USERS_DELETE },
 	{ "user unlock",	PERM_USERS_UPDATE },
+	{ "user backup",	PERM_LOCAL },
 	{ "login",		0 },
 	{ "policy test",	0 },
 };
@@ -360,6 +362,20 @@ rb_user_name(struct rbuf *rb, char name[NAME_MAX_USER], int required)
 
 /* --- objects ----------------------------------------------------------- */
 
+/* The first one's is what the reference server gives. */
+void
+key_record_name(const struct key_record *k, char name[NAME_MAX_BACKEND])
+{
+	char	 id[UUID_TEXT];
+
+	uuid_format(&k->id, id);
+	if (k->version > 1)
+		(void)snprintf(name, NAME_MAX_BACKEND, "%s.%u", id,
+		    k->version);
+	else
+		(void)strlcpy(name, id, NAME_MAX_BACKEND);
+}
+
 void
 key_record_sealed(struct wbuf *wb, const struct key_record *k)
 {
@@ -521,7 +537,9 @@ wb_ask(struct wbuf *wb, const struct ask *a)
 	wb_str(wb, a->keystore);
 	wb_str(wb, a->backend);
 	wb_u8(wb, a->has_material);
+	wb_u8(wb, a->given);
 	wb_digest(wb, a->material);
+	wb_u32(wb, a->version);
 	wb_u8(wb, a->filter);
 	wb_u32(wb, a->limit);
 	wb_uuid(wb, &a->after);
@@ -547,7 +565,9 @@ rb_ask(struct rbuf *rb, struct ask *a)
 	rb_str(rb, a->keystore, sizeof(a->keystore));
 	rb_str(rb, a->backend, sizeof(a->backend));
 	a->has_material = (uint8_t)rb_bool(rb);
+	a->given = rb_enum(rb, GIVEN_MAX - 1);
 	rb_digest(rb, a->material);
+	a->version = rb_u32(rb);
 	a->filter = (uint8_t)rb_mask(rb, rb_u8(rb), FILTER_ALL);
 	a->limit = rb_u32(rb);
 	rb_uuid(rb, &a->after);

@@ -66,6 +66,7 @@ enum operation {
 	OP_KEY_DELETE,
 	OP_KEY_FORGET,		/* its material stays with the keystore */
 	OP_KEY_ROTATE,		/* new material, a new version */
+	OP_KEY_BACKUP,		/* one version, for the backup's recipient */
 	OP_POLICY_CREATE,
 	OP_POLICY_FIND,
 	OP_POLICY_SEARCH,
@@ -76,6 +77,7 @@ enum operation {
 	OP_USER_UPDATE,
 	OP_USER_DELETE,
 	OP_USER_UNLOCK,		/* forgive failed logins of a name */
+	OP_USER_BACKUP,		/* the hash, for the backup's recipient */
 	OP_LOGIN,		/* audit lines only */
 	OP_TEST,		/* of a policy, by control */
 	OP_MAX
@@ -99,6 +101,8 @@ int		 operation_makes(enum operation);
 #define PERM_USERS_SEARCH	0x0400
 #define PERM_USERS_UPDATE	0x0800
 #define PERM_ALL		0x0fff
+/* No user has it: what a local operator alone may do. */
+#define PERM_LOCAL		0x1000
 
 /* One bit by its text, both spellings of policies; 0 when unknown. */
 uint32_t	 permission_parse(const char *);
@@ -108,6 +112,9 @@ const char	*permission_name(unsigned int n);
 uint32_t	 permission_needed(enum operation);
 /* Letters, digits, '.', '_', '-', at most one '@', 1 to 255 bytes. */
 int		 user_name_valid(const char *, size_t len);
+
+/* What a front gives for a key: material, the keystore's id of it, a box. */
+enum given { GIVEN_KEY, GIVEN_ID, GIVEN_BOX, GIVEN_MAX };
 
 enum algorithm { ALG_NONE, ALG_AES, ALG_RSA, ALG_EC, ALG_MAX };
 enum curve { CURVE_NONE, CURVE_P256, CURVE_P384, CURVE_P521, CURVE_MAX };
@@ -151,6 +158,9 @@ struct key_record {
 
 void	wb_key_record(struct wbuf *, const struct key_record *);
 void	rb_key_record(struct rbuf *, struct key_record *);
+/* The name that we give to its material: the id, and a later version. */
+void	key_record_name(const struct key_record *,
+	    char name[NAME_MAX_BACKEND]);
 /* Only what the seal covers, for its owner. */
 void	key_record_sealed(struct wbuf *, const struct key_record *);
 
@@ -237,7 +247,9 @@ struct ask {
 	char		 keystore[NAME_MAX_STORE];	/* "": the default */
 	char		 backend[NAME_MAX_BACKEND];	/* kmip_key_id */
 	uint8_t		 has_material;
+	uint8_t		 given;			/* enum given: what it is */
 	uint8_t		 material[DIGEST_LEN];	/* digest of key or pubkey */
+	uint32_t	 version;		/* OP_KEY_BACKUP */
 	uint8_t		 filter;		/* FILTER_* */
 	uint32_t	 limit;			/* FILTER_LIMIT; 0: all */
 	struct uuid	 after;			/* paging; nil: the start */

@@ -687,6 +687,9 @@ const struct command	 commands[] = {
 	{ "import", NULL, "s:k:e:o:", 0, 0,
 	    "[--state directory [--keystore name]] "
 	    "[--env file --output directory]", "", run_import },
+	{ "backup", NULL, "", 1, 1, "file", "", run_backup },
+	{ "restore", NULL, "nK:d:", 1, 1,
+	    "[-n] [-d sha256] -K privatekey file", "", run_restore },
 	{ "log", "brief", "", 0, 0, "", "log", run_log },
 	{ "log", "verbose", "", 0, 0, "", "log", run_log },
 	{ "log", "trace", "", 0, 0, "", "log", run_log },

@@ -17,11 +17,14 @@
 #ifndef KBSCTL_H
 #define KBSCTL_H
 
+#include <sys/queue.h>
+
 #include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "record.h"
+#include "rfc3339.h"
 
 /* What it exits with. */
 enum kbsctl_exit {
@@ -149,6 +152,51 @@ int		 run_policy_lint(const struct command *, const struct args *);
 int		 run_exposures(const struct command *, const struct args *);
 /* A policy as kbsd lists it; dies when it is none.  policy_free() it. */
 struct policy	*policy_of(const json_t *, const char *what);
+
+/* --- take.c: objects that are brought ------------------------------------ */
+
+/* In the order in which they are sent. */
+enum take_kind { TAKE_POLICY, TAKE_USER, TAKE_KEY, TAKE_KINDS };
+
+/* One of them, and what becomes of it. */
+struct taking {
+	TAILQ_ENTRY(taking) entry;
+	enum take_kind	 kind;
+	char		 id[UUID_TEXT];
+	char		 name[NAME_MAX_USER];
+	char		 created[RFC3339_TEXT];	/* "": now */
+	json_t		*body;		/* NULL: it is not taken */
+	json_t		*given;		/* member of the request, or NULL */
+	json_t		*later;		/* of a key's further versions: array
+					 * of members of a rotation, or NULL */
+	const char	*undo;		/* the command's second word */
+	int		 may_stay;	/* a user whose name is taken */
+	const char	*what;		/* for the table */
+	uint32_t	 have;		/* version that is there; 0: none */
+	int		 added;		/* in this run */
+};
+TAILQ_HEAD(takings, taking);
+
+/* Behind the others of its list. */
+struct taking	*take_new(struct takings *, enum take_kind, const char *id);
+void		 take_free(struct takings *);
+/*
+ * With what is there.  Dies where names are taken, and into_empty where there
+ * are policies or keys that are none of these.
+ */
+void		 take_compare(struct takings *, int into_empty);
+/* Dies when one is refused, and takes back what it has sent. */
+void		 take_send(struct takings *);
+/* A table; otherwise is said of those with which nothing was done. */
+void		 take_tell(const struct takings *, const char *otherwise);
+
+/* --- backup.c, restore.c ------------------------------------------------- */
+
+/* Lines of a backup's file, and the last one's members. */
+#define BACKUP_FORM	1
+
+int		 run_backup(const struct command *, const struct args *);
+int		 run_restore(const struct command *, const struct args *);
 
 /* --- import.c, environment.c: from the reference server ------------------ */
 

@@ -50,13 +50,15 @@ enum imsg_type {
 	 *   ("" if none), u8 tees (Attestation-Type; 0: none), u8 kind
 	 *   (ANSWER_*), u32 count, then count records (wb_key_record,
 	 *   wb_policy_record, wb_user_record, wb_check) or, for
-	 *   ANSWER_NONCE, bytes val, bytes iat, bytes signature.
+	 *   ANSWER_NONCE, bytes val, bytes iat, bytes signature; for
+	 *   ANSWER_SEALED, count 1, bytes of an envelope.
 	 */
 	IMSG_FRONTEND_ANSWER,
 	/*
 	 * engine -> frontend, gate, control.
 	 * WRAPPED: N, u8 tees (0 when a grant released it), bytes wrapped key,
-	 *   bytes wrapped SWK (empty: none).
+	 *   bytes wrapped SWK (empty: none).  To control the bytes of an
+	 *   envelope (KEY_BACKUP), no SWK.
 	 */
 	IMSG_FRONTEND_WRAPPED,
 	/* frontend, control -> maker.  MATERIAL: N, bytes. */
@@ -108,7 +110,8 @@ enum imsg_type {
 	 * GRANTED: NAME, uuid user (nil: local), str who (name or "uid N"),
 	 *   u8 operation, digest of the ask's bytes, uuid object, u64 Unix
 	 *   time, digest of the policy, bytes record (the new or changed user
-	 *   or policy with its seal; empty), bytes intent (key writes; else
+	 *   or policy with its seal; USER_BACKUP: its hash in an envelope;
+	 *   empty), bytes intent (key writes; else
 	 *   empty), the seal of the key record that auth was shown (zero: of
 	 *   none).  To LEFTOVER: OP_KEY_DELETE of a making is undo; the object
 	 *   of OP_KEY_MOVE is the new policy.
@@ -217,7 +220,8 @@ enum imsg_type {
 	 *   policy, u64 deadline, bytes argument: SPKI (KEY_RELEASE), the 16
 	 *   bytes of the new policy's id (KEY_MOVE), u32 version (TRANSFER of
 	 *   another than the newest), one byte (KEY_ROTATE: material comes from
-	 *   a front), else empty.
+	 *   a front: enum given), one byte (KEY_REGISTER of a box: likewise),
+	 *   else empty.  KEY_BACKUP: u32 version.
 	 * VERDICT, verifier -> engine: NAME, uuid key, digest of the policy,
 	 *   u8 tees, bytes e, bytes n (wrapping key, big-endian), digest of
 	 *   the evidence, u64 expiry.
@@ -245,7 +249,8 @@ enum imsg_type {
 	 *   material (0: the record's), u64 deadline.
 	 * STORE (maker only): NAME, u8 operation, u8 half, bytes key record
 	 *   (without seal; KEY_ROTATE: the newest), digest of the policy,
-	 *   digest of the material, u64 deadline, bytes material.
+	 *   digest of the material, u64 deadline, u8 what it is (enum given),
+	 *   bytes material.
 	 * RESEAL: NAME, u8 operation, u8 half, bytes key record, digest of the
 	 *   new policy, uuid new policy, u64 deadline.
 	 * DELETE: NAME, u8 operation, u8 half, bytes key record, u64 deadline.
@@ -326,7 +331,7 @@ enum transfer_step { TRANSFER_FIRST, TRANSFER_EVIDENCE, TRANSFER_TOKEN,
 
 enum answer_kind { ANSWER_NONE, ANSWER_NONCE, ANSWER_KEY, ANSWER_KEYS,
 	ANSWER_POLICY, ANSWER_POLICIES, ANSWER_USER, ANSWER_USERS,
-	ANSWER_CHECKS, ANSWER_KIND_MAX };
+	ANSWER_CHECKS, ANSWER_SEALED, ANSWER_KIND_MAX };
 
 enum sign_kind { SIGN_RSA, SIGN_ECDSA, SIGN_KIND_MAX };
 
@@ -389,6 +394,7 @@ enum descriptor_role {
 	FD_KMS_SECRET,		/* kms: token, secret id or password */
 	FD_KMS_CERT,		/* kms kmip: certificate, PEM */
 	FD_KMS_KEY,		/* kms kmip: its key, PEM */
+	FD_BACKUP_RECIPIENT,	/* auth, kms: public key, PEM; may not come */
 	FD_ROLE_MAX
 };
 

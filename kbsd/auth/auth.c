@@ -38,6 +38,7 @@
 #define NELEMENTS(a)	(sizeof(a) / sizeof((a)[0]))
 
 static int	 token_fd = -1, seal_fd = -1, password_fd = -1;
+static int	 recipient_fd = -1;
 
 /* --- edges of auth ------------------------------------------------------ */
 
@@ -134,6 +135,7 @@ auth_descriptor(uint32_t role, int fd)
 		{ FD_TOKEN_KEY,		&token_fd },
 		{ FD_SEAL_KEY,		&seal_fd },
 		{ FD_ADMIN_PASSWORD,	&password_fd },
+		{ FD_BACKUP_RECIPIENT,	&recipient_fd },
 	};
 	size_t	 i;
 
@@ -171,6 +173,8 @@ auth_secrets(void)
 	 */
 	json_object_seed((size_t)arc4random() | 1);
 	load_seal_key();
+	if (recipient_fd != -1)
+		seal_backup_init(recipient_fd);
 	token_init(token_fd);
 	admin_secret(password_fd);
 	close(seal_fd);

@@ -69,6 +69,10 @@ int	 seal_user(struct user_record *, const char *hash);
 /* -1: this row is not as auth wrote it.  Wipe what came out. */
 int	 seal_user_open(const struct user_record *, char hash[HASH_TEXT]);
 int	 seal_user_check(const struct user_record *);
+/* Who backups are for, if anybody is; then the hash, sealed for that. */
+void	 seal_backup_init(int fd);
+int	 seal_can_backup(void);
+int	 seal_user_backup(struct wbuf *, const struct user_record *);
 void	 seal_policy(struct policy_record *);
 int	 seal_policy_check(const struct policy_record *);
 void	 seal_intent(struct wbuf *, const struct intent *);

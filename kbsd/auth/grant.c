@@ -44,6 +44,7 @@ static void	grant_policy(struct asking *);
 static void	grant_user_create(struct asking *);
 static void	grant_user_update(struct asking *);
 static void	grant_unlock(struct asking *);
+static void	grant_user_backup(struct asking *);
 
 static const struct {
 	void		(*fn)(struct asking *);
@@ -58,6 +59,7 @@ static const struct {
 	[OP_KEY_DELETE] = { grant_key, WANT_KEY },
 	[OP_KEY_FORGET] = { grant_key, WANT_KEY },
 	[OP_KEY_ROTATE] = { grant_rotate, WANT_KEY },
+	[OP_KEY_BACKUP] = { grant_key, WANT_KEY },
 	[OP_POLICY_CREATE] = { grant_policy, 0 },
 	[OP_POLICY_FIND] = { grant_plain, 0 },
 	[OP_POLICY_SEARCH] = { grant_plain, 0 },
@@ -68,6 +70,7 @@ static const struct {
 	[OP_USER_UPDATE] = { grant_user_update, 0 },
 	[OP_USER_DELETE] = { grant_plain, 0 },
 	[OP_USER_UNLOCK] = { grant_unlock, 0 },
+	[OP_USER_BACKUP] = { grant_user_backup, 0 },
 };
 
 /* --- answers ------------------------------------------------------------ */
@@ -211,7 +214,8 @@ grant_to_engine(struct asking *a)
 		return;
 	}
 	/* Cut short, these leave nothing that is to be undone. */
-	if (a->ask.op == OP_KEY_RELEASE || a->ask.op == OP_KEY_ROTATE) {
+	if (a->ask.op == OP_KEY_RELEASE || a->ask.op == OP_KEY_ROTATE ||
+	    a->ask.op == OP_KEY_BACKUP) {
 		grant_done(a, NULL, NULL);
 		return;
 	}
@@ -275,7 +279,7 @@ grant_make_key(struct asking *a)
 	a->key.curve = ask->curve;
 	a->key.flags = ask->flags;
 	if (ask->has_material)
-		memcpy(a->material, ask->material, DIGEST_LEN);
+		given_digest(a->material, ask->given, ask->material);
 	else if (ask->backend[0] != '\0')
 		digest(a->material, ask->backend, strlen(ask->backend));
 	grant_to_engine(a);
@@ -303,16 +307,12 @@ grant_key(struct asking *a)
 	grant_to_engine(a);
 }
 
-/* New material for a key, under its policy; nobody does it from afar. */
+/* New material for a key, under its policy. */
 static void
 grant_rotate(struct asking *a)
 {
-	if (!a->local) {
-		grant_invalid(a, 400, "only a local operator rotates keys");
-		return;
-	}
 	if (a->ask.has_material)
-		memcpy(a->material, a->ask.material, DIGEST_LEN);
+		given_digest(a->material, a->ask.given, a->ask.material);
 	memcpy(a->policy_digest, a->key.policy_digest, DIGEST_LEN);
 	grant_to_engine(a);
 }
@@ -489,6 +489,38 @@ grant_unlock(struct asking *a)
 	(void)strlcpy(none.name, a->ask.name, sizeof(none.name));
 	wb_lockout_record(&record, &none);
 	grant_done(a, &record, NULL);
+}
+
+/* The password's hash leaves for nobody but the backup's recipient. */
+static void
+grant_backup_found(void *arg, const struct rows_found *found)
+{
+	struct asking	*a = arg;
+	struct wbuf	 sealed = { 0 };
+
+	if (found == NULL)
+		grant_busy(a, "the rows can't be had");
+	else if (found->user == NULL ||
+	    uuid_cmp(&found->user->id, &a->ask.id) != 0)
+		grant_invalid(a, 404, "no such user");
+	else if (seal_user_backup(&sealed, found->user) == -1) {
+		wb_free(&sealed);
+		grant_invalid(a, 500, "the user can't be sealed for a backup");
+	} else
+		grant_done(a, &sealed, NULL);
+}
+
+static void
+grant_user_backup(struct asking *a)
+{
+	struct rows_wanted	 wanted = { .user = a->ask.id };
+
+	if (!seal_can_backup())
+		grant_invalid(a, 400, "kbsd.conf names no backup recipient");
+	else if (uuid_isnil(&a->ask.id))
+		grant_invalid(a, 404, "no such user");
+	else if (rows_want(&wanted, grant_backup_found, a) == -1)
+		grant_busy(a, "the broker is busy");
 }
 
 /* --- the decision ------------------------------------------------------- */

@@ -26,6 +26,7 @@
 
 #include "auth.h"
 #include "digest.h"
+#include "envelope.h"
 #include "log.h"
 #include "secret.h"
 
@@ -121,6 +122,37 @@ seal_user_open(const struct user_record *user, char hash[HASH_TEXT])
 done:
 	EVP_CIPHER_CTX_free(ctx);
 	return (ret);
+}
+
+/* --- backups -------------------------------------------------------------- */
+
+static EVP_PKEY	*recipient;
+
+void
+seal_backup_init(int fd)
+{
+	recipient = envelope_recipient(fd);
+}
+
+int
+seal_can_backup(void)
+{
+	return (recipient != NULL);
+}
+
+int
+seal_user_backup(struct wbuf *w, const struct user_record *user)
+{
+	struct wbuf	 about = { 0 };
+	char		 hash[HASH_TEXT];
+	int		 rc = -1;
+
+	envelope_about_user(&about, user);
+	if (seal_user_open(user, hash) == 0)
+		rc = envelope_seal(w, recipient, &about, hash, strlen(hash));
+	explicit_bzero(hash, sizeof(hash));
+	wb_free(&about);
+	return (rc);
 }
 
 int

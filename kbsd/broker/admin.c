@@ -44,6 +44,7 @@ static const struct {
 	[OP_KEY_DELETE] = { .granted = keys_granted },
 	[OP_KEY_FORGET] = { .granted = keys_granted },
 	[OP_KEY_ROTATE] = { .granted = keys_granted },
+	[OP_KEY_BACKUP] = { .granted = keys_granted },
 	[OP_KEY_FIND] = { admin_find_row, ROW_KEY, ANSWER_KEY, ANSWER_KEYS,
 	    "no such key", 200 },
 	[OP_KEY_SEARCH] = { admin_list, ROW_KEY, ANSWER_KEY, ANSWER_KEYS,
@@ -68,6 +69,8 @@ static const struct {
 	    ANSWER_USERS, "no such user", 204 },
 	[OP_USER_UNLOCK] = { admin_record_first, ROW_LOCKOUT, ANSWER_NONE,
 	    ANSWER_NONE, NULL, 204 },
+	[OP_USER_BACKUP] = { admin_record_first, ROW_USER, ANSWER_SEALED,
+	    ANSWER_NONE, NULL, 200 },
 };
 
 static int
@@ -341,6 +344,16 @@ admin_expected(const struct request *req)
 	return (rb_end(&r) == -1 ? 0 : user.row_version);
 }
 
+/* What auth has sealed for somebody else changes nothing here. */
+static void
+admin_sealed(struct request *req)
+{
+	struct wbuf	 w = { 0 };
+
+	wb_bytes(&w, req->row.data, req->row.len);
+	answer_records(req, 200, ANSWER_SEALED, 1, &w);
+}
+
 /* The line is written: now the change. */
 void
 admin_recorded(struct request *req)
@@ -350,6 +363,10 @@ admin_recorded(struct request *req)
 
 	if (operations[req->op].granted != admin_record_first)
 		return;
+	if (req->op == OP_USER_BACKUP) {
+		admin_sealed(req);
+		return;
+	}
 	if (req->row.len == 0)		/* nothing takes its place */
 		error = rows_delete(kind, &req->id, 0, admin_changed, req);
 	else

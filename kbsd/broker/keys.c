@@ -42,14 +42,16 @@ static const struct {
 	void		(*granted)(struct request *);
 	void		(*done)(struct request *, const struct key_record *);
 	int		 maker;		/* the ORDER goes to the maker */
+	int		 row;		/* says that it is under way */
 } key_ops[OP_MAX] = {
-	[OP_KEY_CREATE] = { key_make, key_made, 1 },
-	[OP_KEY_REGISTER] = { key_make, key_made, 1 },
-	[OP_KEY_MOVE] = { key_change, key_moved, 0 },
-	[OP_KEY_DELETE] = { key_change, key_deleted, 0 },
-	[OP_KEY_FORGET] = { key_change, key_deleted, 0 },
-	[OP_KEY_RELEASE] = { key_release, key_released, 0 },
-	[OP_KEY_ROTATE] = { key_rotate, key_rotated, 1 },
+	[OP_KEY_CREATE] = { key_make, key_made, 1, 1 },
+	[OP_KEY_REGISTER] = { key_make, key_made, 1, 1 },
+	[OP_KEY_MOVE] = { key_change, key_moved, 0, 1 },
+	[OP_KEY_DELETE] = { key_change, key_deleted, 0, 1 },
+	[OP_KEY_FORGET] = { key_change, key_deleted, 0, 1 },
+	[OP_KEY_RELEASE] = { key_release, key_released, 0, 0 },
+	[OP_KEY_ROTATE] = { key_rotate, key_rotated, 1, 0 },
+	[OP_KEY_BACKUP] = { key_release, key_released, 0, 0 },
 };
 
 int
@@ -130,7 +132,7 @@ key_pending(void *arg, const struct row_found *found)
 		return;
 	}
 	req->key.row_version = found->version;
-	key_go(req, "grant", NULL, 0);
+	key_go(req, "grant", &req->ask.given, req->ask.given != GIVEN_KEY);
 }
 
 static void
@@ -308,17 +310,25 @@ key_deleted(struct request *req, const struct key_record *sealed)
 		answer_error(req, 503, 1, "the store is busy");
 }
 
-/* --- release on a grant -------------------------------------------------- */
+/* --- release on a grant, and to a backup --------------------------------- */
 
 static void
 key_release_found(void *arg, const struct row_found *found)
 {
 	struct request	*req = arg;
 
+	struct wbuf	 version = { 0 };
+
 	if (key_current(req, found) == -1)
 		return;
-	digest(req->wrapping, req->ask.pubkey, req->ask.pubkeylen);
 	memcpy(req->policy_digest, req->key.policy_digest, DIGEST_LEN);
+	if (req->op == OP_KEY_BACKUP) {
+		wb_u32(&version, req->ask.version);
+		key_go(req, "backup", version.data, version.len);
+		wb_free(&version);
+		return;
+	}
+	digest(req->wrapping, req->ask.pubkey, req->ask.pubkeylen);
 	key_go(req, "release", req->ask.pubkey, req->ask.pubkeylen);
 }
 
@@ -347,13 +357,12 @@ key_released(struct request *req, const struct key_record *sealed)
 static void
 key_rotate_found(void *arg, const struct row_found *found)
 {
-	static const uint8_t	 given = 1;
 	struct request		*req = arg;
 
 	if (key_current(req, found) == -1)
 		return;
 	memcpy(req->policy_digest, req->key.policy_digest, DIGEST_LEN);
-	key_go(req, "grant", &given, req->ask.has_material ? 1 : 0);
+	key_go(req, "grant", &req->ask.given, req->ask.has_material ? 1 : 0);
 }
 
 static void
@@ -451,12 +460,14 @@ key_failed(struct request *req, enum done_result result, const char *reason)
 		else
 			(void)rows_delete(ROW_KEY, &req->key.id, 0,
 			    key_undone, &owner);
-	} else if (req->op != OP_KEY_RELEASE && req->op != OP_KEY_ROTATE)
+	} else if (key_ops[req->op].row)
 		leftover_scan();
 	if (result == DONE_BUSY && key_ops[req->op].maker)
 		answer_error(req, 429, 10, "too many keys are being made");
 	else if (result == DONE_REFUSED && req->op == OP_KEY_RELEASE)
 		answer_error(req, 401, 0, "the key is not released so");
+	else if (result == DONE_NONE && req->op == OP_KEY_BACKUP)
+		answer_error(req, 404, 0, "no such version of the key");
 	else
 		answer_done(req, result, reason);
 }
@@ -509,7 +520,7 @@ keys_done(struct edge *edge, struct rbuf *r)
 	if (result == DONE_OK && (len > 0 || !key_ops[op].maker))
 		key_ops[op].done(req, len > 0 ? &sealed : &req->key);
 	else if (result == DONE_STALE && len > 0 &&
-	    (op == OP_KEY_RELEASE || op == OP_KEY_ROTATE))
+	    !key_ops[op].row)
 		keys_put_newest(req, &sealed, key_put_right);
 	else
 		key_failed(req, result == DONE_OK ? DONE_REFUSED : result,

@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base64.h"
 #include "control.h"
 #include "json.h"
 #include "log.h"
@@ -296,6 +297,23 @@ put_check(struct wbuf *w, struct rbuf *r)
 	put(w, "}}\n");
 }
 
+/* What is sealed for somebody else. */
+static void
+put_sealed(struct wbuf *w, struct rbuf *r)
+{
+	const uint8_t	*data;
+	char		 text[BASE64_SIZE(MATERIAL_MAX)];
+	size_t		 len;
+
+	data = rb_bytes(r, &len, 1, MATERIAL_MAX);
+	if (r->failed || w == NULL)
+		return;
+	(void)base64_encode(text, sizeof(text), data, len);
+	put(w, "{\"sealed\":\"");
+	put(w, text);
+	put(w, "\"}\n");
+}
+
 static const struct {
 	void	(*put)(struct wbuf *, struct rbuf *);
 	int	 one;
@@ -307,6 +325,7 @@ static const struct {
 	[ANSWER_USER] = { put_user, 1 },
 	[ANSWER_USERS] = { put_user, 0 },
 	[ANSWER_CHECKS] = { put_check, 0 },
+	[ANSWER_SEALED] = { put_sealed, 1 },
 };
 
 static int
@@ -358,6 +377,31 @@ answer_records(struct client *c, const struct rbuf *r, unsigned int status,
 	c->more = more_records;
 	answer_log(c, status, "");
 	client_write(c);
+}
+
+/* The engine answers by itself what kms has sealed. */
+int
+answer_sealed(struct edge *edge, struct rbuf *r)
+{
+	struct client	*c;
+	struct rbuf	 bytes;
+	uint64_t	 number;
+	size_t		 len;
+
+	(void)edge;
+	number = rb_u64(r);
+	(void)rb_u8(r);			/* types, of transfers */
+	bytes = *r;
+	bytes.left = bytes.left > 4 ? bytes.left - 4 : 0;	/* the SWK */
+	(void)rb_bytes(r, &len, 1, MATERIAL_MAX);
+	if (rb_u32(r) != 0 || rb_end(r) == -1)
+		return (-1);
+	if ((c = client_find(WAITS_BROKER, number)) == NULL)
+		return (0);
+	if (c->command->op != OP_KEY_BACKUP)
+		return (-1);
+	answer_records(c, &bytes, 200, ANSWER_SEALED, 1);
+	return (0);
 }
 
 int

@@ -35,6 +35,7 @@ static int		 listen_fd = -1;
 
 static void	control_down(struct edge *);
 static void	control_maker_down(struct edge *);
+static void	control_engine_down(struct edge *);
 
 /* Number, status, retry, error, types, kind, count. */
 #define ANSWER_LEAST	(8 + 2 + 2 + 4 + 1 + 1 + 4)
@@ -42,6 +43,11 @@ static void	control_maker_down(struct edge *);
 static const struct edge_rule broker_rules[] = {
 	{ IMSG_FRONTEND_ANSWER, ANSWER_LEAST, EDGE_MESSAGE_MAX,
 	    answer_broker },
+};
+
+static const struct edge_rule engine_rules[] = {
+	{ IMSG_FRONTEND_WRAPPED, 8 + 1 + 4 + 4, 8 + 1 + 4 + 4 + MATERIAL_MAX,
+	    answer_sealed },
 };
 
 /* Refusals of auth come by way of the broker. */
@@ -58,6 +64,9 @@ static const struct edge_table edges[] = {
 	},
 	{
 		.peer = PROC_ENGINE,
+		.rules = engine_rules,
+		.nrules = 1,
+		.down = control_engine_down,
 	},
 	{
 		.peer = PROC_MAKER,
@@ -94,6 +103,19 @@ control_maker_down(struct edge *edge)
 {
 	(void)edge;
 	client_edge_down(waits_for_maker);
+}
+
+static int
+waits_for_engine(const struct client *c)
+{
+	return (c->waits == WAITS_BROKER && c->command->op == OP_KEY_BACKUP);
+}
+
+static void
+control_engine_down(struct edge *edge)
+{
+	(void)edge;
+	client_edge_down(waits_for_engine);
 }
 
 static int

@@ -131,5 +131,6 @@ void		 answer_error(struct client *, unsigned int status,
 /* From siblings: -1 is a violation. */
 int		 answer_reply(struct edge *, struct rbuf *);
 int		 answer_broker(struct edge *, struct rbuf *);
+int		 answer_sealed(struct edge *, struct rbuf *);
 
 #endif

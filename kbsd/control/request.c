@@ -36,10 +36,11 @@
 #define REQUEST_ID	0x01		/* required */
 #define REQUEST_BODY	0x02		/* required */
 #define REQUEST_FILTER	0x04		/* may be there */
-#define REQUEST_LEVEL	0x08		/* required */
+#define REQUEST_LEVEL	0x08		/* required; or a version */
 #define REQUEST_CREATED	0x10		/* may be there */
 #define REQUEST_NAME	0x20		/* required */
 #define REQUEST_MAY_BODY 0x40		/* may be there */
+#define REQUEST_GIVEN	0x80		/* may be there */
 
 /* The broker's own answer at its deadline comes first. */
 #define GRACE_MS	1000
@@ -68,11 +69,13 @@ static const struct command commands[] = {
 	{ "key move",	    OP_KEY_MOVE, 0, ANSWER_KEY,
 	    REQUEST_ID | REQUEST_BODY },
 	{ "key import",	    OP_KEY_REGISTER, 0, ANSWER_KEY,
-	    REQUEST_ID | REQUEST_BODY | REQUEST_CREATED },
+	    REQUEST_ID | REQUEST_BODY | REQUEST_CREATED | REQUEST_GIVEN },
 	{ "key delete",	    OP_KEY_DELETE, 0, ANSWER_NONE, REQUEST_ID },
 	{ "key forget",	    OP_KEY_FORGET, 0, ANSWER_NONE, REQUEST_ID },
 	{ "key rotate",	    OP_KEY_ROTATE, 0, ANSWER_KEY,
-	    REQUEST_ID | REQUEST_MAY_BODY },
+	    REQUEST_ID | REQUEST_MAY_BODY | REQUEST_GIVEN },
+	{ "key backup",	    OP_KEY_BACKUP, 0, ANSWER_SEALED,
+	    REQUEST_ID | REQUEST_LEVEL },
 	{ "policy list",    OP_POLICY_SEARCH, 0, ANSWER_POLICIES, 0 },
 	{ "policy show",    OP_POLICY_FIND, 0, ANSWER_POLICY, REQUEST_ID },
 	{ "policy add",	    OP_POLICY_CREATE, 0, ANSWER_POLICY,
@@ -89,6 +92,7 @@ static const struct command commands[] = {
 	/* its password is a hash that auth takes as it is */
 	{ "user import",    OP_USER_CREATE, 0, ANSWER_USER,
 	    REQUEST_ID | REQUEST_BODY | REQUEST_CREATED },
+	{ "user backup",    OP_USER_BACKUP, 0, ANSWER_SEALED, REQUEST_ID },
 	{ "user change",    OP_USER_UPDATE, 0, ANSWER_USER,
 	    REQUEST_ID | REQUEST_BODY },
 	{ "user delete",    OP_USER_DELETE, 0, ANSWER_NONE, REQUEST_ID },
@@ -105,6 +109,7 @@ struct members {
 	json_t	*level;
 	json_t	*created;
 	json_t	*name;
+	json_t	*given;
 };
 
 /* What goes to the broker, to auth and to the maker. */
@@ -130,11 +135,23 @@ static int
 body_key(struct question *q, const char *text, size_t len, char *why,
     size_t whysize)
 {
-	uint8_t	 op = q->ask.op;
+	uint8_t	*material, op = q->ask.op;
+	size_t	 materiallen;
 
-	if (object_read_key(&q->ask, &q->material, &q->materiallen, text, len,
+	if (object_read_key(&q->ask, &material, &materiallen, text, len,
 	    why, whysize) == -1)
 		return (-1);
+	if (q->material == NULL) {
+		q->material = material;
+		q->materiallen = materiallen;
+	} else if (q->ask.op == OP_KEY_CREATE)
+		q->ask.op = OP_KEY_REGISTER;
+	else {
+		freezero(material, materiallen);
+		strlcpy(why, "a box and material exclude each other",
+		    whysize);
+		return (-1);
+	}
 	if (q->ask.op == op)
 		return (0);
 	strlcpy(why, op == OP_KEY_CREATE ? "a key that is created has no "
@@ -147,8 +164,12 @@ static int
 body_rotate(struct question *q, const char *text, size_t len, char *why,
     size_t whysize)
 {
-	return (object_read_material(&q->ask, &q->material, &q->materiallen,
-	    text, len, why, whysize));
+	if (q->material == NULL)
+		return (object_read_material(&q->ask, &q->material,
+		    &q->materiallen, text, len, why, whysize));
+	strlcpy(why, "an id or a box and material exclude each other",
+	    whysize);
+	return (-1);
 }
 
 static int
@@ -259,12 +280,69 @@ question_created(struct question *q, const json_t *created, char *why,
 	return (-1);
 }
 
+/* What stands for material, from a backup: a box, or an id at the keystore. */
+static int
+question_given(struct question *q, const json_t *given, char *why,
+    size_t whysize)
+{
+	char		 inner[64];
+	json_t		*as, *data;
+	const struct json_member members[] = {
+		{ "as",		JSON_MEMBER_STRING,	1, &as },
+		{ "data",	JSON_MEMBER_STRING,	1, &data },
+	};
+	json_t		*copy;
+	int		 rc = -1;
+
+	if (given == NULL)
+		return (0);
+	if ((copy = json_deep_copy(given)) == NULL) {
+		strlcpy(why, "out of memory", whysize);
+		return (-1);
+	}
+	if (json_take(copy, members, 2, why, whysize) == -1)
+		goto done;
+	if (strcmp(json_string_value(as), "box") == 0)
+		q->ask.given = GIVEN_BOX;
+	else if (strcmp(json_string_value(as), "id") == 0)
+		q->ask.given = GIVEN_ID;
+	if (q->ask.given == GIVEN_KEY)
+		strlcpy(why, "what is given is a box or an id", whysize);
+	else if (json_base64(data, MATERIAL_MAX, &q->material,
+	    &q->materiallen, inner, sizeof(inner)) == -1)
+		(void)snprintf(why, whysize, "what is given: %s", inner);
+	else {
+		q->ask.has_material = 1;
+		digest(q->ask.material, q->material, q->materiallen);
+		rc = 0;
+	}
+done:
+	json_decref(copy);
+	return (rc);
+}
+
+static int
+question_version(struct question *q, const json_t *level, char *why,
+    size_t whysize)
+{
+	json_int_t	 n = level == NULL ? 0 : json_integer_value(level);
+
+	q->ask.version = (uint32_t)n;
+	if (n >= 0 && n <= UINT32_MAX && (level == NULL || n > 0))
+		return (0);
+	strlcpy(why, "the version is no number from 1", whysize);
+	return (-1);
+}
+
 static int
 question_read(struct question *q, const struct members *m, char *why,
     size_t whysize)
 {
 	if (question_id(q, m->id, why, whysize) == -1 ||
 	    question_created(q, m->created, why, whysize) == -1)
+		return (-1);
+	if (question_version(q, m->level, why, whysize) == -1 ||
+	    question_given(q, m->given, why, whysize) == -1)
 		return (-1);
 	if (m->body != NULL && question_body(q, m->body, why, whysize) == -1)
 		return (-1);
@@ -449,6 +527,7 @@ members_check(const struct command *cmd, const struct members *m, char *why,
 		{ "level",	m->level,	REQUEST_LEVEL,	1 },
 		{ "created",	m->created,	REQUEST_CREATED, 0 },
 		{ "name",	m->name,	REQUEST_NAME,	1 },
+		{ "given",	m->given,	REQUEST_GIVEN,	0 },
 	};
 	size_t	 i;
 	int	 takes;
@@ -482,6 +561,7 @@ request_read(struct client *c, json_t *line, struct members *m, char *why,
 		{ "level",	JSON_MEMBER_INTEGER,	0, &m->level },
 		{ "created",	JSON_MEMBER_STRING,	0, &m->created },
 		{ "name",	JSON_MEMBER_STRING,	0, &m->name },
+		{ "given",	JSON_MEMBER_OBJECT,	0, &m->given },
 	};
 
 	if (json_take(line, table, sizeof(table) / sizeof(table[0]), why,

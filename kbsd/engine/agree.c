@@ -50,6 +50,7 @@ static const struct {
 	{ OP_KEY_FORGET,	HALF_GRANT,	0 },
 	{ OP_KEY_ROTATE,	HALF_GRANT,	AGREE_KIND | AGREE_POLICY |
 	    AGREE_GIVEN },
+	{ OP_KEY_BACKUP,	HALF_GRANT,	AGREE_POLICY },
 };
 
 static const uint8_t	 zero[DIGEST_LEN];
@@ -81,6 +82,17 @@ agree_what(uint8_t operation)
 		if (agreements[i].operation == operation)
 			return (agreements[i].what);
 	return (0);
+}
+
+/* What the front gives, if it does; GIVEN_MAX: no such thing. */
+enum given
+agree_given_as(const struct half_order *order)
+{
+	if (order->argumentlen == 0)
+		return (GIVEN_KEY);
+	if (order->argumentlen != 1 || order->argument[0] >= GIVEN_MAX)
+		return (GIVEN_MAX);
+	return ((enum given)order->argument[0]);
 }
 
 /* A key that the backend has already comes by its id there. */
@@ -130,11 +142,14 @@ agree_material(const struct request *req)
 	const struct half_order	*o = &req->order;
 	uint8_t			 d[DIGEST_LEN];
 
+	if (agree_given_as(o) == GIVEN_MAX)
+		return ("the order does not say what is given");
 	if (!agree_wants_material(o))
 		digest(d, o->record.backend, strlen(o->record.backend));
-	else if (req->material != NULL)
+	else if (req->material != NULL) {
 		digest(d, req->material, req->materiallen);
-	else
+		given_digest(d, (uint8_t)agree_given_as(o), d);
+	} else
 		return (NULL);		/* it is waited for */
 	if (!equal(d, req->grant.detail))
 		return ("the material is not what was granted");

@@ -145,6 +145,8 @@ size_t	 halves_count(void);
 
 /* Which half an operation needs. */
 enum half	 agree_half(uint8_t operation);
+/* What comes from a front, if anything does; GIVEN_MAX: it does not say. */
+enum given	 agree_given_as(const struct half_order *);
 /* Does it wait for material from a front? */
 int		 agree_wants_material(const struct half_order *);
 /* NULL when both halves (and the material) say one thing, else what not. */
@@ -154,8 +156,10 @@ const char	*agree(const struct request *, uint64_t now);
 
 /* Check the wrapping key and ask kms for the key. */
 void	 release_start(struct request *);
-/* Here it is: wrap, send, forget. */
-void	 release_wrap(struct request *, const uint8_t *material, size_t len);
+/* Ask kms for what only the backup's recipient can open. */
+void	 release_backup(struct request *);
+/* Here it is: wrap, if kms has not sealed it; send, forget. */
+void	 release_fetched(struct request *, const uint8_t *, size_t len);
 
 /* kms.c */
 

@@ -55,6 +55,7 @@ static const struct action {
 } actions[] = {
 	{ OP_TRANSFER,		PROC_ENGINE,	release_start },
 	{ OP_KEY_RELEASE,	PROC_ENGINE,	release_start },
+	{ OP_KEY_BACKUP,	PROC_ENGINE,	release_backup },
 	{ OP_KEY_MOVE,		PROC_ENGINE,	kms_reseal },
 	{ OP_KEY_DELETE,	PROC_ENGINE,	kms_delete },
 	{ OP_KEY_FORGET,	PROC_ENGINE,	kms_delete },
@@ -546,6 +547,7 @@ halves_front_down(struct edge *edge)
 			request_free(req);
 		else if (req->order.operation == OP_TRANSFER ||
 		    req->order.operation == OP_KEY_RELEASE ||
+		    req->order.operation == OP_KEY_BACKUP ||
 		    (agree_wants_material(&req->order) &&
 		    req->material == NULL && req->stage == STAGE_HALVES))
 			request_done(req, DONE_UNAVAILABLE,

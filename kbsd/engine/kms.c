@@ -120,6 +120,7 @@ kms_store(struct request *req, const uint8_t *material, size_t len)
 	wb_digest(&w, req->order.policy_digest);
 	wb_digest(&w, d);
 	wb_u64(&w, deadline);
+	wb_u8(&w, (uint8_t)agree_given_as(&req->order));
 	wb_bytes(&w, material, len);
 	kms_ask(req, IMSG_KMS_STORE, &w, deadline);
 }
@@ -204,7 +205,7 @@ kms_fetched(struct edge *edge, struct rbuf *r)
 	if ((req = halves_asked(edge, &name, 1)) == NULL)
 		return (0);
 	if (result == DONE_OK)
-		release_wrap(req, p, len);
+		release_fetched(req, p, len);
 	else
 		kms_answered(req, result, reason, p,
 		    result == DONE_STALE ? len : 0);

@@ -88,6 +88,19 @@ is_made_here(const struct half_order *order)
 	    !agree_wants_material(order)));
 }
 
+/* What is no key only kms can look at. */
+static int
+queue_as_it_is(struct request *req, uint8_t **key, size_t *len)
+{
+	if ((*key = OPENSSL_secure_malloc(req->materiallen)) == NULL) {
+		request_done(req, DONE_BUSY, "no locked memory left", NULL, 0);
+		return (-1);
+	}
+	memcpy(*key, req->material, req->materiallen);
+	*len = req->materiallen;
+	return (0);
+}
+
 /* The key of a request, where one has to be made or looked at. */
 static int
 queue_key(struct request *req, uint8_t **key, size_t *len)
@@ -108,6 +121,8 @@ queue_key(struct request *req, uint8_t **key, size_t *len)
 	}
 	if (!agree_wants_material(&req->order))
 		return (0);
+	if (agree_given_as(&req->order) != GIVEN_KEY)
+		return (queue_as_it_is(req, key, len));
 	if ((why = import_key(&req->order.record, req->material,
 	    req->materiallen, key, len)) == NULL)
 		return (0);

@@ -37,7 +37,8 @@ release_front(const struct request *req)
 
 	if (edge == NULL)
 		return (NULL);
-	if (edge->peer == PROC_FRONTEND || edge->peer == PROC_CONTROL)
+	if (edge->peer == PROC_CONTROL || (edge->peer == PROC_FRONTEND &&
+	    req->order.operation != OP_KEY_BACKUP))
 		return (edge);
 	if (edge->peer == PROC_GATE && req->order.operation == OP_TRANSFER)
 		return (edge);
@@ -109,6 +110,19 @@ release_start(struct request *req)
 		kms_fetch(req);
 }
 
+void
+release_backup(struct request *req)
+{
+	if (release_version(req) == -1 || req->version == 0)
+		request_done(req, DONE_REFUSED, "the order's version is none",
+		    NULL, 0);
+	else if (release_front(req) == NULL)
+		request_done(req, DONE_UNAVAILABLE, "who asked is gone", NULL,
+		    0);
+	else
+		kms_fetch(req);
+}
+
 static int
 release_send(struct request *req, const struct wrapped *wrapped)
 {
@@ -122,14 +136,14 @@ release_send(struct request *req, const struct wrapped *wrapped)
 }
 
 void
-release_wrap(struct request *req, const uint8_t *material, size_t len)
+release_fetched(struct request *req, const uint8_t *material, size_t len)
 {
-	struct wrapped	 wrapped;
-	int		 error;
+	struct wrapped	 wrapped = { .key = material, .keylen = len };
+	int		 error = 0;
 
 	if (req->order.operation == OP_TRANSFER)
 		error = wrap_transfer(&wrapped, req->pkey, material, len);
-	else
+	else if (req->order.operation == OP_KEY_RELEASE)
 		error = wrap_release(&wrapped, req->pkey, material, len);
 	if (error == -1) {
 		request_done(req, DONE_REFUSED, "the key can't be wrapped",

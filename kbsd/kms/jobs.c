@@ -318,6 +318,7 @@ jobs_store(struct edge *edge, struct rbuf *r)
 	rb_digest(r, job->policy_digest);
 	rb_digest(r, job->detail);
 	deadline = rb_u64(r);
+	job->given = (enum given)rb_enum(r, GIVEN_MAX - 1);
 	p = rb_bytes(r, &len, 0, MATERIAL_MAX);
 	if (rb_end(r) == 0 && len > 0 && nstores <= STORES_MAX) {
 		if ((job->material = OPENSSL_secure_malloc(len)) == NULL) {

@@ -76,20 +76,21 @@ static const struct step	 destroy_last = { KMIP_DESTROY, 1,
 
 /* --- jobs ---------------------------------------------------------------- */
 
-/* The job's answer, by what the job is. */
+/* The job's answer, by what was asked for it. */
 static void
 end(struct asked *a, enum done_result result, const char *why, size_t len)
 {
 	struct job	*job = a->job;
+	int		 fetched = a->step == &get;
 
 	free(a);
 	job->asked = NULL;
 	if (job->type == IMSG_KMS_DELETE)
 		work_removed(job, result, why);
-	else if (job->type == IMSG_KMS_STORE && job->materiallen > 0)
-		work_put(job, result, why, NULL, 0);
-	else
+	else if (fetched)
 		work_got(job, result, why, plain, len);
+	else
+		work_put(job, result, why, NULL, 0);
 	explicit_bzero(plain, len);
 }
 
@@ -146,7 +147,7 @@ asked_new(struct job *job, const char *id)
 	a->job = job;
 	a->record = job->record;
 	(void)strlcpy(a->id, id, sizeof(a->id));
-	material_name(&job->record, name);
+	key_record_name(&job->record, name);
 	snprintf(a->name, sizeof(a->name), "kbsd:%s", name);
 	job->asked = a;
 	return (a);

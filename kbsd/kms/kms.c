@@ -37,7 +37,7 @@
 static char			 name[NAME_MAX_STORE];
 static const struct backend	*backend;
 static uint32_t			 cached;	/* seconds */
-static int			 sealfd = -1;
+static int			 sealfd = -1, recipientfd = -1;
 
 static const struct backend *const backends[KEYSTORE_TYPE_MAX] = {
 	[KEYSTORE_LOCAL] = &backend_local,
@@ -113,11 +113,12 @@ kms_descriptor(uint32_t role, int fd)
 {
 	if (backend == NULL)
 		return (-1);
-	if (role != FD_SEAL_KEY)
+	if (role == FD_SEAL_KEY && sealfd == -1)
+		sealfd = fd;
+	else if (role == FD_BACKUP_RECIPIENT && recipientfd == -1)
+		recipientfd = fd;
+	else
 		return (backend->descriptor(role, fd));
-	if (sealfd != -1)
-		return (-1);
-	sealfd = fd;
 	return (0);
 }
 
@@ -162,6 +163,8 @@ kms_secrets(void)
 	kms_seal_key(sealed);
 	backend->open(sealed);
 	records_ready();
+	if (recipientfd != -1)
+		backup_init(recipientfd);
 	cache_init(cached);
 	work_init(backend);
 	jobs_init(name);

@@ -55,6 +55,7 @@ struct job {
 	uint32_t		 version;	/* FETCH: wanted; 0: newest */
 	uint8_t			 detail[DIGEST_LEN]; /* of wrapping key, */
 					/* of material (STORE) */
+	enum given		 given;		/* STORE: what comes */
 	uint8_t			*material;	/* STORE: locked heap */
 	size_t			 materiallen;
 	uint64_t		 deadline;
@@ -104,6 +105,8 @@ struct backend {
 	const char	*name;
 	/* It is asked over the network, and answers later. */
 	int		 elsewhere;
+	/* Its boxes open wherever its keystore is: they go into backups. */
+	int		 boxes_travel;
 	/* Before the chroot; may be NULL, as all that follow but three. */
 	void		(*libraries)(void);
 	/* The type's own part of CONFIG; -1 if it is not understood. */
@@ -184,6 +187,15 @@ void	 sweep_init(const struct backend *);
 /* Look for it, and remove it. */
 void	 sweep_start(void);
 
+/* backup.c */
+
+/* Who it is for, if anybody is. */
+void	 backup_init(int fd);
+/* NULL, or why nothing is backed up. */
+const char	*backup_wrong(void);
+/* Answer a job with what only the recipient can open. */
+void	 backup_done(struct job *, enum given, const void *, size_t);
+
 /* cache.c */
 
 /* 0: nothing is kept. */
@@ -196,8 +208,6 @@ void	 cache_counters(struct wbuf *);
 
 /* material.c */
 
-/* The name that we give to material: the key's id, and its version behind. */
-void	 material_name(const struct key_record *, char name[NAME_MAX_BACKEND]);
 /* PKCS#8 DER or the bytes of an AES key; NULL, or what does not fit. */
 const char	*material_wrong(const struct key_record *, const uint8_t *,
 		    size_t);
@@ -292,7 +302,7 @@ extern const struct backend	 backend_kmip;
 
 /* Of what comes in. */
 #define FETCH_LEAST	(12 + 1 + 1 + 4 + 2 * DIGEST_LEN + 4 + 8)
-#define STORE_LEAST	(12 + 1 + 1 + 4 + 2 * DIGEST_LEN + 8 + 4)
+#define STORE_LEAST	(12 + 1 + 1 + 4 + 2 * DIGEST_LEN + 8 + 1 + 4)
 #define RESEAL_LEAST	(12 + 1 + 1 + 4 + DIGEST_LEN + 16 + 8)
 #define DELETE_LEAST	(12 + 1 + 1 + 4 + 8)
 #define RECORDED_LEN	(12 + 1 + 16 + 2 * DIGEST_LEN + 8)

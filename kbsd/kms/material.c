@@ -23,8 +23,6 @@
 #include <openssl/obj_mac.h>
 #include <openssl/x509.h>
 
-#include <stdio.h>
-
 #include "kms.h"
 
 static const int	 curve_nids[CURVE_MAX] = {
@@ -64,19 +62,6 @@ pkey_wrong(const struct key_record *k, const PKCS8_PRIV_KEY_INFO *p8,
 	good = ctx != NULL && EVP_PKEY_check(ctx) == 1;
 	EVP_PKEY_CTX_free(ctx);
 	return (good ? NULL : "the key there is not valid");
-}
-
-/* The first one's is what the reference server gives. */
-void
-material_name(const struct key_record *k, char name[NAME_MAX_BACKEND])
-{
-	char	 id[UUID_TEXT];
-
-	uuid_format(&k->id, id);
-	if (k->version > 1)
-		snprintf(name, NAME_MAX_BACKEND, "%s.%u", id, k->version);
-	else
-		(void)strlcpy(name, id, NAME_MAX_BACKEND);
 }
 
 const char *

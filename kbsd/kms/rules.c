@@ -35,6 +35,7 @@ static const struct pairing {
 } pairings[] = {
 	{ IMSG_KMS_FETCH,	OP_TRANSFER,		HALF_VERDICT },
 	{ IMSG_KMS_FETCH,	OP_KEY_RELEASE,		HALF_GRANT },
+	{ IMSG_KMS_FETCH,	OP_KEY_BACKUP,		HALF_GRANT },
 	{ IMSG_KMS_STORE,	OP_KEY_CREATE,		HALF_GRANT },
 	{ IMSG_KMS_STORE,	OP_KEY_REGISTER,	HALF_GRANT },
 	{ IMSG_KMS_STORE,	OP_KEY_ROTATE,		HALF_GRANT },
@@ -83,6 +84,10 @@ rule_fetch(const struct job *job)
 
 	if (!job->fits)
 		return ("the seal of the record does not fit");
+	/* Nobody gets it but the recipient that kbsd.conf names. */
+	if (job->operation == OP_KEY_BACKUP)
+		return (job->version != 0 ? backup_wrong() :
+		    "a backup is of one version");
 	if (job->half == HALF_GRANT) {
 		if ((record->flags & KEY_ATTESTED_ONLY) != 0)
 			return ("the key is released on attestation only");
@@ -113,8 +118,10 @@ rule_store(const struct job *job)
 	if (!equal(job->policy_digest, record->policy_digest) ||
 	    uuid_isnil(&record->policy) != is_zero(record->policy_digest))
 		return ("the record names another policy");
-	if (job->materiallen == 0)
-		return (NULL);		/* a backend's own key */
+	if (job->materiallen == 0)	/* a backend's own key */
+		return (job->given == GIVEN_KEY ? NULL : "nothing is given");
+	if (job->given == GIVEN_ID && job->operation != OP_KEY_ROTATE)
+		return ("a new key's id at the keystore is in its record");
 	digest(d, job->material, job->materiallen);
 	if (!equal(d, job->detail))
 		return ("the material has another digest");
@@ -172,7 +179,7 @@ rules_recorded(const struct job *job, const struct recorded *recorded)
 	    !equal(job->policy_digest, recorded->policy_digest))
 		return ("the audit line is of another policy");
 	/* Only what is released is wrapped. */
-	if (job->type == IMSG_KMS_FETCH &&
+	if (job->type == IMSG_KMS_FETCH && job->operation != OP_KEY_BACKUP &&
 	    (!equal(job->detail, recorded->wrapping_key) ||
 	    is_zero(job->detail)))
 		return ("the audit line is of another wrapping key");

@@ -162,6 +162,15 @@ fetch_begin(struct job *job, struct outcome *out)
 	    (rc = version(job, &row, out)) != DONE_OK)
 		return (rc);
 	job->version = row.record.version;
+	if (job->operation == OP_KEY_BACKUP &&
+	    (backend->elsewhere || backend->boxes_travel)) {
+		if (backend->elsewhere)
+			backup_done(job, GIVEN_ID, row.record.backend,
+			    strlen(row.record.backend));
+		else
+			backup_done(job, GIVEN_BOX, row.box, row.boxlen);
+		return (WORK_ASKED);
+	}
 	if ((material = cache_find(&row.record, &len)) != NULL)
 		job_done(job, DONE_OK, "", NULL, material, len);
 	else
@@ -183,6 +192,10 @@ fetch_got(struct job *job, enum done_result result, const char *reason,
 		out.reason = "the key database is busy";
 		rc = DONE_BUSY;
 	}
+	if (rc == DONE_OK && job->operation == OP_KEY_BACKUP) {
+		backup_done(job, GIVEN_KEY, material, len);
+		return;
+	}
 	got.version = job->version;
 	if (rc == DONE_OK && backend->elsewhere)
 		cache_keep(&got, material, len);
@@ -193,22 +206,13 @@ fetch_got(struct job *job, enum done_result result, const char *reason,
 
 /* --- store -------------------------------------------------------------- */
 
-/* Material that is given is kept under the key's own id. */
+/* Has the keystore a key that may be registered by its id there? */
 static int
-store_named(struct job *job, struct outcome *out)
+known_there(const struct job *job, struct outcome *out)
 {
-	char	 id[NAME_MAX_BACKEND];
-	char	*backend_id = job->record.backend;
-	int	 rc;
+	const char	*backend_id = job->record.backend;
+	int		 rc;
 
-	material_name(&job->record, id);
-	out->reason = "the keystore names what is given to it";
-	if (job->materiallen > 0) {
-		if (backend_id[0] != '\0' && strcmp(backend_id, id) != 0)
-			return (DONE_INVALID);
-		strlcpy(backend_id, id, sizeof(job->record.backend));
-		return (DONE_OK);
-	}
 	out->reason = "this keystore has no keys but those given to it";
 	if (!backend->elsewhere || backend_id[0] == '\0')
 		return (DONE_INVALID);
@@ -225,6 +229,63 @@ store_named(struct job *job, struct outcome *out)
 	    (job->record.flags & KEY_ATTESTED_ONLY) != 0)
 		return (DONE_REFUSED);
 	return (DONE_OK);
+}
+
+/* Material that is given is kept under the key's own id. */
+static int
+store_named(struct job *job, struct outcome *out)
+{
+	char	 id[NAME_MAX_BACKEND];
+	char	*backend_id = job->record.backend;
+
+	if (job->materiallen == 0)
+		return (known_there(job, out));
+	key_record_name(&job->record, id);
+	out->reason = "the keystore names what is given to it";
+	if (backend_id[0] != '\0' && strcmp(backend_id, id) != 0)
+		return (DONE_INVALID);
+	strlcpy(backend_id, id, sizeof(job->record.backend));
+	return (DONE_OK);
+}
+
+/*
+ * What comes is no material but what stands for it, from a backup: it is got
+ * by that, and looked at, before it is believed.
+ */
+static int
+store_looked_at(struct job *job, const uint8_t *box, size_t len,
+    struct outcome *out)
+{
+	static struct row	 row;
+
+	row.record = job->record;
+	row.boxlen = len;
+	if (len > sizeof(row.box) || (len > 0) == (backend->elsewhere != 0)) {
+		out->reason = "this is no box of this kind of keystore";
+		return (DONE_INVALID);
+	}
+	if (len > 0)
+		memcpy(row.box, box, len);
+	backend->get(job, &row);
+	return (WORK_ASKED);
+}
+
+/* Under the keystore's own id of it, which is what was given. */
+static int
+rotate_by_id(struct job *job, struct outcome *out)
+{
+	char	*id = job->record.backend;
+	int	 rc;
+
+	out->reason = "that is no id of a key";
+	if (job->materiallen >= sizeof(job->record.backend) ||
+	    memchr(job->material, '\0', job->materiallen) != NULL)
+		return (DONE_INVALID);
+	memcpy(id, job->material, job->materiallen);
+	id[job->materiallen] = '\0';
+	if ((rc = known_there(job, out)) != DONE_OK)
+		return (rc);
+	return (store_looked_at(job, NULL, 0, out));
 }
 
 /*
@@ -248,7 +309,12 @@ rotate_begin(struct job *job, struct outcome *out)
 	if (last == UINT32_MAX)
 		return (DONE_REFUSED);
 	next->version = last + 1;
-	material_name(next, next->backend);
+	key_record_name(next, next->backend);
+	if (job->given == GIVEN_ID)
+		return (rotate_by_id(job, out));
+	if (job->given == GIVEN_BOX)
+		return (store_looked_at(job, job->material, job->materiallen,
+		    out));
 	if (!backend->elsewhere) {
 		backend->put(job);
 		return (WORK_ASKED);
@@ -301,11 +367,12 @@ store_begin(struct job *job, struct outcome *out)
 		out->reason = "there is, or was, a key of this id";
 		return (rc == 1 ? DONE_REFUSED : failed(rc, out));
 	}
-	row.record = job->record;
-	if (job->materiallen > 0)
-		backend->put(job);
-	else
-		backend->get(job, &row);
+	if (job->materiallen == 0)
+		return (store_looked_at(job, NULL, 0, out));
+	if (job->given == GIVEN_BOX)
+		return (store_looked_at(job, job->material, job->materiallen,
+		    out));
+	backend->put(job);
 	return (WORK_ASKED);
 }
 
@@ -570,6 +637,18 @@ stored(struct job *job, enum done_result result, const char *reason)
 	work_queue(job);
 }
 
+static enum done_result
+keep_box(struct job *job, const uint8_t *box, size_t len, const char **reason)
+{
+	if ((job->box = malloc(len)) == NULL) {
+		*reason = "no memory";
+		return (DONE_UNAVAILABLE);
+	}
+	memcpy(job->box, box, len);
+	job->boxlen = len;
+	return (DONE_OK);
+}
+
 void
 work_got(struct job *job, enum done_result result, const char *reason,
     const void *material, size_t len)
@@ -587,6 +666,9 @@ work_got(struct job *job, enum done_result result, const char *reason,
 	if (result == DONE_OK &&
 	    (reason = material_wrong(&job->record, material, len)) != NULL)
 		result = DONE_INVALID;
+	if (result == DONE_OK && job->given == GIVEN_BOX)
+		result = keep_box(job, job->material, job->materiallen,
+		    &reason);
 	stored(job, result == DONE_NONE || result == DONE_REFUSED ?
 	    DONE_INVALID : result, reason);
 }
@@ -600,14 +682,8 @@ work_put(struct job *job, enum done_result result, const char *reason,
 		job->ours(job, result, reason, box, len);
 		return;
 	}
-	if (result == DONE_OK && len > 0) {
-		if ((job->box = malloc(len)) == NULL) {
-			result = DONE_UNAVAILABLE;
-			reason = "no memory";
-		} else
-			memcpy(job->box, box, len);
-		job->boxlen = len;
-	}
+	if (result == DONE_OK && len > 0)
+		result = keep_box(job, box, len, &reason);
 	stored(job, result, reason);
 }
 

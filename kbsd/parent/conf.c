@@ -146,6 +146,7 @@ config_free(struct config *conf)
 	free(conf->tls_key);
 	free(conf->administrator);
 	free(conf->admin_password);
+	free(conf->recipient);
 	free(conf->audit_path);
 	free(conf->user);
 	free(conf->keyuser);
@@ -643,6 +644,8 @@ config_print(const struct config *conf)
 	if (conf->administrator != NULL)
 		print_words("administrator ", conf->administrator,
 		    " password file ", conf->admin_password);
+	if (conf->recipient != NULL)
+		print_word("backup recipient ", conf->recipient);
 	printf("prefork %u\nconnections %u\n", conf->prefork,
 	    conf->connections);
 	printf("login {\n\tattempts %u within %us\n\tlockout %us\n"

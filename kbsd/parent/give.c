@@ -208,6 +208,15 @@ give_signer(struct child *c, struct wbuf *w)
 	return (give_certificate(c));
 }
 
+/* Whoever keeps a secret seals it for backups by itself. */
+static int
+give_recipient(const struct config *conf)
+{
+	if (conf->recipient == NULL)
+		return (0);
+	return (give_fd(FD_BACKUP_RECIPIENT, files_public(conf->recipient)));
+}
+
 /*
  * auth would make a new seal key, and then believe none of the rows.  It can't
  * see whether there are any; its key is older than the database.
@@ -242,7 +251,7 @@ give_auth(struct child *c, struct wbuf *w)
 	    files_secret(conf->admin_password, 0)) == -1)
 		return (-1);
 	if (give_fd(FD_TOKEN_KEY, files_secret(files_path(conf,
-	    "keys/token.key"), 1)) == -1)
+	    "keys/token.key"), 1)) == -1 || give_recipient(conf) == -1)
 		return (-1);
 	return (give_seal_key(conf));
 }
@@ -404,7 +413,8 @@ give_kms(struct child *c, struct wbuf *w)
 	wb_str(w, k->name);
 	wb_u8(w, (uint8_t)k->type);
 	wb_u32(w, k->cache);
-	if (types[k->type](c, w) == -1)
+	if (types[k->type](c, w) == -1 ||
+	    give_recipient(c->set->conf) == -1)
 		return (-1);
 	return (give_fd(FD_SEAL_KEY, files_secret(files_path(c->set->conf,
 	    "keys/kms-%s.seal.key", k->name), 1)));

@@ -104,6 +104,7 @@ struct config {
 	struct words		 tls_names;	/* of a self-made certificate */
 	char			*administrator;
 	char			*admin_password;	/* file */
+	char			*recipient;	/* of backups; NULL: none */
 	unsigned int		 prefork;
 	TAILQ_HEAD(, attestation) attestations;
 	TAILQ_HEAD(, keystore)	 keystores;

@@ -84,6 +84,7 @@ typedef union {
 %}
 
 %token	ADMINISTRATOR API APPROLE ATTEMPTS ATTESTATION AUDIENCE AUDIT AUTHORITY
+%token	BACKUP RECIPIENT
 %token	BASE CA CACHE CERTIFICATE CONNECTIONS CONTROL CRL DIRECTORY ERROR
 %token	FILETOKEN GROUP HOST INCLUDE INSECURE ISSUER KEY KEYSTORE KEYUSER KMIP
 %token	LIFETIME LISTEN LOCAL LOCKOUT LOGIN LOGTOKEN MASTER MOUNT NAMES
@@ -141,6 +142,9 @@ main		: DIRECTORY STRING {
 			set_once(&conf->administrator, $2, "administrator");
 			set_once(&conf->admin_password, $5,
 			    "administrator password");
+		}
+		| BACKUP RECIPIENT STRING {
+			set_once(&conf->recipient, $3, "backup recipient");
 		}
 		| PREFORK NUMBER {
 			conf->prefork = range($2, 1, PREFORK_MAX, "prefork");
@@ -549,6 +553,7 @@ static const struct keyword {
 	{ "audience",		AUDIENCE },
 	{ "audit",		AUDIT },
 	{ "authority",		AUTHORITY },
+	{ "backup",		BACKUP },
 	{ "base",		BASE },
 	{ "ca",			CA },
 	{ "cache",		CACHE },
@@ -586,6 +591,7 @@ static const struct keyword {
 	{ "port",		PORT },
 	{ "prefork",		PREFORK },
 	{ "proxy",		PROXY },
+	{ "recipient",		RECIPIENT },
 	{ "refetch",		REFETCH },
 	{ "require",		REQUIRE },
 	{ "retry",		RETRY },

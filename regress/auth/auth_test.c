@@ -27,7 +27,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+
 #include "auth.h"
+#include "envelope.h"
 #include "digest.h"
 #include "peer.h"
 
@@ -65,9 +69,12 @@ a_file(const char *name, const char *text)
 	return (fd);
 }
 
+static const char	*recipient;	/* a file; NULL: none */
+
 static void
 start(const char *administrator, const char *password)
 {
+	int		 fd;
 	struct wbuf	 w = { 0 };
 
 	child = child_start("auth", PROC_AUTH, 0, 0, NULL);
@@ -86,6 +93,10 @@ start(const char *administrator, const char *password)
 	if (password != NULL)
 		child_descriptor(child, FD_ADMIN_PASSWORD,
 		    a_file("admin.password", password));
+	if (recipient != NULL) {
+		ATF_REQUIRE((fd = open(recipient, O_RDONLY)) != -1);
+		child_descriptor(child, FD_BACKUP_RECIPIENT, fd);
+	}
 	child_go(child);
 }
 
@@ -909,7 +920,8 @@ ATF_TC_BODY(permissions, tc)
 	begin();
 	make_a_key();
 	for (op = OP_KEY_RELEASE; op < OP_LOGIN; op++) {
-		bit = permission_needed(op);
+		if ((bit = permission_needed(op)) == PERM_LOCAL)
+			continue;
 		memset(&ask, 0, sizeof(ask));
 		ask.op = (uint8_t)op;
 		ask.filter = FILTER_CHECK;
@@ -1345,8 +1357,7 @@ ATF_TC_BODY(key_rotate, tc)
 	ask.id = key.id;
 	ask_for(&ask, token, "");
 	serve_rows();
-	refused(400, "only a local operator rotates keys",
-	    "only a local operator rotates keys");
+	unauthorized("the user may not");
 	free(token);
 	ask_for(&ask, NULL, "");
 	serve_rows();
@@ -1364,6 +1375,60 @@ ATF_TC_BODY(key_rotate, tc)
 	ATF_CHECK(memcmp(h->material, ask.material, DIGEST_LEN) == 0);
 	(void)granted(&ask);
 	end();
+}
+
+/* Hashes leave for the recipient of kbsd.conf alone, and for no token. */
+ATF_TC_WITHOUT_HEAD(user_backup);
+ATF_TC_BODY(user_backup, tc)
+{
+	struct ask	 ask = { .op = OP_USER_BACKUP };
+	struct wbuf	 about = { 0 };
+	struct granted	*g;
+	EVP_PKEY	*pkey = EVP_RSA_gen(3072);
+	BIO		*bio = BIO_new_file("recipient.pem", "w");
+	uint8_t		*hash;
+	char		*token;
+	size_t		 len;
+
+	ATF_REQUIRE(PEM_write_bio_PUBKEY(bio, pkey) == 1);
+	BIO_free(bio);
+	begin();
+	token = make_token("alice", PERM_ALL);
+	ask.id = users[0].id;
+	ask_for(&ask, token, "");
+	serve_rows();
+	unauthorized("the user may not");
+	free(token);
+	ask_for(&ask, NULL, "");
+	refused(400, "kbsd.conf names no backup recipient",
+	    "kbsd.conf names no backup recipient");
+	end();
+	recipient = "recipient.pem";
+	begin();
+	recipient = NULL;
+	ask_for(&ask, NULL, "");
+	serve_rows();
+	g = granted(&ask);
+	envelope_about_user(&about, &users[0]);
+	hash = envelope_open(pkey, &about, g->record, g->len, &len);
+	ATF_REQUIRE(hash != NULL && len > 0);
+	ATF_CHECK(memmem(g->record, g->len, hash, len) == NULL);
+	about.data[about.len - 1] ^= 1;
+	ATF_CHECK(envelope_open(pkey, &about, g->record, g->len, &len) ==
+	    NULL);
+	wb_free(&about);
+	/* A row that is not ours. */
+	users[0].permissions ^= 1;
+	ask_for(&ask, NULL, "");
+	serve_rows();
+	refused(500, "the user can't be sealed for a backup",
+	    "the user can't be sealed for a backup");
+	uuid_make(&ask.id);
+	ask_for(&ask, NULL, "");
+	serve_rows();
+	refused(404, "no such user", "no such user");
+	end();
+	EVP_PKEY_free(pkey);
 }
 
 /* That the store can't tell is no 401 and no 404. */
@@ -1657,6 +1722,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, key_release);
 	ATF_TP_ADD_TC(tp, key_move_and_delete);
 	ATF_TP_ADD_TC(tp, key_rotate);
+	ATF_TP_ADD_TC(tp, user_backup);
 	ATF_TP_ADD_TC(tp, store_fails_503);
 	ATF_TP_ADD_TC(tp, administrator);
 	ATF_TP_ADD_TC(tp, administrator_dies_with_hasher);

@@ -676,6 +676,50 @@ ATF_TC_BODY(version, tc)
 	EVP_PKEY_free(pkey);
 }
 
+/* For a backup: what kms has sealed goes to control as it is. */
+ATF_TC_WITHOUT_HEAD(backup);
+ATF_TC_BODY(backup, tc)
+{
+	static uint8_t		 words[] = { 0, 0, 0, 2 };
+	struct play		 p;
+	struct halves		 h;
+	struct fetch		 f;
+	struct wrapped_got	 g;
+
+	play_start(&p, PROC_ENGINE);
+	halves_init(&h, OP_KEY_BACKUP, 1, NULL);
+	h.name.front = CONTROL;
+	h.record.flags = KEY_ATTESTED_ONLY;
+	h.argument = words;
+	h.argumentlen = sizeof(words);
+	send_order(&p, &h);
+	ATF_CHECK(peer_silent(p.kms[0], 30));
+	send_grant(&p, &h);
+	recv_fetch(p.kms[0], &f);
+	ATF_CHECK_EQ(OP_KEY_BACKUP, f.op);
+	ATF_CHECK_EQ(2, f.version);
+	send_fetched(p.kms[0], &h.name, DONE_OK, "", "an envelope", 11);
+	recv_wrapped(p.control, &g);
+	ATF_CHECK_EQ(11, g.keylen);
+	ATF_CHECK(memcmp(g.key, "an envelope", 11) == 0);
+	ATF_CHECK_EQ(0, g.swklen);
+	want_done(&p, &h, DONE_OK);
+	/* No administrator of the interface gets one. */
+	halves_init(&h, OP_KEY_BACKUP, 2, NULL);
+	h.argument = words;
+	h.argumentlen = sizeof(words);
+	send_order(&p, &h);
+	send_grant(&p, &h);
+	want_done(&p, &h, DONE_UNAVAILABLE);
+	/* Of a version, which is named. */
+	halves_init(&h, OP_KEY_BACKUP, 3, NULL);
+	h.name.front = CONTROL;
+	send_order(&p, &h);
+	send_grant(&p, &h);
+	want_done(&p, &h, DONE_REFUSED);
+	play_end(&p);
+}
+
 ATF_TC_WITHOUT_HEAD(kms_says_no);
 ATF_TC_BODY(kms_says_no, tc)
 {
@@ -1185,6 +1229,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, wrapping_keys);
 	ATF_TP_ADD_TC(tp, release_spki);
 	ATF_TP_ADD_TC(tp, version);
+	ATF_TP_ADD_TC(tp, backup);
 	ATF_TP_ADD_TC(tp, kms_says_no);
 	ATF_TP_ADD_TC(tp, kms_by_name);
 	ATF_TP_ADD_TC(tp, kms_dies);

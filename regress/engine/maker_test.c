@@ -29,6 +29,7 @@ struct store {
 	uint8_t		 policy[DIGEST_LEN];
 	uint8_t		 digest[DIGEST_LEN];
 	uint64_t	 deadline;
+	uint8_t			 given;
 	uint8_t		 material[MATERIAL_MAX];
 	size_t		 len;
 };
@@ -46,6 +47,7 @@ recv_store(struct play *p, struct store *s, int ms)
 	rb_digest(&r, s->policy);
 	rb_digest(&r, s->digest);
 	s->deadline = rb_u64(&r);
+	s->given = rb_u8(&r);
 	material = rb_bytes(&r, &s->len, 0, sizeof(s->material));
 	ATF_REQUIRE(rb_end(&r) == 0);
 	memcpy(s->material, material, s->len);
@@ -286,11 +288,11 @@ ATF_TC_BODY(registered, tc)
 ATF_TC_WITHOUT_HEAD(rotated);
 ATF_TC_BODY(rotated, tc)
 {
-	static uint8_t	 given = 1;
+	static uint8_t	 given = GIVEN_KEY;
 	struct play	 p;
 	struct halves	 h;
 	struct store	 s;
-	uint8_t		 key[32] = { 5 };
+	uint8_t		 as, key[32] = { 5 };
 	int		 i;
 
 	play_start(&p, PROC_MAKER);
@@ -315,6 +317,36 @@ ATF_TC_BODY(rotated, tc)
 	ATF_REQUIRE_EQ(sizeof(key), s.len);
 	ATF_CHECK(memcmp(s.material, key, sizeof(key)) == 0);
 	stored(&p, &h);
+	/* From a backup: no material, but what stands for it, as it is. */
+	for (i = GIVEN_ID; i <= GIVEN_MAX; i++) {
+		halves_init(&h, OP_KEY_ROTATE, 3 + (uint64_t)i, NULL);
+		as = (uint8_t)i;
+		h.argument = &as;
+		h.argumentlen = 1;
+		digest(h.detail, "uuid.2", 6);
+		given_digest(h.detail, as, h.detail);
+		send_material(p.front, h.name.number, "uuid.2", 6);
+		send_grant(&p, &h);
+		send_order(&p, &h);
+		if (i == GIVEN_MAX) {
+			want_done(&p, &h, DONE_REFUSED);
+			continue;
+		}
+		recv_store(&p, &s, WAIT);
+		ATF_CHECK_EQ(i, s.given);
+		ATF_CHECK(s.len == 6 && memcmp(s.material, "uuid.2", 6) == 0);
+		stored(&p, &h);
+		/* Granted as one of these, ordered as a key. */
+		halves_init(&h, OP_KEY_ROTATE, 30 + (uint64_t)i, NULL);
+		h.argument = &given;
+		h.argumentlen = 1;
+		digest(h.detail, key, sizeof(key));
+		given_digest(h.detail, as, h.detail);
+		send_material(p.front, h.name.number, key, sizeof(key));
+		send_grant(&p, &h);
+		send_order(&p, &h);
+		want_done(&p, &h, DONE_REFUSED);
+	}
 	/* Order and grant differ in whether it is given, or by what. */
 	for (i = 0; i < 3; i++) {
 		halves_init(&h, OP_KEY_ROTATE, 10 + (uint64_t)i, NULL);

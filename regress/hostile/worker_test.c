@@ -226,6 +226,7 @@ ATF_TC_BODY(engine_writes, tc)
 	wb_digest(&w, key.policy_digest);
 	wb_digest(&w, zero);
 	wb_u64(&w, now_ms() + SOON);
+	wb_u8(&w, GIVEN_KEY);
 	wb_bytes(&w, g.other, SECRET_LEN);
 	peer_send(g.edge[W_ENGINE][W_KMS], IMSG_KMS_STORE, &w);
 	ATF_CHECK(peer_closed(g.edge[W_ENGINE][W_KMS], WAIT));

@@ -375,7 +375,7 @@ ATF_TC_BODY(daemon, tc)
 	reply(&f, commanded(&f, COMMAND_RELOAD, 0), "", 0, 0, NULL);
 	finish(pid, KBSCTL_DONE);
 	ATF_CHECK(strstr(text("out"), "is being started") != NULL);
-	pid = line(NULL, "-q r");
+	pid = line(NULL, "-q rel");
 	reply(&f, commanded(&f, COMMAND_RELOAD, 0), "", 0, 0, NULL);
 	finish(pid, KBSCTL_DONE);
 	ATF_CHECK_STREQ("", text("out"));

@@ -150,6 +150,7 @@ ask_store(enum operation op, const struct key_record *k)
 	wb_digest(&w, k->policy_digest);
 	wb_digest(&w, d);
 	wb_u64(&w, now_ms() + 5000);
+	wb_u8(&w, GIVEN_KEY);
 	wb_bytes(&w, secret, 16);
 	peer_send(maker, IMSG_KMS_STORE, &w);
 }
@@ -277,9 +278,31 @@ do_register(struct key_record *k, const char *id)
 	wb_digest(&w, k->policy_digest);
 	wb_digest(&w, d);
 	wb_u64(&w, now_ms() + 5000);
+	wb_u8(&w, GIVEN_KEY);
 	wb_bytes(&w, NULL, 0);
 	peer_send(maker, IMSG_KMS_STORE, &w);
 	tell(OP_KEY_REGISTER, k, k->policy_digest, zero);
+	return (answer(maker, IMSG_ENGINE_STORED, k));
+}
+
+/* What stands for material: an id at the keystore, or a box. */
+static __attribute__((unused)) int
+do_give(enum operation op, struct key_record *k, enum given given,
+    const void *data, size_t len)
+{
+	struct wbuf	 w = { 0 };
+	uint8_t		 d[DIGEST_LEN];
+
+	number++;
+	digest(d, data, len);
+	put_head(&w, op, HALF_GRANT, k);
+	wb_digest(&w, k->policy_digest);
+	wb_digest(&w, d);
+	wb_u64(&w, now_ms() + 5000);
+	wb_u8(&w, (uint8_t)given);
+	wb_bytes(&w, data, len);
+	peer_send(maker, IMSG_KMS_STORE, &w);
+	tell(op, k, k->policy_digest, zero);
 	return (answer(maker, IMSG_ENGINE_STORED, k));
 }
 

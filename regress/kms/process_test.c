@@ -26,11 +26,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+
 #include "play.h"
+#include "envelope.h"
 #include "standin.h"
 
-/* A new master key, for the next start. */
-static const char	*second;
+/* A new master key, for the next start; who backups are for. */
+static const char	*second, *recipient;
 
 static void
 kms_begin(void)
@@ -49,6 +54,9 @@ kms_begin(void)
 	child_descriptor(kms, FD_MASTER_KEY, key_file("master"));
 	if (second != NULL)
 		child_descriptor(kms, FD_MASTER_KEY_NEW, key_file(second));
+	if (recipient != NULL)
+		child_descriptor(kms, FD_BACKUP_RECIPIENT,
+		    key_file(recipient));
 	memset(wrapping, 'w', sizeof(wrapping));
 }
 
@@ -308,6 +316,106 @@ ATF_TC_BODY(versions, tc)
 	/* Of the marked one the rows stay, without a byte of material. */
 	run("test \"$(sqlite3 d/keys.db 'SELECT count(*) || \":\" || "
 	    "total(length(box)) FROM versions')\" = 2:0.0");
+	kms_end();
+}
+
+/* What comes of it in an envelope; NULL: it is refused. */
+static const uint8_t *
+do_backup(const struct key_record *k, uint32_t which, size_t *len)
+{
+	struct request_name	 name;
+	static struct rbuf	 r;
+	const uint8_t		*p;
+	char			 reason[REASON_TEXT_MAX];
+	int			 result;
+
+	number++;
+	wanted = which;
+	ask_fetch(OP_KEY_BACKUP, HALF_GRANT, k, k->policy_digest, 5000);
+	wanted = 0;
+	tell(OP_KEY_BACKUP, k, k->policy_digest, zero);
+	peer_recv(engine, IMSG_ENGINE_FETCHED, &r, 8000);
+	rb_name(&r, &name);
+	result = rb_enum(&r, DONE_RESULT_MAX - 1);
+	rb_str(&r, reason, sizeof(reason));
+	p = rb_bytes(&r, len, 0, MATERIAL_MAX);
+	ATF_REQUIRE_EQ(0, rb_end(&r));
+	return (result == DONE_OK ? p : NULL);
+}
+
+/* Also a marked key, for the recipient alone; each version by itself. */
+ATF_TC_WITHOUT_HEAD(backup);
+ATF_TC_BODY(backup, tc)
+{
+	static const char *const versions[] = { SECRET, SECOND, THIRD };
+	struct key_record	 k, about;
+	struct wbuf		 what = { 0 };
+	EVP_PKEY		*pkey = EVP_RSA_gen(3072);
+	BIO			*bio = BIO_new_file("recipient.pem", "w");
+	const uint8_t		*p;
+	uint8_t			*plain;
+	size_t			 len, plainlen;
+	uint32_t		 i;
+
+	ATF_REQUIRE(PEM_write_bio_PUBKEY(bio, pkey) == 1);
+	BIO_free(bio);
+	kms_start();
+	rotated(&k, KEY_ATTESTED_ONLY);
+	ATF_CHECK(do_backup(&k, 1, &len) == NULL);
+	ATF_CHECK(child_logged(kms, "names no backup recipient", 1000));
+	kms_end();
+	recipient = "recipient.pem";
+	kms_start();
+	for (i = 1; i <= 3; i++) {
+		ATF_REQUIRE((p = do_backup(&k, i, &len)) != NULL);
+		ATF_CHECK_EQ(GIVEN_KEY, p[0]);
+		ATF_CHECK(memmem(p, len, versions[i - 1], 16) == NULL);
+		about = k;
+		about.version = i;
+		wb_free(&what);
+		envelope_about_key(&what, &about, GIVEN_KEY);
+		plain = envelope_open(pkey, &what, p + 1, len - 1, &plainlen);
+		ATF_REQUIRE(plain != NULL && plainlen == 16);
+		ATF_CHECK(memcmp(plain, versions[i - 1], 16) == 0);
+	}
+	ATF_CHECK(do_backup(&k, 4, &len) == NULL);
+	ATF_CHECK(do_backup(&k, 0, &len) == NULL);
+	k.policy_digest[0] ^= 1;
+	ATF_CHECK(do_backup(&k, 1, &len) == NULL);
+	ATF_CHECK(child_logged(kms, "seal of the record does not fit", 1000));
+	wb_free(&what);
+	EVP_PKEY_free(pkey);
+	kms_end();
+}
+
+/* What a backup has of another kind of keystore is nothing for this one. */
+ATF_TC_WITHOUT_HEAD(given);
+ATF_TC_BODY(given, tc)
+{
+	struct key_record	 k, bare;
+	uint8_t			 box[64] = { 0 };
+
+	kms_start();
+	new_record(&bare, 0);
+	ATF_CHECK_EQ(DONE_INVALID, do_give(OP_KEY_REGISTER, &bare, GIVEN_BOX,
+	    box, sizeof(box)));
+	ATF_CHECK_EQ(DONE_INVALID, do_give(OP_KEY_REGISTER, &bare, GIVEN_BOX,
+	    box, 1));
+	new_record(&bare, 0);
+	ATF_CHECK_EQ(DONE_REFUSED, do_give(OP_KEY_REGISTER, &bare, GIVEN_ID,
+	    "some-id", 7));
+	made(&k, 0);
+	bare = k;
+	ATF_CHECK_EQ(DONE_INVALID, do_give(OP_KEY_ROTATE, &bare, GIVEN_ID,
+	    "some-id", 7));
+	ATF_CHECK_EQ(DONE_INVALID, do_give(OP_KEY_ROTATE, &bare, GIVEN_ID,
+	    "a\0b", 3));
+	ATF_CHECK_EQ(DONE_INVALID, do_give(OP_KEY_ROTATE, &bare, GIVEN_BOX,
+	    box, sizeof(box)));
+	ATF_CHECK_EQ(DONE_REFUSED, do_give(OP_KEY_ROTATE, &bare, GIVEN_ID,
+	    "", 0));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	run("test \"$(sqlite3 d/keys.db 'SELECT count(*) FROM keys')\" = 1");
 	kms_end();
 }
 
@@ -776,6 +884,7 @@ ATF_TC_BODY(sizes, tc)
 		wb_digest(&w, k.policy_digest);
 		wb_digest(&w, d);
 		wb_u64(&w, now_ms() + 5000);
+		wb_u8(&w, GIVEN_KEY);
 		wb_bytes(&w, big, len);
 		peer_send(maker, IMSG_KMS_STORE, &w);
 		tell(OP_KEY_CREATE, &k, k.policy_digest, zero);
@@ -808,6 +917,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, attested_only);
 	ATF_TP_ADD_TC(tp, move);
 	ATF_TP_ADD_TC(tp, versions);
+	ATF_TP_ADD_TC(tp, backup);
+	ATF_TP_ADD_TC(tp, given);
 	ATF_TP_ADD_TC(tp, remove);
 	ATF_TP_ADD_TC(tp, undo_in_time);
 	ATF_TP_ADD_TC(tp, kill);

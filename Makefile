@@ -86,7 +86,8 @@ pkg_libs =	$(if $(filter-out libcrypt,$(1)),\
 		$(if $(filter libcrypt,$(1)),-lcrypt)
 
 ALL_CFLAGS :=	-std=c11 -D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS $(WARN) $(HARDEN) \
-		$(call pkg_cflags,libbsd-overlay) -Icommon -I$(O)/gen
+		$(call pkg_cflags,libbsd-overlay) \
+		$(call pkg_cflags,p11-kit-1) -Icommon -I$(O)/gen
 
 all: $(foreach p,$(PROCESSES) $(TOOLS),$(call bin,$(p)))
 

@@ -100,6 +100,8 @@ struct backend {
 	const char	*name;
 	/* It is asked over the network, and answers later. */
 	int		 elsewhere;
+	/* It is a library, loaded as the configuration says. */
+	int		 module;
 	/* Before the chroot; may be NULL, as all that follow but three. */
 	void		(*libraries)(void);
 	/* The type's own part of CONFIG; -1 if it is not understood. */
@@ -249,6 +251,9 @@ int	 seal_make(struct key_record *);
 
 /* box.c: material under the master key */
 
+/* What never changes of a key: it is in no box but its own. */
+void	 box_about(struct wbuf *, const struct key_record *);
+
 /* Nonce, ciphertext, tag: len + BOX_MORE bytes.  0 or -1. */
 int	 box_seal(uint8_t *box, const uint8_t *master,
 	    const struct key_record *, const uint8_t *plain, size_t len);
@@ -264,6 +269,9 @@ extern const struct backend	 backend_vault;
 
 /* kmip.c */
 extern const struct backend	 backend_kmip;
+
+/* pkcs11.c */
+extern const struct backend	 backend_pkcs11;
 
 /* Of what comes in. */
 #define FETCH_LEAST	(12 + 1 + 1 + 4 + 2 * DIGEST_LEN + 8)

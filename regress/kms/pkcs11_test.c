@@ -1,0 +1,447 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+
+/*
+ * The kms program with a key in a token of SoftHSM: what it seals, and what
+ * becomes of it when token, PIN or key are not as they were.
+ */
+#include <sys/wait.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "play.h"
+#include "standin.h"
+
+#define MODULE	"/usr/lib/softhsm/libsofthsm2.so"
+#define TOOL	"SOFTHSM2_CONF=$PWD/softhsm.conf softhsm2-util "
+#define P11_PIN(pin)	"SOFTHSM2_CONF=$PWD/softhsm.conf pkcs11-tool " \
+			"--module " MODULE " --token-label kbsd --login "      \
+			"--pin " pin " "
+#define P11	P11_PIN("123456")
+
+/* What the next kms is told. */
+static struct {
+	const char	*module, *token, *key;
+	const char	*pin;		/* file */
+	const char	*write;		/* directory */
+	int		 network;
+} conf;
+
+static void
+path(char *text, size_t size, const char *name)
+{
+	ATF_REQUIRE(getcwd(text, size) != NULL);
+	ATF_REQUIRE(strlcat(text, name, size) < size);
+}
+
+static void
+kms_begin(void)
+{
+	struct wbuf	 w = { 0 };
+	char		 text[4096], variable[4200];
+	int		 fd;
+
+	mkdir("d", 0700);
+	path(dir, sizeof(dir), "/d");
+	child_module = 1;
+	child_outside = conf.network;
+	kms = child_start("kms", PROC_KMS, 0, 0, dir);
+	wb_str(&w, "main");
+	wb_u8(&w, KEYSTORE_PKCS11);
+	wb_u32(&w, 0);
+	wb_str(&w, conf.module);
+	wb_str(&w, conf.token);
+	wb_str(&w, conf.key);
+	path(text, sizeof(text), "/softhsm.conf");
+	wb_u32(&w, 1);
+	wb_str(&w, text);
+	snprintf(variable, sizeof(variable), "SOFTHSM2_CONF=%s", text);
+	path(text, sizeof(text), conf.write);
+	wb_u32(&w, 1);
+	wb_str(&w, text);
+	wb_u32(&w, 1);
+	wb_str(&w, variable);
+	child_config(kms, &w);
+	child_descriptor(kms, FD_SEAL_KEY, key_file("seal"));
+	ATF_REQUIRE((fd = open(conf.pin, O_RDONLY)) != -1);
+	child_descriptor(kms, FD_KMS_SECRET, fd);
+	memset(wrapping, 'w', sizeof(wrapping));
+}
+
+/* A token in the directory t. */
+static void
+token_make(const char *label)
+{
+	run(TOOL "--init-token --free --label %s --so-pin 12345678 "
+	    "--pin 123456 >/dev/null", label);
+}
+
+static void
+prepare(void)
+{
+	if (access(MODULE, R_OK) == -1)
+		atf_tc_skip("softhsm2 is missing");
+	memset(&conf, 0, sizeof(conf));
+	conf.module = MODULE;
+	conf.token = "kbsd";
+	conf.key = "kek";
+	conf.pin = "pin";
+	conf.write = "/t";
+	run("mkdir t && printf 'directories.tokendir = %%s/t\\n"
+	    "objectstore.backend = file\\nlog.level = ERROR\\n' \"$PWD\" "
+	    ">softhsm.conf && echo 123456 >pin && chmod 600 pin");
+	token_make("other");
+	token_make("kbsd");
+}
+
+/* It does not come up, and says why. */
+static void
+refused(const char *says)
+{
+	struct wbuf	 w = { 0 };
+	int		 status;
+
+	kms_begin();
+	peer_send(child_parent(kms), IMSG_PROCESS_GO, &w);
+	ATF_CHECK_MSG(child_logged(kms, says, 10000), "not said: %s", says);
+	/* By itself, and not by the sandbox. */
+	status = child_end(kms);
+	ATF_CHECK_MSG(WIFEXITED(status) && WEXITSTATUS(status) == 1,
+	    "status %x", (unsigned int)status);
+}
+
+static void
+sql(const char *text)
+{
+	run("cd d && python3 -c \"import sqlite3; d = sqlite3.connect("
+	    "'keys.db'); d.executescript(\\\"%s\\\"); d.commit()\"", text);
+}
+
+#define TEST(name, text)						\
+ATF_TC(name);								\
+ATF_TC_HEAD(name, tc)							\
+{									\
+	atf_tc_set_md_var(tc, "descr", text);				\
+	atf_tc_set_md_var(tc, "require.progs",				\
+	    "softhsm2-util pkcs11-tool python3");			\
+}									\
+ATF_TC_BODY(name, tc)
+
+/* --- sealing ------------------------------------------------------------- */
+
+TEST(life, "made, fetched, moved, deleted; over a restart")
+{
+	struct key_record	 k, old, other;
+	struct uuid		 policy;
+
+	prepare();
+	kms_start();
+	ATF_CHECK(child_logged(kms, "made the key \"kek\"", 1000));
+	made(&k, 0);
+	ATF_CHECK_EQ(1, k.serial);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	old = k;
+	uuid_make(&policy);
+	ATF_CHECK_EQ(DONE_OK, do_move(&k, &policy, 'n'));
+	ATF_CHECK_EQ(DONE_STALE, do_fetch(&old, &old));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	kms_end();
+	kms_start();
+	ATF_CHECK(!child_logged(kms, "made the key", 0));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	made(&other, KEY_ATTESTED_ONLY);
+	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+	ATF_CHECK_EQ(DONE_NONE, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&other, NULL));
+	/* It has no keys but those given to it. */
+	new_record(&k, 0);
+	ATF_CHECK_EQ(DONE_INVALID, do_register(&k, "4711"));
+	kms_end();
+	/* The clear key is in no file of ours, nor of the token. */
+	run("! grep -rqF " SECRET " d t");
+}
+
+TEST(checked, "whether it is usable is found out by using it")
+{
+	char	 state[REASON_TEXT_MAX];
+
+	prepare();
+	kms_start();
+	ATF_CHECK_EQ(1, check(1, state, sizeof(state)));
+	ATF_CHECK_EQ(1, check(0, state, sizeof(state)));
+	ATF_CHECK_STREQ("answers", state);
+	kms_end();
+	/* The probe left no box: another key may be made. */
+	run(P11 "--delete-object --type secrkey --label kek >/dev/null");
+	kms_start();
+	ATF_CHECK(child_logged(kms, "made the key", 1000));
+	kms_end();
+}
+
+TEST(bound, "a box opens for its own key, whole and unchanged")
+{
+	struct key_record	 a, b;
+
+	prepare();
+	kms_start();
+	made(&a, 0);
+	made(&b, 0);
+	sql("CREATE TABLE t AS SELECT id, box FROM keys;"
+	    "UPDATE keys SET box = (SELECT box FROM t WHERE t.id != keys.id)");
+	ATF_CHECK_EQ(DONE_REFUSED, do_fetch(&a, NULL));
+	ATF_CHECK(child_logged(kms, "the material in keys.db was changed",
+	    1000));
+	ATF_CHECK_EQ(DONE_REFUSED, do_fetch(&b, NULL));
+	sql("UPDATE keys SET box = (SELECT box FROM t WHERE t.id = keys.id)");
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&a, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&b, NULL));
+	/* Each part of it: nonce, ciphertext, tag. */
+	sql("UPDATE keys SET box = x'00' || substr(box, 2)");
+	ATF_CHECK_EQ(DONE_REFUSED, do_fetch(&a, NULL));
+	sql("UPDATE keys SET box = (SELECT substr(box, 1, 13) || x'00' || "
+	    "substr(box, 15) FROM t WHERE t.id = keys.id)");
+	ATF_CHECK_EQ(DONE_REFUSED, do_fetch(&a, NULL));
+	sql("UPDATE keys SET box = (SELECT substr(box, 1, 43) || x'00' "
+	    "FROM t WHERE t.id = keys.id)");
+	ATF_CHECK_EQ(DONE_REFUSED, do_fetch(&a, NULL));
+	sql("UPDATE keys SET box = (SELECT substr(box, 1, 28) "
+	    "FROM t WHERE t.id = keys.id)");
+	ATF_CHECK_EQ(DONE_REFUSED, do_fetch(&a, NULL));
+	sql("UPDATE keys SET box = (SELECT substr(box, 1, 29) "
+	    "FROM t WHERE t.id = keys.id)");
+	ATF_CHECK_EQ(DONE_REFUSED, do_fetch(&a, NULL));
+	sql("UPDATE keys SET box = x'01'");
+	ATF_CHECK_EQ(DONE_REFUSED, do_fetch(&a, NULL));
+	/* None of them cost a session. */
+	ATF_CHECK(!child_logged(kms, "a new session", 0));
+	kms_end();
+}
+
+/* --- what is not as it was ----------------------------------------------- */
+
+TEST(pin, "a wrong PIN is shown to the token once")
+{
+	struct key_record	 k;
+
+	prepare();
+	kms_start();
+	made(&k, 0);
+	kms_end();
+	run("echo 654321 >bad && chmod 600 bad");
+	conf.pin = "bad";
+	refused("the PIN is wrong (CKR_PIN_INCORRECT)");
+	refused("the token has refused the PIN of this file");
+	run("touch bad");
+	refused("the PIN is wrong");
+	run(P11 "--change-pin --new-pin 654321 >/dev/null");
+	refused("the token has refused the PIN of this file");
+	run("touch bad");
+	kms_start();
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	kms_end();
+	conf.pin = "pin";
+	refused("the PIN is wrong");
+	run(": >empty && chmod 600 empty");
+	conf.pin = "empty";
+	refused("pin file");
+	run("printf %%0300d 1 >long && chmod 600 long");
+	conf.pin = "long";
+	refused("pin file");
+	/* It is in no line of the log. */
+	ATF_CHECK(!child_logged(kms, "654321", 0));
+}
+
+TEST(pin_changed, "the PIN is another one when the token comes back")
+{
+	struct key_record	 k;
+	char			 state[REASON_TEXT_MAX];
+
+	prepare();
+	kms_start();
+	made(&k, 0);
+	run("mkdir away && mv t/* away");
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	run("mv away/* t && " P11 "--change-pin --new-pin 654321 >/dev/null");
+	sleep(2);
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	ATF_CHECK(child_logged(kms, "the PIN is wrong", 1000));
+	/* Right again: but it was refused, and is not tried any more. */
+	run(P11_PIN("654321") "--change-pin --new-pin 123456 >/dev/null");
+	sleep(2);
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(0, check(1, state, sizeof(state)));
+	ATF_CHECK(strstr(state, "the PIN is wrong") != NULL);
+	kms_end();
+	refused("the token has refused the PIN of this file");
+	run("touch pin");
+	kms_start();
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	kms_end();
+}
+
+TEST(module, "no module, or what is none")
+{
+	prepare();
+	conf.module = "/nonexistent.so";
+	refused("module: /nonexistent.so: cannot open");
+	conf.module = "/etc/passwd";
+	refused("module: /etc/passwd");
+	conf.module = "/lib/x86_64-linux-gnu/libm.so.6";
+	if (access(conf.module, R_OK) == 0)
+		refused("is no PKCS#11 module");
+}
+
+TEST(lost_key, "keys are sealed, and their key is not there, or another one")
+{
+	struct key_record	 k;
+
+	prepare();
+	kms_start();
+	made(&k, 0);
+	kms_end();
+	conf.key = "another";
+	refused("has no key \"another\", but keys.db holds keys sealed by it");
+	conf.key = "kek";
+	run("cp -R t t.saved");
+	run(P11 "--delete-object --type secrkey --label kek >/dev/null");
+	refused("has no key \"kek\", but keys.db holds keys sealed by it");
+	run(P11 "--keygen --key-type AES:32 --label kek --sensitive --private "
+	    ">/dev/null");
+	refused("is not the one that keys.db was sealed with");
+	/* Another token of the same name and PIN. */
+	run("rm -R t && mkdir t");
+	token_make("kbsd");
+	refused("has no key \"kek\", but keys.db holds keys sealed by it");
+	run("rm -R t && mv t.saved t");
+	kms_start();
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	kms_end();
+}
+
+TEST(weak_key, "a key that is not as good as ours, and two of them")
+{
+	static const struct {
+		const char	*made;
+		const char	*says;
+	} rows[] = {
+		{ "AES:32 --sensitive --private --extractable",
+		    "may be taken out" },
+		{ "AES:32 --private", "may be read" },
+		{ "AES:32 --sensitive", "is there without a PIN" },
+		{ "AES:16 --sensitive --private", "is not AES-256" },
+		{ "GENERIC:32 --sensitive --private", "is not AES-256" },
+	};
+	size_t	 i;
+
+	prepare();
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		run(P11 "--keygen --label kek --key-type %s >/dev/null",
+		    rows[i].made);
+		refused(rows[i].says);
+		run(P11 "--delete-object --type secrkey --label kek "
+		    ">/dev/null");
+	}
+	run("for i in 1 2; do " P11 "--keygen --label kek --sensitive "
+	    "--private --key-type AES:32 >/dev/null; done");
+	refused("has several keys \"kek\"");
+	/* One that is, made by others. */
+	conf.key = "theirs";
+	run(P11 "--keygen --label theirs --sensitive --private "
+	    "--key-type AES:32 >/dev/null");
+	kms_start();
+	ATF_CHECK(!child_logged(kms, "made the key", 0));
+	kms_end();
+}
+
+TEST(two_tokens, "two tokens of one label")
+{
+	prepare();
+	token_make("kbsd");
+	refused("2 tokens are labelled \"kbsd\"");
+}
+
+/* --- a token that comes and goes ------------------------------------------ */
+
+TEST(away, "not there at the start, later it is")
+{
+	struct key_record	 k, other;
+
+	prepare();
+	kms_start();
+	made(&k, 0);
+	kms_end();
+	/* The sandbox knows the directory itself, not its name. */
+	run("mkdir away && mv t/* away");
+	kms_start();
+	ATF_CHECK(child_logged(kms, "token \"kbsd\" is not there", 1000));
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	new_record(&other, 0);
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_store(&other));
+	ATF_CHECK(child_logged(kms, "key create of key", 1000));
+	run("mv away/* t");
+	sleep(2);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	made(&other, 0);
+	kms_end();
+	conf.token = "nobody's";
+	kms_start();
+	ATF_CHECK(child_logged(kms, "token \"nobody's\" is not there", 1000));
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	kms_end();
+	/* Out of its sight it is not there either. */
+	conf.token = "kbsd";
+	conf.write = "/d";
+	kms_start();
+	ATF_CHECK(child_logged(kms, "works outside the sandbox only", 1000));
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	kms_end();
+}
+
+TEST(gone, "gone while it is used, back again")
+{
+	struct key_record	 k;
+	char			 state[REASON_TEXT_MAX];
+
+	prepare();
+	kms_start();
+	made(&k, 0);
+	run("mv t away && mkdir t");
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(0, check(1, state, sizeof(state)));
+	run("rmdir t && mv away t");
+	sleep(2);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(1, check(1, state, sizeof(state)));
+	kms_end();
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+	ATF_TP_ADD_TC(tp, life);
+	ATF_TP_ADD_TC(tp, checked);
+	ATF_TP_ADD_TC(tp, bound);
+	ATF_TP_ADD_TC(tp, pin);
+	ATF_TP_ADD_TC(tp, pin_changed);
+	ATF_TP_ADD_TC(tp, module);
+	ATF_TP_ADD_TC(tp, lost_key);
+	ATF_TP_ADD_TC(tp, weak_key);
+	ATF_TP_ADD_TC(tp, two_tokens);
+	ATF_TP_ADD_TC(tp, away);
+	ATF_TP_ADD_TC(tp, gone);
+	return (atf_no_error());
+}

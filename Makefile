@@ -2,7 +2,8 @@
 #
 #	make			build into build/
 #	make demo		the main job, shown (installs packages it misses);
-#				KEYSTORE=vault or kmip keeps the keys there
+#				KEYSTORE=vault, kmip or pkcs11 keeps the keys
+#				there
 #	make check		the tests (installs packages they miss)
 #	make install		to PREFIX, under DESTDIR
 #	make fuzz		every fuzz target for FUZZ_SECONDS

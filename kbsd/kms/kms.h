@@ -202,6 +202,8 @@ const char	*material_wrong(const struct key_record *, const uint8_t *,
 
 /* Dies on failure; answers whether there are any keys. */
 int	 records_open(void);
+/* Are there any now?  Dies on failure too. */
+int	 records_any(void);
 /* The seal key is known: is it theirs?  From now on nothing waits. */
 void	 records_ready(void);
 /* 1: found; 0: none; RECORDS_*. */

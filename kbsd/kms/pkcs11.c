@@ -39,7 +39,6 @@ struct pkcs11		 pkcs11;
 static uint8_t		*plain;		/* MATERIAL_MAX + BOX_TAG, secret */
 static uint8_t		 pinfile[DIGEST_LEN];
 static int		 pinfd = -1;
-static int		 boxes;		/* there are some */
 
 /* --- configuration ------------------------------------------------------- */
 
@@ -108,18 +107,12 @@ pkcs11_descriptor(uint32_t role, int fd)
 
 /* --- what keys.db remembers ---------------------------------------------- */
 
-int
-pkcs11_sealed(void)
-{
-	return (boxes);
-}
-
 enum same
 pkcs11_same(const uint8_t check[DIGEST_LEN])
 {
 	if (records_same("token key", check))
 		return (SAME_YES);
-	if (boxes)
+	if (records_any())
 		return (SAME_NO);
 	return (records_remember("token key", check) == 0 ? SAME_YES :
 	    SAME_UNKNOWN);
@@ -163,7 +156,7 @@ pkcs11_pin_refused(void)
 static void
 pkcs11_open(int sealed)
 {
-	boxes = sealed;
+	(void)sealed;
 	if (pinfd == -1)
 		fatalx("no pin file");
 	pin_file();
@@ -235,8 +228,6 @@ pkcs11_put(struct job *job)
 		why = result == DONE_OK ? "" : token_why();
 	}
 	wb_free(&w);
-	if (result == DONE_OK && !job->check)
-		boxes = 1;
 	work_put(job, result, why, box, result == DONE_OK ?
 	    job->materiallen + BOX_MORE : 0);
 }

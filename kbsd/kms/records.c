@@ -154,7 +154,7 @@ records_migrate(void)
 	records_must("COMMIT");
 }
 
-static int
+int
 records_any(void)
 {
 	int	 rc;

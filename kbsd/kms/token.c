@@ -72,8 +72,8 @@ fail(enum token_state state, const char *fmt, ...)
 static enum token_state
 fail_call(const char *call, CK_RV rv)
 {
-	return (fail(TOKEN_AWAY, "token \"%s\": %s: %s", pkcs11.token, call,
-	    reason_text(rv)));
+	return (fail(reason_is(rv, REASON_USAGE) ? TOKEN_WRONG : TOKEN_AWAY,
+	    "token \"%s\": %s: %s", pkcs11.token, call, reason_text(rv)));
 }
 
 /* --- the module ---------------------------------------------------------- */
@@ -118,8 +118,9 @@ token_load(void)
 	*(void **)&list = dlsym(module, "C_GetFunctionList");
 	if (list == NULL || list(&p11) != CKR_OK || p11 == NULL)
 		fatalx("%s is no PKCS#11 module", pkcs11.module);
-	if (p11->version.major != 2)
-		fatalx("%s is of PKCS#11 %u.%u, not 2", pkcs11.module,
+	/* The functions of 2 stand first in the list of 3. */
+	if (p11->version.major != 2 && p11->version.major != 3)
+		fatalx("%s is of PKCS#11 %u.%u, not 2 or 3", pkcs11.module,
 		    p11->version.major, p11->version.minor);
 	if ((rv = initialize()) != CKR_OK) {
 		if (reason_is(rv, REASON_USAGE))
@@ -333,7 +334,7 @@ kek_get(void)
 
 	rv = kek_find(&n);
 	if (rv == CKR_OK && n == 0) {
-		if (pkcs11_sealed())
+		if (records_any())
 			return (fail(TOKEN_WRONG, "token \"%s\" has no key "
 			    "\"%s\", but keys.db holds keys sealed by it: "
 			    "bring it back, none is made", pkcs11.token,
@@ -485,14 +486,15 @@ gcm(const struct gcm *g)
 
 	if (!attached && token_attach() != TOKEN_READY)
 		return (DONE_UNAVAILABLE);
-	if ((rv = gcm_once(g)) != CKR_OK && !session_good(rv)) {
+	if ((rv = gcm_once(g)) == CKR_OK)
+		return (DONE_OK);
+	if (!session_good(rv)) {
 		log_warnx("token \"%s\": %s: a new session", pkcs11.token,
 		    reason_text(rv));
 		if (token_attach() != TOKEN_READY)
 			return (DONE_UNAVAILABLE);
-		rv = gcm_once(g);
 	}
-	if (rv == CKR_OK)
+	if ((rv = gcm_once(g)) == CKR_OK)
 		return (DONE_OK);
 	if (g->seal || !session_good(rv)) {
 		(void)fail_call(g->seal ? "C_Encrypt" : "C_Decrypt", rv);

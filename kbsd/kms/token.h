@@ -40,11 +40,9 @@ extern struct pkcs11	 pkcs11;
 
 /* pkcs11.c: what keys.db remembers */
 
-/* Is it the key of before?  An unknown one becomes that where there is none. */
+/* Is it the key of before?  Any is, where nothing is sealed yet. */
 enum same { SAME_YES, SAME_NO, SAME_UNKNOWN };
 enum same	 pkcs11_same(const uint8_t check[DIGEST_LEN]);
-/* Are there boxes, so that no other key may be made? */
-int		 pkcs11_sealed(void);
 /* The token has refused the PIN: it is not shown again. */
 void		 pkcs11_pin_refused(void);
 
@@ -59,7 +57,7 @@ enum token_state {
 /* Load the module, and what it loads by itself.  Dies on failure. */
 void		 token_load(void);
 /*
- * Find the token, log in and find the key, or make it where there are no boxes
+ * Find the token, log in and find the key, or make it where nothing is sealed
  * yet.  When it can't be done token_why() says why.
  */
 enum token_state token_attach(void);
@@ -80,7 +78,7 @@ enum done_result token_open(uint8_t *plain, const struct wbuf *about,
 /* What follows of an answer. */
 #define REASON_SESSION	0x1	/* a new session may help */
 #define REASON_PIN	0x2	/* the PIN must not be shown again */
-#define REASON_USAGE	0x4	/* the module can't be used here */
+#define REASON_USAGE	0x4	/* this module or token can't be used */
 
 int		 reason_is(CK_RV, int flags);
 /* Its name, and what it means.  Static buffer. */

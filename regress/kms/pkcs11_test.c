@@ -40,6 +40,7 @@ static struct {
 	const char	*pin;		/* file */
 	const char	*write;		/* directory */
 	int		 network;
+	const char	*variable;	/* one more; NULL: none */
 } conf;
 
 static void
@@ -74,8 +75,10 @@ kms_begin(void)
 	path(text, sizeof(text), conf.write);
 	wb_u32(&w, 1);
 	wb_str(&w, text);
-	wb_u32(&w, 1);
+	wb_u32(&w, conf.variable != NULL ? 2 : 1);
 	wb_str(&w, variable);
+	if (conf.variable != NULL)
+		wb_str(&w, conf.variable);
 	child_config(kms, &w);
 	child_descriptor(kms, FD_SEAL_KEY, key_file("seal"));
 	ATF_REQUIRE((fd = open(conf.pin, O_RDONLY)) != -1);
@@ -172,6 +175,15 @@ TEST(life, "made, fetched, moved, deleted; over a restart")
 	new_record(&k, 0);
 	ATF_CHECK_EQ(DONE_INVALID, do_register(&k, "4711"));
 	kms_end();
+	/* With leave to make connections it is the same. */
+	conf.network = 1;
+	kms_start();
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&other, NULL));
+	/* Nor does the module die of the end. */
+	peer_close(engine);
+	peer_close(maker);
+	peer_close(audit);
+	ATF_CHECK_EQ(0, child_end(kms));
 	/* The clear key is in no file of ours, nor of the token. */
 	run("! grep -rqF " SECRET " d t");
 }
@@ -430,6 +442,159 @@ TEST(gone, "gone while it is used, back again")
 	kms_end();
 }
 
+/* --- a module that fails as it is told ------------------------------------ */
+
+static void
+faults(const char *what)
+{
+	conf.module = build_path("regress/kms/module.so");
+	conf.variable = what;
+}
+
+TEST(sessions, "one new session and one more try, whatever was lost")
+{
+	static const unsigned int	 lost[] = { 0x03, 0x30, 0x32, 0x60,
+					    0x82, 0x90, 0x91, 0xb0, 0xb3, 0xe0,
+					    0xe1, 0x101, 0x190 };
+	static const char *const	 calls[] = { "C_DecryptInit",
+					    "C_Decrypt" };
+	struct key_record		 k, other;
+	char				 text[128];
+	size_t				 i;
+
+	prepare();
+	kms_start();
+	made(&k, 0);
+	kms_end();
+	for (i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
+		snprintf(text, sizeof(text), "FAULTS=%s:1:0x%x", calls[i % 2],
+		    lost[i]);
+		faults(text);
+		kms_start();
+		ATF_CHECK_EQ_MSG(DONE_OK, do_fetch(&k, NULL), "%s", text);
+		ATF_CHECK_MSG(child_logged(kms, "a new session", 1000), "%s",
+		    text);
+		ATF_CHECK(child_logged(kms, "login 2", 1000));
+		ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+		ATF_CHECK(!child_logged(kms, "login 3", 0));
+		kms_end();
+	}
+	/* Sealing too; the first one is the check of the key. */
+	faults("FAULTS=C_Encrypt:2:0xb3");
+	kms_start();
+	made(&other, 0);
+	ATF_CHECK(child_logged(kms, "a new session", 1000));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&other, NULL));
+	kms_end();
+	/* It is lost again and again: once more each time, then no. */
+	faults("FAULTS=C_DecryptInit:1+:0xb3");
+	kms_start();
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	ATF_CHECK(child_logged(kms, "the session is gone "
+	    "(CKR_SESSION_HANDLE_INVALID)", 1000));
+	ATF_CHECK(!child_logged(kms, "login 3", 0));
+	kms_end();
+	/* An error that comes once is no changed box. */
+	faults("FAULTS=C_DecryptInit:1:0x5");
+	kms_start();
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK(!child_logged(kms, "a new session", 0));
+	kms_end();
+	/* What nobody knows is told by its number. */
+	faults("FAULTS=C_Encrypt:2+:0x80000123");
+	kms_start();
+	new_record(&other, 0);
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_store(&other));
+	ATF_CHECK(child_logged(kms, "the module answers 0x80000123", 1000));
+	kms_end();
+}
+
+TEST(unable, "a module or token that can't be used: kms does not start")
+{
+	static const struct {
+		const char	*faults;
+		const char	*says;
+	} rows[] = {
+		{ "FAULTS=C_Initialize:1:9", "wants threads" },
+		{ "FAULTS=C_Initialize:2:0xa", "wants other locks" },
+		{ "FAULTS=C_Login:1:0xa4", "the PIN is locked" },
+		{ "FAULTS=C_Login:1:0xa3", "the PIN has expired" },
+		{ "FAULTS=C_GenerateKey:1:0x54",
+		    "CKR_FUNCTION_NOT_SUPPORTED" },
+		{ "FAULTS=C_EncryptInit:1:0x70", "CKR_MECHANISM_INVALID" },
+		{ "FAULTS=C_EncryptInit:1:0x71", "takes no nonce of ours" },
+		{ "TOKEN_FLAGS=0x40000", "its PIN is locked" },
+		{ "MODULE_VERSION=1", "is of PKCS#11 1." },
+	};
+	size_t	 i;
+
+	prepare();
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		faults(rows[i].faults);
+		refused(rows[i].says);
+		run("touch pin");
+	}
+	faults("MODULE_VERSION=3");
+	kms_start();
+	kms_end();
+	faults("TOKEN_FLAGS=0x20000");
+	kms_start();
+	ATF_CHECK(child_logged(kms, "one more wrong PIN locks it", 1000));
+	kms_end();
+}
+
+TEST(waits, "what may get better is waited for")
+{
+	static const char *const	 rows[] = {
+		"FAULTS=C_Initialize:1+:0x30", "FAULTS=C_GetSlotList:1:0x5",
+		"FAULTS=C_GetSlotList:2:0x30", "FAULTS=C_OpenSession:1:0xb1",
+		"FAULTS=C_OpenSession:2:0xe2", "FAULTS=C_Login:1:0x30",
+		"FAULTS=C_FindObjects:1:0x30", "FAULTS=C_FindObjects:2:0x30",
+		"FAULTS=C_GetAttributeValue:1:0x30",
+		"FAULTS=C_GetAttributeValue:4:0x30",
+		"FAULTS=C_GenerateKey:1:0x31", "FAULTS=C_EncryptInit:1:0x30",
+		"FAULTS=C_Encrypt:1:0x30",
+	};
+	struct key_record		 k;
+	size_t				 i;
+
+	prepare();
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		run("rm -rf d t/*");
+		token_make("kbsd");
+		faults(rows[i]);
+		kms_start();
+		ATF_CHECK_MSG(child_logged(kms, "it is looked for when", 1000),
+		    "%s", rows[i]);
+		if (i == 0) {
+			kms_end();
+			continue;
+		}
+		usleep(1100000);
+		new_record(&k, 0);
+		ATF_CHECK_EQ_MSG(DONE_OK, do_store(&k), "%s", rows[i]);
+		ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+		kms_end();
+	}
+}
+
+TEST(hurry, "a token that is away is not asked more than once a second")
+{
+	struct key_record	 k;
+	int			 i;
+
+	prepare();
+	kms_start();
+	made(&k, 0);
+	kms_end();
+	faults("FAULTS=C_Login:1+:0x30");
+	kms_start();
+	for (i = 0; i < 20; i++)
+		ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	ATF_CHECK(!child_logged(kms, "login 3", 0));
+	kms_end();
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, life);
@@ -443,5 +608,9 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, two_tokens);
 	ATF_TP_ADD_TC(tp, away);
 	ATF_TP_ADD_TC(tp, gone);
+	ATF_TP_ADD_TC(tp, sessions);
+	ATF_TP_ADD_TC(tp, unable);
+	ATF_TP_ADD_TC(tp, waits);
+	ATF_TP_ADD_TC(tp, hurry);
 	return (atf_no_error());
 }

@@ -235,7 +235,7 @@ kek_find(CK_ULONG *n)
 		ATTRIBUTE(CKA_TOKEN, yes),
 		{ CKA_LABEL, pkcs11.key, strlen(pkcs11.key) },
 	};
-	CK_OBJECT_HANDLE	 found[2];
+	CK_OBJECT_HANDLE	 found[2] = { CK_INVALID_HANDLE };
 	CK_RV			 rv;
 
 	*n = 0;

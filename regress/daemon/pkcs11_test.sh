@@ -142,6 +142,31 @@ away_body()
 	# It was no other process that found it again.
 	[ "$(pid_of kms)" = "$pid" ] || atf_fail "kms was replaced"
 	made -a AES -l 256
+	# So does another kms.
+	kill -9 "$pid"
+	wait_for 50 get_key "$key" got || atf_fail "no key after a crash"
+	[ "$(pid_of kms)" != "$pid" ] || atf_fail "kms was not replaced"
+	stop_kbsd
+}
+
+daemon_case reloaded "a reload with a PIN that is wrong changes nothing"
+reloaded_body()
+{
+	begin
+	openssl rand 32 >want
+	key=$(ctl key register -a AES -l 256 -p "$policy" -f want)
+	echo wrong >token/pin
+	exits 0 ctl reload
+	wait_for 50 grep -q "reload refused" "$log" || atf_fail "not refused"
+	get_key "$key" got
+	atf_check cmp want got
+	exits 0 ctl keystore check
+	echo "a known PIN of the token" >token/pin
+	exits 0 ctl reload
+	wait_for 50 grep -q "configuration [23] is serving" "$log" ||
+	    atf_fail "not reloaded"
+	get_key "$key" got
+	atf_check cmp want got
 	stop_kbsd
 }
 

@@ -454,6 +454,40 @@ TEST(gone, "gone while it is used, back again")
 	kms_end();
 }
 
+TEST(replaced, "another token comes back in its place")
+{
+	struct key_record	 k, other;
+
+	prepare();
+	kms_start();
+	made(&k, 0);
+	run("mkdir away && mv t/* away");
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	/* Without the key, with another one, with one that is weak. */
+	token_make("kbsd");
+	sleep(2);
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	ATF_CHECK(child_logged(kms, "bring it back, none is made", 1000));
+	run(P11 "--keygen --label kek --sensitive --private "
+	    "--key-type AES:32 >/dev/null");
+	sleep(2);
+	new_record(&other, 0);
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_store(&other));
+	ATF_CHECK(child_logged(kms, "is not the one that keys.db", 1000));
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	run(P11 "--delete-object --type secrkey --label kek >/dev/null; " P11
+	    "--keygen --label kek --private --key-type AES:32 >/dev/null");
+	sleep(2);
+	new_record(&other, 0);
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_store(&other));
+	ATF_CHECK(child_logged(kms, "may be read: it is not used", 1000));
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	run("rm -R t/* && mv away/* t");
+	sleep(2);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	kms_end();
+}
+
 /* --- a module that fails as it is told ------------------------------------ */
 
 static void
@@ -621,6 +655,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, away);
 	ATF_TP_ADD_TC(tp, out_of_sight);
 	ATF_TP_ADD_TC(tp, gone);
+	ATF_TP_ADD_TC(tp, replaced);
 	ATF_TP_ADD_TC(tp, sessions);
 	ATF_TP_ADD_TC(tp, unable);
 	ATF_TP_ADD_TC(tp, waits);

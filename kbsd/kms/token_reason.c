@@ -15,7 +15,7 @@
  */
 
 
-/* What a module answers (PKCS#11 2.40, section 11.1), for operators. */
+/* What a module answers (PKCS#11 2.40, section 5.1), for operators. */
 
 #include <stdio.h>
 

@@ -2,7 +2,8 @@
 #
 #	make			build into build/
 #	make demo		the main job, shown (installs packages it misses);
-#				KEYSTORE=vault or kmip keeps the keys there
+#				KEYSTORE=vault, kmip or pkcs11 keeps the keys
+#				there
 #	make check		the tests (installs packages they miss)
 #	make install		to PREFIX, under DESTDIR
 #	make fuzz		every fuzz target for FUZZ_SECONDS
@@ -86,7 +87,8 @@ pkg_libs =	$(if $(filter-out libcrypt,$(1)),\
 		$(if $(filter libcrypt,$(1)),-lcrypt)
 
 ALL_CFLAGS :=	-std=c11 -D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS $(WARN) $(HARDEN) \
-		$(call pkg_cflags,libbsd-overlay) -Icommon -I$(O)/gen
+		$(call pkg_cflags,libbsd-overlay) \
+		$(call pkg_cflags,p11-kit-1) -Icommon -I$(O)/gen
 
 all: $(foreach p,$(PROCESSES) $(TOOLS),$(call bin,$(p)))
 

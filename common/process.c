@@ -157,6 +157,7 @@ process_start(struct edge *edge, struct rbuf *r)
 	process = process_find(kind);
 	self.kind = kind;
 	self.outside = (start_flags & START_OUTSIDE) != 0;
+	self.module = (start_flags & START_MODULE) != 0;
 	log_init(LOG_TO_PARENT, process_name(kind));
 	log_setverbose(verbose);
 	setproctitle("-kbsd: %s", title);

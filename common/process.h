@@ -68,6 +68,7 @@ struct process_self {
 	uint32_t		 front;		/* of fronts and broker */
 	uint32_t		 set;		/* of which configuration */
 	int			 outside;	/* it makes connections */
+	int			 module;	/* it may load a library */
 };
 extern struct process_self	 self;
 extern struct event_base	*base;
@@ -221,6 +222,7 @@ enum process_imsg {
 #define START_DROP	0x02	/* setgroups, setresgid, setresuid */
 #define START_FILES	0x04	/* works on files in directory */
 #define START_OUTSIDE	0x08	/* makes connections to the outside */
+#define START_MODULE	0x10	/* loads a library with files of its own */
 
 /* Most a message may hold in all pieces, whatever a table says. */
 #define EDGE_MESSAGE_MAX	(48u * 1024 * 1024)

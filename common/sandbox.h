@@ -26,12 +26,21 @@
 /*
  * Close the sandbox of a process.  Of flags count START_FILES (it may work on
  * files in the current directory), START_OUTSIDE (it may connect to others by
- * TCP and ask for names) and START_CHROOT (it stands in a chroot; where
+ * TCP and ask for names), START_MODULE (a library that it has loaded works on
+ * the files of sandbox_path()) and START_CHROOT (it stands in a chroot; where
  * Landlock is missing that is the least).  What is in force is written into
  * text, e.g. "seccomp landlock:4".  Dies when what is indispensable fails.
  */
 void	sandbox_enter(enum process_kind, int flags, char *text,
 	    size_t textsize);
+
+/*
+ * Before it is closed, of a process with START_MODULE: the file, or all below
+ * the directory, may be read; written, made and removed too where that is
+ * said.  At most SANDBOX_PATHS of them.  -1 with errno.
+ */
+#define SANDBOX_PATHS	16
+int	sandbox_path(const char *path, int writable);
 
 /* Not dumpable, no core, no new privileges: right after exec. */
 void	sandbox_early(void);

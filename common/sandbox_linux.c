@@ -24,6 +24,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
@@ -67,6 +68,14 @@ sandbox_enter(enum process_kind kind, int flags, char *text, size_t textsize)
 	strlcpy(text, "NO SANDBOX (built WITHOUT_SANDBOX)", textsize);
 }
 
+int
+sandbox_path(const char *path, int writable)
+{
+	(void)path;
+	(void)writable;
+	return (0);
+}
+
 #else
 
 /*
@@ -100,6 +109,38 @@ struct path_attr {
 #define LL_FS_DATABASE		((1ULL << 1) | (1ULL << 2) | (1ULL << 3) | \
 				(1ULL << 5) | (1ULL << 8) | LL_FS_TRUNCATE)
 
+/* Of a module: read file, read dir; and remove dir, make dir. */
+#define LL_FS_READ		((1ULL << 2) | (1ULL << 3))
+#define LL_FS_TREE		(LL_FS_DATABASE | (1ULL << 4) | (1ULL << 7))
+/* What there is to allow of a path that is no directory. */
+#define LL_FS_FILE		((1ULL << 1) | (1ULL << 2) | LL_FS_TRUNCATE)
+
+static struct path_attr	 paths[SANDBOX_PATHS];
+static size_t		 npaths;
+
+int
+sandbox_path(const char *path, int writable)
+{
+	struct path_attr	*p = &paths[npaths];
+	struct stat		 st;
+
+	if (npaths == SANDBOX_PATHS) {
+		errno = ENOSPC;
+		return (-1);
+	}
+	if ((p->fd = open(path, O_PATH | O_CLOEXEC)) == -1)
+		return (-1);
+	if (fstat(p->fd, &st) == -1) {
+		close(p->fd);
+		return (-1);
+	}
+	p->allowed = writable ? LL_FS_TREE : LL_FS_READ;
+	if (!S_ISDIR(st.st_mode))
+		p->allowed &= LL_FS_FILE;
+	npaths++;
+	return (0);
+}
+
 static void
 landlock_fill(struct ruleset_attr *attr, long abi, int outside)
 {
@@ -121,17 +162,23 @@ landlock_fill(struct ruleset_attr *attr, long abi, int outside)
 }
 
 static void
-landlock_files(int ruleset, uint64_t handled)
+landlock_path(int ruleset, uint64_t handled, struct path_attr *path)
 {
-	struct path_attr	 path;
-
-	path.allowed = LL_FS_DATABASE & handled;
-	if ((path.fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
-		fatal("open working directory");
-	if (syscall(SYS_landlock_add_rule, ruleset, LL_RULE_PATH, &path,
+	path->allowed &= handled;
+	if (syscall(SYS_landlock_add_rule, ruleset, LL_RULE_PATH, path,
 	    0) == -1)
 		fatal("landlock_add_rule");
-	close(path.fd);
+	close(path->fd);
+}
+
+static void
+landlock_files(int ruleset, uint64_t handled)
+{
+	struct path_attr	 path = { .allowed = LL_FS_DATABASE };
+
+	if ((path.fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
+		fatal("open working directory");
+	landlock_path(ruleset, handled, &path);
 }
 
 /* The ABI in force, 0 if the kernel has none. */
@@ -141,7 +188,7 @@ landlock_enter(int flags)
 	struct ruleset_attr	 attr;
 	long			 abi;
 	int			 ruleset;
-	size_t			 size = sizeof(attr);
+	size_t			 i, size = sizeof(attr);
 
 	abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LL_VERSION);
 	if (abi <= 0)
@@ -156,6 +203,8 @@ landlock_enter(int flags)
 		fatal("landlock_create_ruleset");
 	if ((flags & START_FILES) != 0)
 		landlock_files(ruleset, attr.fs);
+	for (i = 0; (flags & START_MODULE) != 0 && i < npaths; i++)
+		landlock_path(ruleset, attr.fs, &paths[i]);
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) == -1)
 		fatal("landlock_restrict_self");
 	close(ruleset);
@@ -177,6 +226,8 @@ landlock_enter(int flags)
 /* Beside its kind: who makes connections (START_OUTSIDE), and who does not. */
 #define OUTSIDE		(1U << PROC_MAX)
 #define INSIDE		(1U << (PROC_MAX + 1))
+/* A kms whose keystore's own library works on files (START_MODULE). */
+#define MODULE		(1U << (PROC_MAX + 2))
 #define MAKER		KIND(PROC_MAKER)
 
 struct allowed {
@@ -250,6 +301,16 @@ static const struct allowed allowed[] = {
 	{ DATABASES, SCMP_SYS(lseek) },
 	{ DATABASES, SCMP_SYS(fsync) },
 
+	/* the files of a token; Landlock says where they are */
+	{ MODULE, SCMP_SYS(getdents64) },
+	/* unseen: modules that replace files whole, and lock secrets */
+	{ MODULE, SCMP_SYS(rename) },
+	{ MODULE, SCMP_SYS(renameat) },
+	{ MODULE, SCMP_SYS(mkdir) },
+	{ MODULE, SCMP_SYS(mkdirat) },
+	{ MODULE, SCMP_SYS(mlock) },
+	{ MODULE, SCMP_SYS(munlock) },
+
 	/* a secret of its own for each key that comes in */
 	{ MAKER, SCMP_SYS(mlock) },
 	{ MAKER, SCMP_SYS(madvise) },
@@ -275,7 +336,7 @@ struct filter {
 static const struct filter filters[] = {
 	/* No memory ever becomes executable. */
 	{ ALL, SCMP_SYS(mmap), { { 2, PROT_EXEC, 0 } } },
-	{ MAKER, SCMP_SYS(mprotect), { { 2, PROT_EXEC, 0 } } },
+	{ MAKER | MODULE, SCMP_SYS(mprotect), { { 2, PROT_EXEC, 0 } } },
 	/* send(2): no address, so that only who is connected hears it. */
 	{ INSIDE, SCMP_SYS(sendto), { { 4, POINTER, 0 } } },
 	/* Locks of libcrypto; none that inherits priority or requeues. */
@@ -284,10 +345,12 @@ static const struct filter filters[] = {
 	{ ALL, SCMP_SYS(futex), { { 1, FUTEX_OPERATION,
 	    FUTEX_WAIT_BITSET } } },
 
-	{ FRONTS | OUTSIDE, SCMP_SYS(fcntl), { { 1, INT, F_GETFL } } },
+	{ FRONTS | OUTSIDE | MODULE, SCMP_SYS(fcntl), { { 1, INT,
+	    F_GETFL } } },
 	{ FRONTS | OUTSIDE, SCMP_SYS(fcntl), { { 1, INT, F_SETFL } } },
 	{ FILES, SCMP_SYS(fcntl), { { 1, INT, F_SETLK } } },
 	{ DATABASES, SCMP_SYS(fcntl), { { 1, INT, F_GETLK } } },
+	{ MODULE, SCMP_SYS(fcntl), { { 1, INT, F_SETLKW } } },
 
 	{ FRONTS | OUTSIDE, SCMP_SYS(setsockopt), { { 1, INT, IPPROTO_TCP },
 	    { 2, INT, TCP_NODELAY } } },
@@ -305,6 +368,11 @@ static const struct filter filters[] = {
 	    { 1, SOCKET_TYPE, SOCK_DGRAM }, { 2, INT, 0 } } },
 	{ OUTSIDE, SCMP_SYS(socket), { { 0, INT, AF_INET6 },
 	    { 1, SOCKET_TYPE, SOCK_DGRAM }, { 2, INT, 0 } } },
+};
+
+/* A module tells syslog(3) what fails: nobody listens. */
+static const struct filter unheard[] = {
+	{ MODULE, SCMP_SYS(socket), { { 0, INT, AF_UNIX } } },
 };
 
 /* Libraries of the fetcher look for files now and then: there are none. */
@@ -340,7 +408,8 @@ seccomp_calls(scmp_filter_ctx ctx, unsigned int who, uint32_t action,
 }
 
 static void
-seccomp_filter(scmp_filter_ctx ctx, const struct filter *filter)
+seccomp_filter(scmp_filter_ctx ctx, uint32_t action,
+    const struct filter *filter)
 {
 	struct scmp_arg_cmp	 cmp[CONDITIONS];
 	unsigned int		 n;
@@ -352,8 +421,19 @@ seccomp_filter(scmp_filter_ctx ctx, const struct filter *filter)
 		cmp[n].datum_a = filter->when[n].mask;
 		cmp[n].datum_b = filter->when[n].value;
 	}
-	seccomp_must(seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
-	    filter->call, n, cmp));
+	seccomp_must(seccomp_rule_add_array(ctx, action, filter->call, n,
+	    cmp));
+}
+
+static void
+seccomp_filters(scmp_filter_ctx ctx, unsigned int who, uint32_t action,
+    const struct filter *list, size_t n)
+{
+	size_t	 i;
+
+	for (i = 0; i < n; i++)
+		if ((list[i].kinds & who) != 0)
+			seccomp_filter(ctx, action, &list[i]);
 }
 
 /* abort(3), and no signal to anybody else. */
@@ -365,14 +445,13 @@ seccomp_abort(scmp_filter_ctx ctx)
 		.when = { { 0, INT, (scmp_datum_t)getpid() } },
 	};
 
-	seccomp_filter(ctx, &self_only);
+	seccomp_filter(ctx, SCMP_ACT_ALLOW, &self_only);
 }
 
 static void
 seccomp_enter(unsigned int who)
 {
 	scmp_filter_ctx	 ctx;
-	size_t		 i;
 
 	if ((ctx = seccomp_init(SCMP_ACT_KILL_PROCESS)) == NULL)
 		fatalx("seccomp_init");
@@ -382,9 +461,10 @@ seccomp_enter(unsigned int who)
 	    sizeof(allowed) / sizeof(allowed[0]));
 	seccomp_calls(ctx, who, SCMP_ACT_ERRNO(EACCES), missing,
 	    sizeof(missing) / sizeof(missing[0]));
-	for (i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)
-		if ((filters[i].kinds & who) != 0)
-			seccomp_filter(ctx, &filters[i]);
+	seccomp_filters(ctx, who, SCMP_ACT_ALLOW, filters,
+	    sizeof(filters) / sizeof(filters[0]));
+	seccomp_filters(ctx, who, SCMP_ACT_ERRNO(EACCES), unheard,
+	    sizeof(unheard) / sizeof(unheard[0]));
 	seccomp_abort(ctx);
 	seccomp_must(seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2));
 	seccomp_must(seccomp_load(ctx));
@@ -399,13 +479,16 @@ sandbox_enter(enum process_kind kind, int flags, char *text, size_t textsize)
 	int	 chrooted = (flags & START_CHROOT) != 0;
 
 	abi = landlock_enter(flags);
+	if (abi == 0 && (flags & START_MODULE) != 0)
+		fatalx("this kernel has no Landlock, without which no module "
+		    "is used: Linux 5.13 or newer has it");
 	if (abi == 0 && !chrooted)
 		fatalx("this kernel has no Landlock: start kbsd as root, so "
 		    "that it can chroot, or on Linux 5.13 or newer");
 	if (abi > 0)
 		snprintf(landlock, sizeof(landlock), " landlock:%ld", abi);
 	seccomp_enter(KIND(kind) | ((flags & START_OUTSIDE) != 0 ? OUTSIDE :
-	    INSIDE));
+	    INSIDE) | ((flags & START_MODULE) != 0 ? MODULE : 0));
 	snprintf(text, textsize, "no_new_privs seccomp%s%s", landlock,
 	    chrooted ? " chroot" : "");
 }

@@ -18,6 +18,7 @@
 
 #ifdef __OpenBSD__
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,12 +55,38 @@ sandbox_schedule(void)
 {
 }
 
+/* unveil(2) would hide all else at once: so it waits. */
+static struct {
+	const char	*path;
+	int		 writable;
+}		 paths[SANDBOX_PATHS];
+static size_t	 npaths;
+
+int
+sandbox_path(const char *path, int writable)
+{
+	if (npaths == SANDBOX_PATHS) {
+		errno = ENOSPC;
+		return (-1);
+	}
+	if (access(path, F_OK) == -1 ||
+	    (paths[npaths].path = strdup(path)) == NULL)
+		return (-1);
+	paths[npaths++].writable = writable;
+	return (0);
+}
+
 void
 sandbox_enter(enum process_kind kind, int flags, char *text, size_t textsize)
 {
 	char	 all[128];
+	size_t	 i;
 	int	 files = (flags & START_FILES) != 0;
 
+	for (i = 0; (flags & START_MODULE) != 0 && i < npaths; i++)
+		if (unveil(paths[i].path, paths[i].writable ? "rwc" : "r") ==
+		    -1)
+			fatal("unveil %s", paths[i].path);
 	if (files && unveil(".", "rwc") == -1)
 		fatal("unveil");
 	if (files && unveil(NULL, NULL) == -1)

@@ -391,7 +391,7 @@ enum descriptor_role {
 	FD_CA,			/* fetcher, kms elsewhere: PEM bundle */
 	FD_MASTER_KEY,		/* kms local: 32 bytes; may be empty */
 	FD_MASTER_KEY_NEW,	/* kms local: to take its place */
-	FD_KMS_SECRET,		/* kms: token, secret id or password */
+	FD_KMS_SECRET,		/* kms: token, secret id, password or PIN */
 	FD_KMS_CERT,		/* kms kmip: certificate, PEM */
 	FD_KMS_KEY,		/* kms kmip: its key, PEM */
 	FD_BACKUP_RECIPIENT,	/* auth, kms: public key, PEM; may not come */
@@ -431,10 +431,13 @@ enum descriptor_role {
  *   kmip: str server, u16 port, str its name in TLS ("": server), u8 major
  *   and u8 minor version (0: to be asked), str user name (""), str protocols
  *   of TLS.
+ *   pkcs11: str path of the module, str label of the token, str label of the
+ *   key in it; then, each as u32 count, strs: paths that the module reads,
+ *   paths that it writes below, NAME=value of its environment.
  */
 enum role { ROLE_ALL, ROLE_ADMIN, ROLE_TRANSFER, ROLE_MAX };
 enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
-	KEYSTORE_TYPE_MAX };
+	KEYSTORE_PKCS11, KEYSTORE_TYPE_MAX };
 
 /* Limits, in one place. */
 #define DEADLINE_REQUEST_MS	30000
@@ -445,6 +448,7 @@ enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
 #define FRONT_BYTES_MAX		(16u * 1024 * 1024)
 #define MAKER_QUEUE_MAX		4
 #define KEYSTORES_MAX		64
+#define LABEL_MAX		32		/* of a token and of its key */
 #define ERROR_TEXT_MAX		256
 #define ADDRESS_TEXT_MAX	64
 #define REASON_TEXT_MAX		512

@@ -45,7 +45,15 @@ $(FAULT_SO): regress/torture/fault.c
 	$(call quiet,LD)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -g -fPIC \
 	    -shared -o $@ $< -ldl
 
-tests: $(TESTS) $(FAULT_SO)
+# A PKCS#11 module in front of SoftHSM's, which fails as it is told.
+MODULE_SO =	$(O)/regress/kms/module.so
+
+$(MODULE_SO): regress/kms/module.c
+	@mkdir -p $(@D)
+	$(call quiet,LD)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -g -fPIC \
+	    $(call pkg_cflags,p11-kit-1) -shared -o $@ $< -ldl
+
+tests: $(TESTS) $(FAULT_SO) $(MODULE_SO)
 
 # --- running them ------------------------------------------------------
 

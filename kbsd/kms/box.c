@@ -31,7 +31,7 @@
 #include "kms.h"
 
 /* All that the seal covers but policy and serial, which a move changes. */
-static void
+void
 box_about(struct wbuf *w, const struct key_record *record)
 {
 	wb_str(w, "kbsd key material 1");

@@ -43,6 +43,7 @@ static const struct backend *const backends[KEYSTORE_TYPE_MAX] = {
 	[KEYSTORE_LOCAL] = &backend_local,
 	[KEYSTORE_VAULT] = &backend_vault,
 	[KEYSTORE_KMIP] = &backend_kmip,
+	[KEYSTORE_PKCS11] = &backend_pkcs11,
 };
 
 static const struct edge_rule engine_rules[] = {
@@ -91,9 +92,17 @@ kms_libraries(void)
 {
 	size_t	 i;
 
-	for (i = 0; self.outside && i < KEYSTORE_TYPE_MAX; i++)
+	for (i = 0; self.outside && !self.module && i < KEYSTORE_TYPE_MAX; i++)
 		if (backends[i]->libraries != NULL)
 			backends[i]->libraries();
+}
+
+/* START has told what it needs, and no more; a module may need others. */
+static int
+kms_fits(void)
+{
+	return (backend->module == self.module && (backend->module ||
+	    backend->elsewhere == self.outside));
 }
 
 static int
@@ -102,8 +111,7 @@ kms_config(struct rbuf *r)
 	rb_str(r, name, sizeof(name));
 	backend = backends[rb_enum(r, KEYSTORE_TYPE_MAX - 1)];
 	cached = rb_u32(r);
-	if (r->failed || name[0] == '\0' ||
-	    backend->elsewhere != self.outside)
+	if (r->failed || name[0] == '\0' || !kms_fits())
 		return (-1);
 	return (backend->config(r));
 }

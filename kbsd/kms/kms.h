@@ -107,6 +107,8 @@ struct backend {
 	int		 elsewhere;
 	/* Its boxes open wherever its keystore is: they go into backups. */
 	int		 boxes_travel;
+	/* It is a library, loaded as the configuration says. */
+	int		 module;
 	/* Before the chroot; may be NULL, as all that follow but three. */
 	void		(*libraries)(void);
 	/* The type's own part of CONFIG; -1 if it is not understood. */
@@ -219,6 +221,8 @@ const char	*material_wrong(const struct key_record *, const uint8_t *,
 
 /* Dies on failure; answers whether there are any keys. */
 int	 records_open(void);
+/* Are there any now?  Dies on failure too. */
+int	 records_any(void);
 /* The seal key is known: is it theirs?  From now on nothing waits. */
 void	 records_ready(void);
 /* 1: found; 0: none; RECORDS_*. */
@@ -284,6 +288,9 @@ int	 seal_make(struct key_record *);
 
 /* box.c: material under the master key */
 
+/* What never changes of a key: it is in no box but its own. */
+void	 box_about(struct wbuf *, const struct key_record *);
+
 /* Nonce, ciphertext, tag: len + BOX_MORE bytes.  0 or -1. */
 int	 box_seal(uint8_t *box, const uint8_t *master,
 	    const struct key_record *, const uint8_t *plain, size_t len);
@@ -299,6 +306,9 @@ extern const struct backend	 backend_vault;
 
 /* kmip.c */
 extern const struct backend	 backend_kmip;
+
+/* pkcs11.c */
+extern const struct backend	 backend_pkcs11;
 
 /* Of what comes in. */
 #define FETCH_LEAST	(12 + 1 + 1 + 4 + 2 * DIGEST_LEN + 4 + 8)

@@ -188,7 +188,7 @@ records_migrate(void)
 	records_must("COMMIT");
 }
 
-static int
+int
 records_any(void)
 {
 	int	 rc;

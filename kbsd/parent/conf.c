@@ -26,6 +26,7 @@
 
 #include "log.h"
 #include "parent.h"
+#include "sandbox.h"
 
 #define DEFAULT_DIRECTORY	"/var/lib/kbsd"
 #define DEFAULT_CONTROL		"/run/kbsd/kbsd.sock"
@@ -93,6 +94,15 @@ attestation_free(struct attestation *a)
 	free(a);
 }
 
+void
+keystore_init(struct keystore *k)
+{
+	TAILQ_INIT(&k->urls);
+	TAILQ_INIT(&k->reads);
+	TAILQ_INIT(&k->writes);
+	TAILQ_INIT(&k->environment);
+}
+
 static void
 keystore_free(struct keystore *k)
 {
@@ -111,6 +121,12 @@ keystore_free(struct keystore *k)
 	free(k->protocols);
 	free(k->cert);
 	free(k->key);
+	free(k->module);
+	free(k->token);
+	free(k->kek);
+	words_free(&k->reads);
+	words_free(&k->writes);
+	words_free(&k->environment);
 	free(k);
 }
 
@@ -222,7 +238,7 @@ default_keystore(struct config *conf)
 		fatal("calloc");
 	set_default(&k->name, "local");
 	k->type = KEYSTORE_LOCAL;
-	TAILQ_INIT(&k->urls);
+	keystore_init(k);
 	TAILQ_INSERT_TAIL(&conf->keystores, k, entry);
 }
 
@@ -436,6 +452,76 @@ check_kmip(struct keystore *k)
 	return (bad);
 }
 
+/* The kms opens them by these names. */
+static int
+check_absolute(const struct keystore *k, const char *what, const char *path)
+{
+	if (path == NULL)
+		log_warnx("keystore \"%s\": %s is missing", k->name, what);
+	else if (path[0] != '/')
+		log_warnx("keystore \"%s\": %s \"%s\" must begin with /",
+		    k->name, what, path);
+	else
+		return (0);
+	return (-1);
+}
+
+/* A token's label has 32 characters in PKCS#11. */
+static int
+check_label(const struct keystore *k, const char *what, const char *label)
+{
+	if (label != NULL && label[0] != '\0' && strlen(label) <= LABEL_MAX)
+		return (0);
+	log_warnx("keystore \"%s\": %s must be a label of 1 to %d characters",
+	    k->name, what, LABEL_MAX);
+	return (-1);
+}
+
+static int
+check_variable(const struct keystore *k, const char *text)
+{
+	size_t	 len = strspn(text, "abcdefghijklmnopqrstuvwxyz"
+		    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+
+	if (len > 0 && text[len] == '=' && strspn(text, "0123456789") == 0)
+		return (0);
+	log_warnx("keystore \"%s\": environment \"%s\" is not NAME=value",
+	    k->name, text);
+	return (-1);
+}
+
+static int
+check_pkcs11(struct keystore *k)
+{
+	const struct word	*w;
+	int			 n = 0, bad = 0;
+
+	set_default(&k->kek, "kbsd");
+	bad |= check_absolute(k, "module", k->module);
+	bad |= check_label(k, "token", k->token);
+	bad |= check_label(k, "key", k->kek);
+	if (k->secret == NULL) {
+		log_warnx("keystore \"%s\": pin file is missing", k->name);
+		bad = -1;
+	}
+	TAILQ_FOREACH(w, &k->reads, entry) {
+		bad |= check_absolute(k, "read", w->text);
+		n++;
+	}
+	TAILQ_FOREACH(w, &k->writes, entry) {
+		bad |= check_absolute(k, "write", w->text);
+		n++;
+	}
+	if (n > SANDBOX_PATHS) {
+		log_warnx("keystore \"%s\": read and write: there are more "
+		    "than %d", k->name, SANDBOX_PATHS);
+		bad = -1;
+	}
+	TAILQ_FOREACH(w, &k->environment, entry)
+		bad |= check_variable(k, w->text);
+	return (bad);
+}
+
 int
 config_finish(struct config *conf)
 {
@@ -473,6 +559,8 @@ config_finish(struct config *conf)
 			bad |= check_vault(k);
 		if (k->type == KEYSTORE_KMIP)
 			bad |= check_kmip(k);
+		if (k->type == KEYSTORE_PKCS11)
+			bad |= check_pkcs11(k);
 		if (n++ == KEYSTORES_MAX) {
 			log_warnx("keystore \"%s\": there are more than %d",
 			    k->name, KEYSTORES_MAX);
@@ -522,10 +610,17 @@ print_words(const char *before, const char *value, const char *between,
 }
 
 static void
-print_attestation(const struct attestation *a)
+print_list(const char *before, const struct words *words)
 {
 	const struct word	*w;
 
+	TAILQ_FOREACH(w, words, entry)
+		print_word(before, w->text);
+}
+
+static void
+print_attestation(const struct attestation *a)
+{
 	printf("attestation \"%s\" {\n", a->name);
 	print_word("\ttrust authority api ", a->api);
 	print_word("\tbase ", a->base);
@@ -538,8 +633,7 @@ print_attestation(const struct attestation *a)
 	print_word("\tissuer ", a->issuer);
 	print_word("\taudience ", a->audience);
 	print_word("\tproxy ", a->proxy);
-	TAILQ_FOREACH(w, &a->crl_hosts, entry)
-		print_word("\tcrl host ", w->text);
+	print_list("\tcrl host ", &a->crl_hosts);
 	printf("\tretry wait %us to %us\n", a->retry_least / 1000,
 	    a->retry_most / 1000);
 	printf("\trefetch %us\n}\n", a->refetch);
@@ -566,11 +660,8 @@ print_cache(const struct keystore *k)
 static void
 print_vault(const struct keystore *k)
 {
-	const struct word	*w;
-
 	printf("keystore \"%s\" vault {\n", k->name);
-	TAILQ_FOREACH(w, &k->urls, entry)
-		print_word("\turl ", w->text);
+	print_list("\turl ", &k->urls);
 	print_word("\tmount ", k->mount);
 	print_word("\tnamespace ", k->namespace);
 	if (k->version != 0)
@@ -606,6 +697,20 @@ print_kmip(const struct keystore *k)
 	printf("}\n");
 }
 
+static void
+print_pkcs11(const struct keystore *k)
+{
+	printf("keystore \"%s\" pkcs11 {\n", k->name);
+	print_word("\tmodule ", k->module);
+	print_word("\ttoken ", k->token);
+	print_word("\tpin file ", k->secret);
+	print_word("\tkey ", k->kek);
+	print_list("\tread ", &k->reads);
+	print_list("\twrite ", &k->writes);
+	print_list("\tenvironment ", &k->environment);
+	printf("%s}\n", k->network ? "\tnetwork\n" : "");
+}
+
 void
 config_print(const struct config *conf)
 {
@@ -616,6 +721,7 @@ config_print(const struct config *conf)
 		[KEYSTORE_LOCAL] = print_local,
 		[KEYSTORE_VAULT] = print_vault,
 		[KEYSTORE_KMIP] = print_kmip,
+		[KEYSTORE_PKCS11] = print_pkcs11,
 	};
 	const struct listener		*l;
 	const struct attestation	*a;

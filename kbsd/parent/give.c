@@ -46,6 +46,21 @@ give_uid(const struct child *c)
 	return (keyuser[c->kind] ? c->set->users.keyuid : c->set->users.uid);
 }
 
+/*
+ * A module's files are anywhere: so Landlock's rules take the place of the
+ * chroot.
+ */
+static uint8_t
+give_keystore(uint8_t flags, const struct keystore *k)
+{
+	if (k->type == KEYSTORE_VAULT || k->type == KEYSTORE_KMIP ||
+	    k->network)
+		flags |= START_OUTSIDE;
+	if (k->type == KEYSTORE_PKCS11)
+		flags = (flags & ~START_CHROOT) | START_MODULE;
+	return (flags);
+}
+
 static int
 give_start(struct child *c)
 {
@@ -60,9 +75,10 @@ give_start(struct child *c)
 		flags |= START_CHROOT | START_DROP;
 	if (c->kind == PROC_STORE || c->kind == PROC_KMS)
 		flags |= START_FILES;
-	if (c->kind == PROC_FETCHER ||
-	    (c->kind == PROC_KMS && k->type != KEYSTORE_LOCAL))
+	if (c->kind == PROC_FETCHER)
 		flags |= START_OUTSIDE;
+	if (c->kind == PROC_KMS)
+		flags = give_keystore(flags, k);
 	wb_u32(&w, c->kind);
 	wb_u32(&w, c->instance);
 	wb_u32(&w, c->front);
@@ -399,6 +415,25 @@ give_kmip(struct child *c, struct wbuf *w)
 	return (give_fd(FD_CA, files_public(k->ca)));
 }
 
+/* Who may write the module may do what its kms may. */
+static int
+give_pkcs11(struct child *c, struct wbuf *w)
+{
+	const struct keystore	*k = c->object;
+	int			 fd;
+
+	if ((fd = files_public(k->module)) == -1)
+		return (-1);
+	close(fd);
+	wb_str(w, k->module);
+	wb_str(w, k->token);
+	wb_str(w, k->kek);
+	give_words(w, &k->reads);
+	give_words(w, &k->writes);
+	give_words(w, &k->environment);
+	return (give_fd(FD_KMS_SECRET, files_secret(k->secret, 0)));
+}
+
 static int
 give_kms(struct child *c, struct wbuf *w)
 {
@@ -407,6 +442,7 @@ give_kms(struct child *c, struct wbuf *w)
 		[KEYSTORE_LOCAL] = give_local,
 		[KEYSTORE_VAULT] = give_vault,
 		[KEYSTORE_KMIP] = give_kmip,
+		[KEYSTORE_PKCS11] = give_pkcs11,
 	};
 	const struct keystore	*k = c->object;
 

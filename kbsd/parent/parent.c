@@ -151,15 +151,18 @@ refused:
 void
 parent_serving(const struct set *set)
 {
-	const struct child	*c;
+	const struct child	*c, *first = TAILQ_FIRST(&set->children);
 	unsigned int		 n = 0;
 
 	TAILQ_FOREACH(c, &set->children, entry)
 		n++;
 	reloading = 0;
-	c = TAILQ_FIRST(&set->children);
 	log_info("configuration %u is serving with %u processes, each in: %s",
-	    set->number, n, c->force);
+	    set->number, n, first->force);
+	TAILQ_FOREACH(c, &set->children, entry)
+		if (strcmp(c->force, first->force) != 0)
+			log_info("but %s %u in: %s", process_name(c->kind),
+			    c->instance, c->force);
 	if (set->users.drop)
 		log_info("they run as %s and, where they hold keys, as %s",
 		    set->conf->user, set->conf->keyuser);

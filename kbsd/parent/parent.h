@@ -92,6 +92,14 @@ struct keystore {
 	char			*protocols;
 	char			*cert;
 	char			*key;
+	/* pkcs11; secret is its PIN */
+	char			*module;
+	char			*token;		/* label */
+	char			*kek;		/* label of the key in it */
+	struct words		 reads;		/* what the module works on */
+	struct words		 writes;
+	struct words		 environment;	/* NAME=value */
+	int			 network;	/* it makes connections */
 };
 
 struct config {
@@ -132,6 +140,8 @@ int		 config_finish(struct config *);
 /* `kbsd -nv': print it back in the language of the file. */
 void		 config_print(const struct config *);
 int		 words_add(struct words *, const char *);
+/* Its lists, empty. */
+void		 keystore_init(struct keystore *);
 /* Where state is when the configuration says nothing; malloc'd. */
 char		*config_directory(void);
 

@@ -73,6 +73,7 @@ static void		 listener_add(char *, int64_t, enum role);
 static void		 attestation_begin(char *);
 static void		 keystore_begin(char *, enum keystore_type);
 static void		 set_once(char **, char *, const char *);
+static void		 add_word(struct words *, char *);
 static int64_t		 time_parse(const char *);
 static unsigned int	 range(int64_t, int64_t, int64_t, const char *);
 
@@ -84,14 +85,14 @@ typedef union {
 %}
 
 %token	ADMINISTRATOR API APPROLE ATTEMPTS ATTESTATION AUDIENCE AUDIT AUTHORITY
-%token	BACKUP RECIPIENT
-%token	BASE CA CACHE CERTIFICATE CONNECTIONS CONTROL CRL DIRECTORY ERROR
-%token	FILETOKEN GROUP HOST INCLUDE INSECURE ISSUER KEY KEYSTORE KEYUSER KMIP
-%token	LIFETIME LISTEN LOCAL LOCKOUT LOGIN LOGTOKEN MASTER MOUNT NAMES
-%token	NAMESPACE NAMETOKEN NONCE ON OPTIONAL PASSWORD PIN PORT PREFORK PROXY
-%token	REFETCH REQUIRE RETRY ROLE ROLEADMIN ROLEALL ROLETRANSFER ROOT SECRET
-%token	SERVER SOCKET TLS TO TOKEN TRUST URL USER VAULT VERBOSE VERSIONTOKEN
-%token	WAIT WITHIN
+%token	BACKUP BASE CA CACHE CERTIFICATE CONNECTIONS CONTROL CRL DIRECTORY
+%token	ENVIRONMENT ERROR FILETOKEN GROUP HOST INCLUDE INSECURE ISSUER KEY
+%token	KEYSTORE KEYUSER KMIP LIFETIME LISTEN LOCAL LOCKOUT LOGIN LOGTOKEN
+%token	MASTER MODULE MOUNT NAMES NAMESPACE NAMETOKEN NETWORK NONCE ON OPTIONAL
+%token	PASSWORD PIN PKCS11 PORT PREFORK PROXY READTOKEN RECIPIENT REFETCH
+%token	REQUIRE RETRY ROLE ROLEADMIN ROLEALL ROLETRANSFER ROOT SECRET SERVER
+%token	SOCKET TLS TO TOKEN TRUST URL USER VAULT VERBOSE VERSIONTOKEN WAIT
+%token	WITHIN WRITETOKEN
 %token	<string> STRING
 %token	<number> NUMBER
 %type	<number> seconds role port pin
@@ -181,6 +182,10 @@ main		: DIRECTORY STRING {
 			keystore->port = 5696;
 			$2 = NULL;
 		} '{' optnl kmip_opts '}'
+		| KEYSTORE STRING PKCS11 {
+			keystore_begin($2, KEYSTORE_PKCS11);
+			$2 = NULL;
+		} '{' optnl pkcs11_opts '}'
 		;
 
 control_opt	: /* empty */
@@ -214,14 +219,10 @@ role		: /* empty */		{ $$ = ROLE_ALL; }
 		;
 
 namelist	: STRING {
-			if (words_add(&conf->tls_names, $1) == -1)
-				fatal("words_add");
-			free($1);
+			add_word(&conf->tls_names, $1);
 		}
 		| namelist comma STRING {
-			if (words_add(&conf->tls_names, $3) == -1)
-				fatal("words_add");
-			free($3);
+			add_word(&conf->tls_names, $3);
 		}
 		;
 
@@ -298,9 +299,7 @@ attestation_opt	: TRUST AUTHORITY API STRING {
 			set_once(&attestation->proxy, $2, "proxy");
 		}
 		| CRL HOST STRING {
-			if (words_add(&attestation->crl_hosts, $3) == -1)
-				fatal("words_add");
-			free($3);
+			add_word(&attestation->crl_hosts, $3);
 		}
 		| RETRY WAIT seconds TO seconds {
 			attestation->retry_least = 1000 *
@@ -335,9 +334,7 @@ vault_opts	: /* empty */
 		;
 
 vault_opt	: URL STRING {
-			if (words_add(&keystore->urls, $2) == -1)
-				fatal("words_add");
-			free($2);
+			add_word(&keystore->urls, $2);
 		}
 		| MOUNT STRING {
 			set_once(&keystore->mount, $2, "mount");
@@ -405,6 +402,30 @@ kmip_opt	: SERVER STRING {
 		}
 		;
 
+pkcs11_opts	: /* empty */
+		| pkcs11_opts pkcs11_opt sep
+		;
+
+pkcs11_opt	: MODULE STRING {
+			set_once(&keystore->module, $2, "module");
+		}
+		| TOKEN STRING {
+			set_once(&keystore->token, $2, "token");
+		}
+		| PIN FILETOKEN STRING {
+			set_once(&keystore->secret, $3, "pin file");
+		}
+		| KEY STRING {
+			set_once(&keystore->kek, $2, "key");
+		}
+		| READTOKEN STRING	{ add_word(&keystore->reads, $2); }
+		| WRITETOKEN STRING	{ add_word(&keystore->writes, $2); }
+		| ENVIRONMENT STRING {
+			add_word(&keystore->environment, $2);
+		}
+		| NETWORK		{ keystore->network = 1; }
+		;
+
 %%
 
 static void
@@ -431,6 +452,14 @@ set_once(char **where, char *value, const char *what)
 		yyerror("%s is set twice", what);
 	free(*where);
 	*where = value;
+}
+
+static void
+add_word(struct words *words, char *value)
+{
+	if (words_add(words, value) == -1)
+		fatal("words_add");
+	free(value);
 }
 
 /* Seconds, or -1; what is far too long is left to range(). */
@@ -534,7 +563,7 @@ keystore_begin(char *name, enum keystore_type type)
 		fatal("calloc");
 	k->name = name;
 	k->type = type;
-	TAILQ_INIT(&k->urls);
+	keystore_init(k);
 	TAILQ_INSERT_TAIL(&conf->keystores, k, entry);
 	keystore = k;
 }
@@ -562,6 +591,7 @@ static const struct keyword {
 	{ "control",		CONTROL },
 	{ "crl",		CRL },
 	{ "directory",		DIRECTORY },
+	{ "environment",	ENVIRONMENT },
 	{ "file",		FILETOKEN },
 	{ "group",		GROUP },
 	{ "host",		HOST },
@@ -579,18 +609,22 @@ static const struct keyword {
 	{ "log",		LOGTOKEN },
 	{ "login",		LOGIN },
 	{ "master",		MASTER },
+	{ "module",		MODULE },
 	{ "mount",	MOUNT },
 	{ "name",	NAMETOKEN },
 	{ "names",		NAMES },
 	{ "namespace",	NAMESPACE },
+	{ "network",		NETWORK },
 	{ "nonce",		NONCE },
 	{ "on",			ON },
 	{ "optional",		OPTIONAL },
 	{ "password",		PASSWORD },
 	{ "pin",		PIN },
+	{ "pkcs11",		PKCS11 },
 	{ "port",		PORT },
 	{ "prefork",		PREFORK },
 	{ "proxy",		PROXY },
+	{ "read",		READTOKEN },
 	{ "recipient",		RECIPIENT },
 	{ "refetch",		REFETCH },
 	{ "require",		REQUIRE },
@@ -612,6 +646,7 @@ static const struct keyword {
 	{ "version",		VERSIONTOKEN },
 	{ "wait",		WAIT },
 	{ "within",		WITHIN },
+	{ "write",		WRITETOKEN },
 };
 
 static int

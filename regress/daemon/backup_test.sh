@@ -176,7 +176,8 @@ def of(out, kind, n=0):
 def policy(o):
     of(o, "policy")["policy"]["tdx"]["attributes"]["mrtd"] = ["00" * 48]
 def move(o):
-    a = of(o, "key")["key"]
+    a = [x for x in o if "transfer_policy_id" not in x.get("key", "")
+         and "key" in x][0]["key"]
     a["transfer_policy_id"], a["key_info"]["attested_only"] = \
         of(o, "policy")["policy"]["id"], False
 def swap(o):
@@ -267,6 +268,44 @@ $(keystore_kmip)"
 	done
 	vault_set '{}'
 	atf_check -o inline:"0\n" jq '.keys | length' said
+	stop_kbsd
+}
+
+daemon_case token "boxes under a token: they open with that token only"
+token_body()
+{
+	recipient
+	start_ita
+	start_token
+	start_kbsd "backup recipient \"$dir/recipient.pem\"" \
+	    "$(keystore_pkcs11)"
+	policy=$(policy)
+	openssl rand 32 >first
+	openssl rand 32 >second
+	key=$(ctl key register -a AES -A -p "$policy" -f first)
+	exits 0 ctl key rotate "$key" -f second
+	ec=$(ctl key create -a EC -c secp256r1 -p "$policy")
+	get_key "$ec" ec.want
+	remember
+	exits 0 ctl backup all
+	begin_again "$(keystore_pkcs11)"
+	exits 0 ctl restore -K recipient.key all
+	same_as_before
+	get_key "$key" got
+	atf_check cmp second got
+	kbsget_version 1 "$key" got.first
+	atf_check cmp first got.first
+	get_key "$ec" got.ec
+	atf_check cmp ec.want got.ec
+	# Another token: what the backup has is worth nothing.
+	mv token token.first
+	start_token
+	rm -rf state.first
+	begin_again "$(keystore_pkcs11)"
+	exits 1 ctl restore -K recipient.key all
+	atf_check -o match:"taken back" cat cried
+	exits 0 ctl -j key list
+	atf_check -o inline:"[]\n" cat said
 	stop_kbsd
 }
 

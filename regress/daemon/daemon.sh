@@ -24,6 +24,8 @@
 #	keystore_vault [line ...] prints a keystore block for it
 #	start_kmip [option ...]	PyKMIP's server, in the directory kmip
 #	keystore_kmip [line ...] likewise
+#	start_token		SoftHSM with a token, in the directory token
+#	keystore_pkcs11 [line ...] likewise
 #	start_kbsd [line ...]	kbsd with these lines more in its configuration
 #	stop_kbsd		by SIGTERM; fails unless it ends with 0
 #	ctl word ...		kbsctl
@@ -173,6 +175,38 @@ keystore_kmip()
 	echo "	certificate \"$dir/kmip/client.pem\"" \
 	    "key \"$dir/kmip/client.key\""
 	echo "	ca \"$dir/kmip/ca.pem\""
+	[ $# -eq 0 ] || printf '	%s\n' "$@"
+	echo "}"
+}
+
+start_token()
+{
+	[ -n "${bin:-}" ] || daemon_find
+	[ -e /usr/lib/softhsm/libsofthsm2.so ] || atf_skip "softhsm2 is missing"
+	daemon_users
+	mkdir -p "$dir/token/tokens"
+	cat >"$dir/token/softhsm2.conf" <<CONF
+directories.tokendir = $dir/token/tokens
+objectstore.backend = file
+CONF
+	(
+		umask 077
+		echo "${1:-a known PIN of the token}" >"$dir/token/pin"
+	)
+	SOFTHSM2_CONF=$dir/token/softhsm2.conf softhsm2-util --init-token \
+	    --free --label kbsd --so-pin 12345678 \
+	    --pin "$(cat "$dir/token/pin")" >said || atf_fail "no token"
+	! is_root || chown -R _kbsdkey "$dir/token/tokens"
+}
+
+keystore_pkcs11()
+{
+	echo "keystore \"pkcs11\" pkcs11 {"
+	echo "	module \"/usr/lib/softhsm/libsofthsm2.so\""
+	echo "	token \"kbsd\" pin file \"$dir/token/pin\""
+	echo "	read \"$dir/token/softhsm2.conf\""
+	echo "	write \"$dir/token/tokens\""
+	echo "	environment \"SOFTHSM2_CONF=$dir/token/softhsm2.conf\""
 	[ $# -eq 0 ] || printf '	%s\n' "$@"
 	echo "}"
 }

@@ -65,6 +65,21 @@ kmip_body()
 	stop_kbsd
 }
 
+daemon_case pkcs11 "the same with keys under a key in a token" "" 240
+pkcs11_body()
+{
+	is_root || atf_skip "only root sees the memory of others"
+	contract_find
+	start_ita
+	start_token
+	contract_conf "$(keystore_pkcs11)"
+	run_kbsd
+	export KBSD_PID="$kbsd_pid" KBSD_LOG="$log" KBSD_TRANSFERS=200
+	export KBSD_KEYSTORE=pkcs11 KBSD_CREDENTIAL="$dir/token/pin"
+	checks secrets memories
+	stop_kbsd
+}
+
 atf_init_test_cases()
 {
 	daemon_add_cases

@@ -90,7 +90,7 @@ child_exec(const char *program, int parent, int log)
 	_exit(127);
 }
 
-int	 child_outside;
+int	 child_outside, child_module;
 
 struct child *
 child_start(const char *program, enum process_kind kind, uint32_t instance,
@@ -120,7 +120,8 @@ child_start(const char *program, enum process_kind kind, uint32_t instance,
 	wb_u32(&w, (uint32_t)getuid());
 	wb_u32(&w, (uint32_t)getgid());
 	wb_u8(&w, (uint8_t)((directory != NULL ? START_FILES : 0) |
-	    (kind == PROC_FETCHER || child_outside ? START_OUTSIDE : 0)));
+	    (kind == PROC_FETCHER || child_outside ? START_OUTSIDE : 0) |
+	    (child_module ? START_MODULE : 0)));
 	wb_u8(&w, 1);
 	wb_str(&w, directory != NULL ? directory : "/");
 	wb_str(&w, "kbsd: test");

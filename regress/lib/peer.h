@@ -40,9 +40,10 @@ struct peer;
 /*
  * Start build/bin/PROGRAM as a plain child in directory (NULL: /, where it may
  * not touch files).  Its log lines are printed and kept.  With child_outside
- * it may make connections, as a fetcher always may.
+ * it may make connections, as a fetcher always may, with child_module load a
+ * library.
  */
-extern int	 child_outside;
+extern int	 child_outside, child_module;
 struct child	*child_start(const char *program, enum process_kind,
 		    uint32_t instance, uint32_t front, const char *directory);
 void		 child_config(struct child *, struct wbuf *);

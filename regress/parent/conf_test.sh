@@ -53,6 +53,8 @@ taken_body()
 	good 'keystore "k" kmip {\nserver "h" port 1\nserver name "n"\nversion "1.4"\ncertificate "/c" key "/k"\nca "/a"\nuser "u" password file "/p"\ntls "tlsv1.3"\n}\n'
 	good 'keystore "v" vault { url "http://127.0.0.1:8200" token file "/t" }\n'
 	good 'keystore "v" vault { url "http://v" token file "/t"; cache 60s; insecure }\n'
+	good 'keystore "h" pkcs11 { module "/m" token "t" pin file "/p" }\n'
+	good 'keystore "h" pkcs11 {\nmodule "/m"\ntoken "a b"\npin file "/p"\nkey "k"\nread "/a"; read "/b"\nwrite "/c"\nenvironment "A_1=x y=z"\nenvironment "B="\nnetwork\n}\n'
 	good 'audit optional\nrequire nonce\nverbose 2\nconnections 9\n'
 	good 'control socket "/tmp/x" group "g"\ndirectory "/d"\n'
 	good 'directory \\\n"/d"\n'
@@ -144,6 +146,25 @@ refused_body()
 	bad - 'version is not 1.4 or 2.0' "$k version \"1.2\" }\n"
 	bad - 'tls "sslv3": not tlsv1.2' "$k tls \"sslv3\" }\n"
 	bad 1 'port 0 is not between' 'keystore "k" kmip { server "h" port 0 }\n'
+	h='keystore "h" pkcs11 { module "/m" token "t" pin file "/p"'
+	bad - 'module is missing' 'keystore "h" pkcs11 { token "t" pin file "/p" }\n'
+	bad - 'module "m.so" must begin with /' \
+	    'keystore "h" pkcs11 { module "m.so" token "t" pin file "/p" }\n'
+	bad - 'pin file is missing' 'keystore "h" pkcs11 { module "/m" token "t" }\n'
+	bad - 'token must be a label of 1 to 32' \
+	    'keystore "h" pkcs11 { module "/m" pin file "/p" }\n'
+	bad - 'key must be a label of 1 to 32' \
+	    "$h key \"123456789012345678901234567890123\" }\n"
+	bad - 'read "a" must begin with /' "$h read \"a\" }\n"
+	bad - 'write "" must begin with /' "$h write \"\" }\n"
+	bad - 'read and write: there are more than 16' \
+	    "$h $(printf 'read "/%d"; ' $(seq 17)) }\n"
+	for e in A =A 'A B=c' 1A=b 'A-B=c' ''; do
+		bad - "environment \"$e\" is not NAME=value" \
+		    "$h environment \"$e\" }\n"
+	done
+	bad 1 'pin file is set twice' "$h pin file \"/q\" }\n"
+	bad 1 'near "cache"' "$h cache 5s }\n"
 	bad 1 'near "master"' "$v master key file \"/m\" }\n"
 	bad 1 'keystore name "../x"' 'keystore "../x" local\n'
 	bad 1 'attestation name "a/b"' "attestation \"a/b\" { $ita }\n"

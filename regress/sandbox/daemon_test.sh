@@ -80,7 +80,7 @@ check_users()
 		root=$(readlink "/proc/$p/root")
 		case $(kind_of "$p") in
 		store) want=$state/store ;;
-		kms) want=$state/kms-local ;;
+		kms) want=${kms_root:-$state/kms-local} ;;
 		*) want=$state/empty ;;
 		esac
 		[ "$root" = "$want" ] || echo "$(kind_of "$p") stands in $root"
@@ -173,7 +173,17 @@ check_limits()
 start()
 {
 	start_ita
-	start_kbsd "listen on 127.0.0.1 port $(free_port) role transfer"
+	start_kbsd "listen on 127.0.0.1 port $(free_port) role transfer" "$@"
+}
+
+check_all()
+{
+	check_kinds
+	check_status
+	check_users
+	check_limits
+	check_open
+	check_environment "$KBSD_CANARY"
 }
 
 atf_test_case root cleanup
@@ -188,12 +198,7 @@ root_body()
 	KBSD_CANARY=e7a1c0ffee5ec2e7$$
 	export KBSD_CANARY
 	start
-	check_kinds
-	check_status
-	check_users
-	check_limits
-	check_open
-	check_environment "$KBSD_CANARY"
+	check_all
 	stop_kbsd
 }
 root_cleanup()
@@ -201,7 +206,32 @@ root_cleanup()
 	leave_nothing
 }
 
+atf_test_case module cleanup
+module_head()
+{
+	atf_set descr "the same with a kms that has loaded a module"
+	atf_set require.user root
+	atf_set require.progs "python3 pgrep setsid softhsm2-util"
+}
+module_body()
+{
+	KBSD_CANARY=e7a1c0ffee5ec2e7$$
+	export KBSD_CANARY
+	start_token
+	start "$(keystore_pkcs11)"
+	# It has been used, so it has opened what it opens.
+	exits 0 ctl keystore check
+	kms_root=/
+	check_all
+	stop_kbsd
+}
+module_cleanup()
+{
+	leave_nothing
+}
+
 atf_init_test_cases()
 {
 	atf_add_test_case root
+	atf_add_test_case module
 }

@@ -70,9 +70,12 @@
 #define ACCEPTS		(FRONTS | KIND(PROC_CONTROL))
 /* Of a keystore elsewhere: PROC_KMS with START_OUTSIDE. */
 #define PROC_KMS_OUTSIDE	PROC_MAX
+/* Of one whose library works on files: with START_MODULE, never in a chroot. */
+#define PROC_KMS_MODULE		(PROC_MAX + 1)
+#define MODULE			KIND(PROC_KMS_MODULE)
 #define DATABASES	(KIND(PROC_STORE) | KIND(PROC_KMS) | \
 			KIND(PROC_KMS_OUTSIDE))
-#define FILES		(DATABASES | KIND(PROC_AUDIT))
+#define FILES		(DATABASES | KIND(PROC_AUDIT) | MODULE)
 #define FETCHER		KIND(PROC_FETCHER)
 #define CONNECTS	(FETCHER | KIND(PROC_KMS_OUTSIDE))
 #define MAKER		KIND(PROC_MAKER)
@@ -86,6 +89,8 @@ static struct {
 	char			 top[64];
 	char			 in[96];	/* its directory */
 	char			 file[96];	/* outside, open to all */
+	char			 reads[128];	/* a module's, as are */
+	char			 writes[128];
 	struct sockaddr_un	 name;		/* a socket outside */
 	struct sockaddr_un	 abstract;
 	struct sockaddr_in	 tcp;
@@ -119,6 +124,9 @@ TRY(truncate_outside, openat(AT_FDCWD, world.file, O_WRONLY | O_TRUNC))
 TRY(create_outside, openat(AT_FDCWD, "../out/new", O_WRONLY | O_CREAT, 0600))
 TRY(open_mem, openat(AT_FDCWD, "/proc/self/mem", O_RDWR))
 TRY(open_tmpfile, openat(AT_FDCWD, "/tmp", O_RDWR | O_TMPFILE, 0600))
+TRY(module_read, openat(AT_FDCWD, world.reads, O_RDONLY))
+TRY(module_overwrite, openat(AT_FDCWD, world.reads, O_WRONLY))
+TRY(module_make, openat(AT_FDCWD, world.writes, O_RDWR | O_CREAT, 0600))
 TRY(openat2, syscall(SYS_openat2, AT_FDCWD, world.file,
     &(uint64_t[3]){ 0 }, sizeof(uint64_t[3])))
 TRY(unlink_outside, unlinkat(AT_FDCWD, world.file, 0))
@@ -480,7 +488,7 @@ try_internet(void)
 
 /* --- the table ----------------------------------------------------------- */
 
-#define EXCEPTIONS	3
+#define EXCEPTIONS	4
 
 struct attempt {
 	const char	*name;
@@ -500,7 +508,8 @@ struct attempt {
 			{ #name, try_##name, freely, { __VA_ARGS__ } }
 /* A file that is not in the directory of a process. */
 #define OUTSIDE(name, freely)						\
-			BUT(name, freely, { FETCHER, EITHER, ACCES },	\
+			BUT(name, freely,				\
+			    { FETCHER | MODULE, EITHER, ACCES },	\
 			    { DATABASES, CHROOT, NOENT },		\
 			    { DATABASES, PLAIN, ACCES })
 #define MAY(name, kinds)						\
@@ -511,23 +520,35 @@ static const struct attempt attempts[] = {
 	OUTSIDE(write_outside, 1), OUTSIDE(climb_outside, 1),
 	OUTSIDE(truncate_outside, 1), OUTSIDE(create_outside, 1),
 	OUTSIDE(open_mem, 0), OUTSIDE(open_tmpfile, 0), OUTSIDE(creat, 1),
-	BUT(unlink_outside, 0, { DATABASES, CHROOT, NOENT },
+	BUT(unlink_outside, 0, { MODULE, EITHER, ACCES },
+	    { DATABASES, CHROOT, NOENT }, { DATABASES, PLAIN, ACCES }),
+	BUT(module_read, 1, { MODULE, EITHER, WORKS },
+	    { FETCHER, EITHER, ACCES }, { DATABASES, CHROOT, NOENT },
+	    { DATABASES, PLAIN, ACCES }),
+	OUTSIDE(module_overwrite, 1),
+	BUT(module_make, 1, { MODULE, EITHER, WORKS },
+	    { FETCHER, EITHER, ACCES }, { DATABASES, CHROOT, NOENT },
 	    { DATABASES, PLAIN, ACCES }),
 	/* Landlock does not hide that a file is there; chroot does. */
 	BUT(stat_outside, 1, { FETCHER, EITHER, ACCES },
-	    { FILES, CHROOT, NOENT }, { FILES, PLAIN, WORKS }),
-	BUT(access_outside, 1, { DATABASES, CHROOT, NOENT },
-	    { DATABASES, PLAIN, WORKS }),
-	FREE(openat2), FREE(mkdir), FREE(rename), FREE(link), FREE(symlink),
-	FREE(readlink), FREE(chmod), FREE(fchmod), NO(chown), FREE(truncate),
-	FREE(mknod), FREE(utimes), NO(xattr), FREE(getdents), FREE(getcwd),
-	FREE(chdir), FREE(fchdir), NO(chroot), NO(chroot_again), NO(handle),
+	    { MODULE, EITHER, WORKS }, { FILES, CHROOT, NOENT },
+	    { FILES, PLAIN, WORKS }),
+	BUT(access_outside, 1, { MODULE, EITHER, WORKS },
+	    { DATABASES, CHROOT, NOENT }, { DATABASES, PLAIN, WORKS }),
+	FREE(openat2), BUT(mkdir, 1, { MODULE, EITHER, ACCES }),
+	BUT(rename, 1, { MODULE, EITHER, ACCES | OTHER }), FREE(link),
+	FREE(symlink), FREE(readlink), FREE(chmod), FREE(fchmod), NO(chown),
+	FREE(truncate), FREE(mknod), FREE(utimes), NO(xattr),
+	MAY(getdents, MODULE), FREE(getcwd), FREE(chdir), FREE(fchdir),
+	NO(chroot), BUT(chroot_again, 0, { MODULE, EITHER, ACCES }),
+	NO(handle),
 	NO(name_to_handle), FREE(inotify), NO(fanotify), FREE(memfd_create),
 	NO(mount), NO(umount), NO(pivot_root), NO(fsopen), FREE(dup),
 	FREE(dup3), FREE(dupfd), FREE(set_owner), NO(set_lease), FREE(notify),
 	NO(copy_file_range), NO(sendfile), NO(splice),
 
-	FREE(socket_unix), MAY(socket_inet, CONNECTS),
+	BUT(socket_unix, 1, { MODULE, EITHER, ACCES }),
+	MAY(socket_inet, CONNECTS),
 	BUT(socket_inet6, 0, { CONNECTS, EITHER, WORKS | OTHER }),
 	MAY(socket_udp, CONNECTS), NO(socket_raw), NO(socket_ping),
 	NO(socket_sctp), NO(socket_mptcp), FREE(socket_netlink),
@@ -556,8 +577,9 @@ static const struct attempt attempts[] = {
 	FREE(signalfd), FREE(timer),
 
 	FREE(map_exec), FREE(map_all), FREE(protect_exec),
-	MAY(protect_write, MAKER), NO(protect_key), NO(remap_pages),
-	MAY(mlock, MAKER), NO(mlockall), MAY(madvise, MAKER), NO(shmget),
+	MAY(protect_write, MAKER | MODULE), NO(protect_key), NO(remap_pages),
+	MAY(mlock, MAKER | MODULE), NO(mlockall), MAY(madvise, MAKER),
+	NO(shmget),
 	NO(msgget), NO(semget), NO(mq_open), NO(userfaultfd),
 	FREE(futex_pi), NO(futex_requeue),
 
@@ -569,8 +591,8 @@ static const struct attempt attempts[] = {
 
 #ifdef __x86_64__
 	BUT(old_open, 1, { FETCHER, EITHER, ACCES }),
-	BUT(old_unlink, 0, { DATABASES, CHROOT, NOENT },
-	    { DATABASES, PLAIN, ACCES }),
+	BUT(old_unlink, 0, { MODULE, EITHER, ACCES },
+	    { DATABASES, CHROOT, NOENT }, { DATABASES, PLAIN, ACCES }),
 	NO(old_fork), NO(old_vfork), NO(iopl), NO(modify_ldt), NO(x32),
 	BUT(i386, 0, { ALL, EITHER, SYS | SEGV }),
 #endif
@@ -579,7 +601,7 @@ static const struct attempt attempts[] = {
 	MAY(random, ALL), BUT(abort, 0, { ALL, EITHER, ABRT }),
 	MAY(messages, ALL), MAY(receive, FRONTS | CONNECTS),
 	MAY(poll, FRONTS | CONNECTS),
-	BUT(own_file, 1, { DATABASES, EITHER, WORKS },
+	BUT(own_file, 1, { DATABASES | MODULE, EITHER, WORKS },
 	    { FETCHER, EITHER, ACCES }),
 	MAY(append, FILES), MAY(internet, CONNECTS),
 };
@@ -637,6 +659,26 @@ world_sockets(void)
 	    &len) == 0);
 }
 
+/* The directories of a module: to read, and to write. */
+static void
+world_module(void)
+{
+	char	 path[96];
+	int	 fd;
+
+	snprintf(path, sizeof(path), "%s/reads", world.top);
+	mkdir(path, 0755);
+	ATF_REQUIRE(chmod(path, 0755) == 0);
+	snprintf(world.reads, sizeof(world.reads), "%s/file", path);
+	ATF_REQUIRE((fd = open(world.reads, O_RDWR | O_CREAT, 0666)) != -1);
+	ATF_REQUIRE(fchmod(fd, 0666) == 0);
+	close(fd);
+	snprintf(path, sizeof(path), "%s/writes", world.top);
+	mkdir(path, 0777);
+	ATF_REQUIRE(chmod(path, 0777) == 0);
+	snprintf(world.writes, sizeof(world.writes), "%s/file", path);
+}
+
 /* For each attempt anew: what one did must not help or hinder the next. */
 static void
 world_files(void)
@@ -654,6 +696,7 @@ world_files(void)
 	ATF_REQUIRE((fd = open(world.file, O_RDWR | O_CREAT, 0666)) != -1);
 	ATF_REQUIRE(fchmod(fd, 0666) == 0);
 	close(fd);
+	world_module();
 	snprintf(path, sizeof(path), "%s/own", world.in);
 	world.append = world_fd(open(path, O_RDWR | O_APPEND | O_CREAT,
 	    0600));
@@ -666,7 +709,7 @@ world_tidy(void)
 {
 	static const char *const	 made[] = { "in/d", "in/hard",
 	    "in/soft", "in/fifo", "in/new", "in/own", "in/x", "out/own",
-	    "out/new", "out/file" };
+	    "out/new", "out/file", "reads/file", "writes/file" };
 	char				 path[128];
 	size_t				 i;
 
@@ -738,11 +781,29 @@ world_end(void)
 	unlink(world.name.sun_path);
 	snprintf(path, sizeof(path), "%s/out", world.top);
 	rmdir(path);
+	snprintf(path, sizeof(path), "%s/reads", world.top);
+	rmdir(path);
+	snprintf(path, sizeof(path), "%s/writes", world.top);
+	rmdir(path);
 	rmdir(world.in);
 	ATF_CHECK_MSG(rmdir(world.top) == 0, "%s is not empty", world.top);
 }
 
 /* --- one attempt --------------------------------------------------------- */
+
+/* What the configuration of a module names. */
+static void
+child_module(void)
+{
+	char	 path[128];
+
+	snprintf(path, sizeof(path), "%s/reads", world.top);
+	if (sandbox_path(path, 0) == -1)
+		_exit(206);
+	snprintf(path, sizeof(path), "%s/writes", world.top);
+	if (sandbox_path(path, 1) == -1)
+		_exit(207);
+}
 
 /* As process_confine() and process_limits() do. */
 static void
@@ -767,8 +828,9 @@ child_confine(enum start start)
 static int
 kind_flags(enum process_kind kind)
 {
-	return (((KIND(kind) & DATABASES) != 0 ? START_FILES : 0) |
-	    ((KIND(kind) & CONNECTS) != 0 ? START_OUTSIDE : 0));
+	return (((KIND(kind) & (DATABASES | MODULE)) != 0 ? START_FILES : 0) |
+	    ((KIND(kind) & CONNECTS) != 0 ? START_OUTSIDE : 0) |
+	    ((KIND(kind) & MODULE) != 0 ? START_MODULE : 0));
 }
 
 static void
@@ -784,10 +846,14 @@ child_try(const struct attempt *attempt, enum process_kind kind,
 		_exit(204);
 	log_init(LOG_TO_STDERR, "child");
 	alarm(20);
+	if ((KIND(kind) & MODULE) != 0) {
+		start = PLAIN;
+		child_module();
+	}
 	child_confine(start);
 	if (confined) {
 		sandbox_early();
-		sandbox_enter(kind == PROC_KMS_OUTSIDE ? PROC_KMS : kind,
+		sandbox_enter(kind >= PROC_MAX ? PROC_KMS : kind,
 		    kind_flags(kind) | (start == CHROOT ? START_CHROOT : 0),
 		    text, sizeof(text));
 	}
@@ -918,8 +984,8 @@ kind_check(enum process_kind kind, enum start start)
 #endif
 	if (start == CHROOT && geteuid() != 0)
 		atf_tc_skip("chroot and two users are root's");
-	if (start == PLAIN && syscall(SYS_landlock_create_ruleset, NULL, 0,
-	    1U) <= 0)
+	if ((start == PLAIN || (KIND(kind) & MODULE) != 0) &&
+	    syscall(SYS_landlock_create_ruleset, NULL, 0, 1U) <= 0)
 		atf_tc_skip("no Landlock here: kbsd would not start");
 	world_make(kind, start);
 	for (i = 0; i < NATTEMPTS; i++)
@@ -951,7 +1017,7 @@ ATF_TC_BODY(nothing, tc)
 	X(audit, PROC_AUDIT) X(verifier, PROC_VERIFIER)			\
 	X(fetcher, PROC_FETCHER) X(engine, PROC_ENGINE)			\
 	X(maker, PROC_MAKER) X(kms, PROC_KMS)				\
-	X(kms_outside, PROC_KMS_OUTSIDE)
+	X(kms_outside, PROC_KMS_OUTSIDE) X(kms_module, PROC_KMS_MODULE)
 
 #define CASE(name, kind)						\
 ATF_TC(root_##name);							\
@@ -980,7 +1046,7 @@ ATF_TC_WITHOUT_HEAD(all);
 ATF_TC_BODY(all, tc)
 {
 #define COUNT(name, kind)	+ 1
-	ATF_CHECK_EQ(PROC_MAX, 0 KINDS(COUNT));
+	ATF_CHECK_EQ(PROC_MAX + 1, 0 KINDS(COUNT));
 }
 
 #define ADD(name, kind)							\

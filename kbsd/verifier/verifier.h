@@ -128,6 +128,15 @@ int		 crl_revokes(const struct crl *, X509 *);
 /* Is a the younger of two of one issuer? */
 int		 crl_newer(const struct crl *a, const struct crl *b);
 
+/* Of a path that is not chain_read()'s; each looks at one certificate. */
+X509		*cert_of(const struct der *);	/* NULL: it is none */
+/* Valid in [from, until). */
+int		 cert_times(X509 *, int64_t *from, int64_t *until);
+/* May it sign certificates, with so many CAs below, and perhaps CRLs? */
+int		 cert_is_ca(X509 *, long path, int crls);
+int		 cert_is_leaf(X509 *);
+int		 cert_signed_by(X509 *, X509 *issuer);
+
 /* --- jwks.c: RFC 7517 ---------------------------------------------- */
 
 enum jwk_state { JWK_OK, JWK_NO_CRL, JWK_REVOKED };

@@ -66,14 +66,14 @@ case_file(const json_t *c, const char *member)
 }
 
 static int
-case_chain(const json_t *c, struct snp_chain *chain)
+case_chain(const json_t *c, struct snp_chain *of)
 {
 	struct file	 vek = case_file(c, "vek");
 	struct file	 pem = case_file(c, "chain");
 	struct der	 der = { vek.p, vek.len };
 	int		 rc;
 
-	rc = snp_chain_read_pem(chain, &der, (const char *)pem.p, pem.len,
+	rc = snp_chain_read_pem(of, &der, (const char *)pem.p, pem.len,
 	    why, sizeof(why));
 	free(vek.p);
 	free(pem.p);
@@ -91,7 +91,7 @@ case_reason(const char *expect, const char *got)
 
 static void
 case_fields(const json_t *c, const struct snp_report *r,
-    const struct snp_chain *chain)
+    const struct snp_chain *of)
 {
 	static const char *const same[][2] = {
 		{ "measurement", "snp_measurement" },
@@ -101,7 +101,7 @@ case_fields(const json_t *c, const struct snp_report *r,
 		{ "id_key_digest", "snp_id_key_digest" },
 	};
 	const json_t	*fields = json_object_get(c, "fields");
-	json_t		*claims = snp_claims(r, chain);
+	json_t		*claims = snp_claims(r, of);
 	size_t		 i;
 
 	for (i = 0; i < sizeof(same) / sizeof(same[0]); i++)
@@ -120,22 +120,22 @@ case_run(const json_t *c)
 	const char	*id = json_string_value(json_object_get(c, "id"));
 	json_t		*expect = json_object_get(c, "expect");
 	const char	*got, *want = "ok";
-	struct file	 report = case_file(c, "report");
+	struct file	 f = case_file(c, "report");
 	struct snp_report r;
-	struct snp_chain chain = { .vek = NULL };
+	struct snp_chain of = { .vek = NULL };
 	struct snp_roots roots = { .n = 1 };
 	struct snp_rules rules = { &roots, 0 };
 	int		 test = strncmp(id, "test-", 5) == 0;
 
 	if (json_array_size(expect) == 2)
 		want = json_string_value(json_array_get(expect, 1));
-	if (case_chain(c, &chain) == -1) {
+	if (case_chain(c, &of) == -1) {
 		ATF_CHECK_STREQ_MSG(want, "chain", "%s: %s", id, why);
-		free(report.p);
+		free(f.p);
 		return;
 	}
-	ATF_REQUIRE_EQ(0, snp_root_digest(roots.digest[0], chain.ark));
-	(void)snp_verify(&r, report.p, report.len, &chain, NULL,
+	ATF_REQUIRE_EQ(0, snp_root_digest(roots.digest[0], of.ark));
+	(void)snp_verify(&r, f.p, f.len, &of, NULL,
 	    json_integer_value(json_object_get(c, "time")),
 	    test ? &rules : NULL, &verdict);
 	got = snp_reason_name(verdict.reason);
@@ -143,15 +143,15 @@ case_run(const json_t *c)
 	ATF_CHECK_MSG(case_reason(want, got), "%s: %s, not %s: %s", id, got,
 	    want, verdict.text);
 	if (verdict.reason == SNP_OK)
-		case_fields(c, &r, &chain);
+		case_fields(c, &r, &of);
 	if (verdict.reason == SNP_OK && test) {
-		ATF_CHECK_EQ(-1, snp_verify(&r, report.p, report.len, &chain,
+		ATF_CHECK_EQ(-1, snp_verify(&r, f.p, f.len, &of,
 		    NULL, json_integer_value(json_object_get(c, "time")),
 		    NULL, &verdict));
 		ATF_CHECK_EQ_MSG(SNP_ROOT, verdict.reason, "%s", id);
 	}
-	snp_chain_clear(&chain);
-	free(report.p);
+	snp_chain_clear(&of);
+	free(f.p);
 }
 
 ATF_TC_WITHOUT_HEAD(cases);
@@ -170,8 +170,276 @@ ATF_TC_BODY(cases, tc)
 	json_decref(cases);
 }
 
+/* --- a chip of our own ---------------------------------------------- */
+
+static struct snp_mint	 mint;
+static struct snp_plan	 plan;
+static struct snp_chain	 chain;
+static uint8_t		 report[SNP_REPORT_LEN];
+
+static void
+begin(enum snp_product product, int vlek)
+{
+	snp_chain_clear(&chain);
+	snp_plan(&plan, product, vlek);
+	snp_mint_chain(&mint, &plan);
+	ATF_REQUIRE_EQ_MSG(0, snp_mint_read(&mint, &chain, why, sizeof(why)),
+	    "%s", why);
+	snp_mint_report(report, &mint, &plan, 3);
+}
+
+static int
+judged(const uint8_t *p, size_t len)
+{
+	struct snp_report	 r;
+
+	return (snp_verify(&r, p, len, &chain, NULL, (int64_t)time(NULL),
+	    &mint.rules, &verdict));
+}
+
+static void
+refused(enum snp_reason reason, enum snp_step step, const char *what)
+{
+	int	 i;
+
+	ATF_CHECK_EQ_MSG(-1, judged(report, sizeof(report)), "%s", what);
+	ATF_CHECK_STREQ_MSG(snp_reason_name(reason),
+	    snp_reason_name(verdict.reason), "%s: %s", what, verdict.text);
+	ATF_CHECK_MSG(verdict.text[0] != '\0', "%s", what);
+	/* one step failed, and nothing came after it */
+	for (i = 0; i < SNP_STEPS; i++)
+		ATF_CHECK_MSG(i < (int)step ? verdict.steps[i] ==
+		    SNP_PASSED || verdict.steps[i] == SNP_SKIPPED :
+		    verdict.steps[i] == (i == (int)step ? SNP_FAILED :
+		    SNP_NOT_MADE), "%s: %s is %s", what,
+		    snp_step_name((enum snp_step)i),
+		    snp_result_name(verdict.steps[i]));
+}
+
+ATF_TC_WITHOUT_HEAD(good);
+ATF_TC_BODY(good, tc)
+{
+	static const uint8_t	 versions[] = { 2, 3, 5 };
+	int			 i, p, vlek;
+	size_t			 v;
+
+	for (p = 0; p < SNP_PRODUCTS; p++)
+		for (vlek = 0; vlek < 2; vlek++) {
+			begin((enum snp_product)p, vlek);
+			for (v = 0; v < sizeof(versions); v++) {
+				snp_mint_report(report, &mint, &plan,
+				    versions[v]);
+				ATF_CHECK_EQ_MSG(0, judged(report,
+				    sizeof(report)), "%s: %s", plan.product,
+				    verdict.text);
+			}
+			for (i = 0; i < SNP_STEPS; i++)
+				ATF_CHECK_EQ_MSG(i == SNP_STEP_CRL ||
+				    (vlek && i == SNP_STEP_CHIP) ?
+				    SNP_SKIPPED : SNP_PASSED,
+				    verdict.steps[i], "%s", snp_step_name(
+				    (enum snp_step)i));
+			ATF_CHECK_STREQ("", verdict.text);
+		}
+	/* from our own root to AMD's there is no way */
+	mint.rules.roots = NULL;
+	refused(SNP_ROOT, SNP_STEP_ROOT, "a root with AMD's name");
+}
+
+/* What a chip would sign, but no guest of ours should show. */
+static const struct wrong {
+	const char	*what;
+	size_t		 at;
+	uint8_t		 v;
+	enum snp_reason	 reason;
+	enum snp_step	 step;
+} wrongs[] = {
+	{ "version 1", 0x000, 1, SNP_VERSION, SNP_STEP_FORMAT },
+	{ "version 0", 0x000, 0, SNP_VERSION, SNP_STEP_FORMAT },
+	{ "policy bit 17", 0x00a, 0x01, SNP_FORMAT, SNP_STEP_FORMAT },
+	{ "debug", 0x00a, 0x0b, SNP_DEBUG, SNP_STEP_DEBUG },
+	{ "VMPL 1", 0x030, 1, SNP_VMPL, SNP_STEP_VMPL },
+	{ "VMPL 256", 0x031, 1, SNP_VMPL, SNP_STEP_VMPL },
+	{ "algorithm 0", 0x034, 0, SNP_FORMAT, SNP_STEP_FORMAT },
+	{ "algorithm 2", 0x034, 2, SNP_FORMAT, SNP_STEP_FORMAT },
+	{ "algorithm 0x01000001", 0x037, 1, SNP_FORMAT, SNP_STEP_FORMAT },
+	{ "signed by a VLEK", 0x048, 1 << 2, SNP_CHAIN, SNP_STEP_CHAIN },
+	{ "signing key 2", 0x048, 2 << 2, SNP_FORMAT, SNP_STEP_FORMAT },
+	{ "not signed", 0x048, 7 << 2, SNP_FORMAT, SNP_STEP_FORMAT },
+	{ "masked, yet a chip id", 0x048, 2, SNP_OK, SNP_STEPS },
+	{ "migration agent", 0x160, 0xfe, SNP_MIGRATION, SNP_STEP_MIGRATION },
+	{ "migration agent", 0x17f, 0, SNP_MIGRATION, SNP_STEP_MIGRATION },
+	{ "boot loader, lower", 0x180, 3, SNP_TCB, SNP_STEP_TCB },
+	{ "TEE, higher", 0x181, 2, SNP_TCB, SNP_STEP_TCB },
+	{ "TCB, reserved", 0x182, 1, SNP_TCB, SNP_STEP_TCB },
+	{ "SNP, lower", 0x186, 23, SNP_TCB, SNP_STEP_TCB },
+	{ "microcode, 0", 0x187, 0, SNP_TCB, SNP_STEP_TCB },
+	{ "current TCB", 0x038, 9, SNP_OK, SNP_STEPS },
+	{ "family of Turin", 0x188, 0x1a, SNP_PRODUCT, SNP_STEP_PRODUCT },
+	{ "model of Genoa", 0x189, 0x11, SNP_PRODUCT, SNP_STEP_PRODUCT },
+	{ "family 0", 0x188, 0, SNP_PRODUCT, SNP_STEP_PRODUCT },
+	{ "chip", 0x1a0, 0, SNP_CHIP, SNP_STEP_CHIP },
+	{ "end of chip", 0x1df, 0, SNP_CHIP, SNP_STEP_CHIP },
+};
+
+ATF_TC_WITHOUT_HEAD(reports);
+ATF_TC_BODY(reports, tc)
+{
+	const struct wrong	*w;
+	size_t			 i;
+
+	begin(SNP_MILAN, 0);
+	for (i = 0; i < sizeof(wrongs) / sizeof(wrongs[0]); i++) {
+		w = &wrongs[i];
+		snp_mint_fields(report, &plan, 3);
+		report[w->at] = w->v;
+		snp_mint_report_sign(report, mint.vek_key);
+		if (w->reason == SNP_OK)
+			ATF_CHECK_EQ_MSG(0, judged(report, sizeof(report)),
+			    "%s: %s", w->what, verdict.text);
+		else
+			refused(w->reason, w->step, w->what);
+	}
+	/* a masked chip has no id, and only then may there be none */
+	snp_mint_fields(report, &plan, 3);
+	memset(report + 0x1a0, 0, 64);
+	snp_mint_report_sign(report, mint.vek_key);
+	refused(SNP_CHIP, SNP_STEP_CHIP, "no chip id");
+	report[0x48] = 2;
+	snp_mint_report_sign(report, mint.vek_key);
+	ATF_CHECK_EQ(0, judged(report, sizeof(report)));
+	ATF_CHECK_EQ(SNP_SKIPPED, verdict.steps[SNP_STEP_CHIP]);
+	begin(SNP_MILAN, 1);
+	report[0x48] = 0;
+	snp_mint_report_sign(report, mint.vek_key);
+	refused(SNP_CHAIN, SNP_STEP_CHAIN, "by a VCEK, says a VLEK");
+	begin(SNP_TURIN, 0);
+	report[0x1a0] ^= 1;
+	snp_mint_report_sign(report, mint.vek_key);
+	refused(SNP_CHIP, SNP_STEP_CHIP, "chip of a Turin");
+}
+
+ATF_TC_WITHOUT_HEAD(levels);
+ATF_TC_BODY(levels, tc)
+{
+	uint32_t	 most, vmpl;
+
+	begin(SNP_GENOA, 0);
+	for (vmpl = 0; vmpl < 5; vmpl++) {
+		report[0x30] = (uint8_t)vmpl;
+		snp_mint_report_sign(report, mint.vek_key);
+		for (most = 0; most < 4; most++) {
+			mint.rules.vmpl_most = most;
+			ATF_CHECK_EQ(vmpl <= most ? 0 : -1, judged(report,
+			    sizeof(report)));
+		}
+	}
+	memset(report + 0x30, 0xff, 4);
+	snp_mint_report_sign(report, mint.vek_key);
+	/* whatever is allowed, a host is no guest */
+	mint.rules.vmpl_most = SNP_VMPL_HOST;
+	refused(SNP_VMPL, SNP_STEP_VMPL, "asked for by the host");
+}
+
+/* --- every byte ----------------------------------------------------- */
+
+ATF_TC_WITHOUT_HEAD(mutations);
+ATF_TC_BODY(mutations, tc)
+{
+	static const uint8_t	 flips[] = { 0x01, 0x80, 0xff };
+	uint8_t			*p;
+	size_t			 i, k;
+
+	begin(SNP_MILAN, 0);
+	ATF_REQUIRE_EQ(0, judged(report, sizeof(report)));
+	ATF_REQUIRE((p = malloc(SNP_REPORT_LEN)) != NULL);
+	for (i = 0; i < SNP_REPORT_LEN; i++)
+		for (k = 0; k < sizeof(flips); k++) {
+			memcpy(p, report, SNP_REPORT_LEN);
+			p[i] ^= flips[k];
+			ATF_CHECK_EQ_MSG(-1, judged(p, SNP_REPORT_LEN),
+			    "byte 0x%zx ^ 0x%x", i, flips[k]);
+			/* the few that are looked at before the signature */
+			ATF_CHECK_MSG(verdict.reason == SNP_SIGNATURE ||
+			    i < 4 || i == 0x0a || (i >= 0x34 && i < 0x38) ||
+			    i == 0x48, "byte 0x%zx: %s", i,
+			    snp_reason_name(verdict.reason));
+		}
+	free(p);
+}
+
+/* In memory of exactly that length, so that a sanitizer sees a step too far. */
+ATF_TC_WITHOUT_HEAD(truncations);
+ATF_TC_BODY(truncations, tc)
+{
+	struct snp_evidence	 e;
+	const char		*text;
+	uint8_t			*p;
+	size_t			 len;
+
+	begin(SNP_MILAN, 0);
+	for (len = 0; len < SNP_REPORT_LEN; len++) {
+		ATF_REQUIRE((p = malloc(len + 1)) != NULL);
+		memcpy(p + 1, report, len);
+		ATF_CHECK_EQ(-1, judged(p + 1, len));
+		ATF_CHECK_EQ_MSG(SNP_TRUNCATED, verdict.reason, "%zu", len);
+		ATF_CHECK_EQ(SNP_TRUNCATED, snp_evidence_read(&e, p + 1, len,
+		    &text));
+		free(p);
+	}
+	ATF_REQUIRE((p = calloc(1, SNP_REPORT_LEN + 1)) != NULL);
+	memcpy(p, report, SNP_REPORT_LEN);
+	ATF_CHECK_EQ(-1, judged(p, SNP_REPORT_LEN + 1));
+	ATF_CHECK_EQ(SNP_FORMAT, verdict.reason);
+	free(p);
+}
+
+/* Numbers that are none of a signature. */
+ATF_TC_WITHOUT_HEAD(signatures);
+ATF_TC_BODY(signatures, tc)
+{
+	static const uint8_t	 order[48] = { 0x73, 0x29, 0xc5, 0xcc, 0x6a,
+				    0x19, 0xec, 0xec, 0x7a, 0xa7, 0xb0, 0x48,
+				    0xb2, 0x0d, 0x1a, 0x58, 0xdf, 0x2d, 0x37,
+				    0xf4, 0x81, 0x4d, 0x63, 0xc7 };
+	uint8_t			 r[48], s[48], turned[48];
+	int			 i;
+
+	begin(SNP_MILAN, 0);
+	memcpy(r, report + 0x2a0, 48);
+	memcpy(s, report + 0x2e8, 48);
+	memset(report + 0x2a0, 0, 48);
+	refused(SNP_SIGNATURE, SNP_STEP_SIGNATURE, "r is 0");
+	memset(report + 0x2e8, 0, 48);
+	refused(SNP_SIGNATURE, SNP_STEP_SIGNATURE, "r and s are 0");
+	memcpy(report + 0x2a0, s, 48);
+	memcpy(report + 0x2e8, r, 48);
+	refused(SNP_SIGNATURE, SNP_STEP_SIGNATURE, "s, r");
+	for (i = 0; i < 48; i++)
+		turned[i] = r[47 - i];
+	memcpy(report + 0x2a0, turned, 48);
+	memcpy(report + 0x2e8, s, 48);
+	refused(SNP_SIGNATURE, SNP_STEP_SIGNATURE, "r, big-endian");
+	memcpy(report + 0x2a0, order, 24);
+	memset(report + 0x2a0 + 24, 0xff, 24);
+	refused(SNP_SIGNATURE, SNP_STEP_SIGNATURE, "r is the order");
+	memset(report + 0x2a0, 0xff, 48);
+	refused(SNP_SIGNATURE, SNP_STEP_SIGNATURE, "r is too large");
+	memcpy(report + 0x2a0, r, 48);
+	ATF_CHECK_EQ(0, judged(report, sizeof(report)));
+	/* signed well, by another one */
+	snp_mint_report_sign(report, mint_ec("P-384"));
+	refused(SNP_SIGNATURE, SNP_STEP_SIGNATURE, "another key");
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, cases);
+	ATF_TP_ADD_TC(tp, good);
+	ATF_TP_ADD_TC(tp, reports);
+	ATF_TP_ADD_TC(tp, levels);
+	ATF_TP_ADD_TC(tp, mutations);
+	ATF_TP_ADD_TC(tp, truncations);
+	ATF_TP_ADD_TC(tp, signatures);
 	return (atf_no_error());
 }

@@ -279,9 +279,9 @@ snp_mint_read(const struct snp_mint *m, struct snp_chain *c, char *why,
 	int		 rc;
 
 	rc = snp_chain_read(c, &vek, &ask, &ark, why, whysize);
-	free((void *)(uintptr_t)vek.p);
-	free((void *)(uintptr_t)ask.p);
-	free((void *)(uintptr_t)ark.p);
+	OPENSSL_free((void *)(uintptr_t)vek.p);
+	OPENSSL_free((void *)(uintptr_t)ask.p);
+	OPENSSL_free((void *)(uintptr_t)ark.p);
 	return (rc);
 }
 

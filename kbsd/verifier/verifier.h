@@ -186,7 +186,7 @@ struct claim_bytes {
 
 struct claim_number {
 	uint8_t		 has;
-	uint16_t	 v;
+	uint32_t	 v;
 };
 
 struct claims {
@@ -201,6 +201,13 @@ struct claims {
 	struct claim_bytes	 fmspc;		/* of the token or the quote */
 	struct claim_number	 isvprodid;
 	struct claim_number	 svn;
+	struct claim_bytes	 measurement;	/* SNP, as all below */
+	struct claim_bytes	 host_data;
+	struct claim_bytes	 id_key;
+	struct claim_bytes	 author_key;
+	struct claim_number	 guest_svn;
+	struct claim_number	 tcb[POLICY_TCBS];
+	struct claim_number	 committed[POLICY_TCBS];
 	int			 debug;
 	const char		*tcb_status;
 	int64_t			 tcb_date;	/* 0: absent */
@@ -224,7 +231,8 @@ struct attribute {
 	enum attribute_kind	 kind;
 	uint8_t			 width;
 	size_t			 claims;	/* offset in struct claims */
-	size_t			 quote;		/* offset in the quote's body */
+	size_t			 quote;		/* offset in the quote's body;
+						 * SNP: none is compared */
 };
 
 extern const struct attribute	attributes[];
@@ -239,7 +247,15 @@ struct parties {
 int		 claims_read(struct claims *, const char *, size_t len,
 		    const struct parties *, int64_t now, char *why,
 		    size_t whysize);
+/*
+ * Claims that we made ourselves of verified evidence (snp_claims()): flat,
+ * and without times.  The object's reference is the caller's.
+ */
+int		 claims_own(struct claims *, uint8_t tee, json_t *, char *why,
+		    size_t whysize);
 void		 claims_free(struct claims *);
+/* What the claim that tells of debugging is called. */
+const char	*claims_debug_name(uint8_t tee);
 /* Of the claims in text; INT64_MAX: it does not say. */
 int64_t		 claims_expiry(const char *text, size_t len);
 /* Is the nonce of the token the one that was sent? */

@@ -289,6 +289,7 @@ ATF_TC_BODY(crls, tc)
 	crl = crl_of(other.ark, other.ark_key, NULL, -DAY, DAY);
 	ATF_CHECK_STREQ("crl", outcome((int64_t)time(NULL), crl));
 	crl_free(crl);
+	snp_mint_free(&other);
 }
 
 /* --- chains in PEM --------------------------------------------------- */

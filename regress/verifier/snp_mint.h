@@ -256,6 +256,18 @@ snp_mint_chain(struct snp_mint *m, const struct snp_plan *p)
 	m->rules.vmpl_most = 0;
 }
 
+static UNUSED void
+snp_mint_free(struct snp_mint *m)
+{
+	X509_free(m->ark);
+	X509_free(m->ask);
+	X509_free(m->vek);
+	EVP_PKEY_free(m->ark_key);
+	EVP_PKEY_free(m->ask_key);
+	EVP_PKEY_free(m->vek_key);
+	memset(m, 0, sizeof(*m));
+}
+
 static UNUSED struct der
 snp_mint_der(X509 *x)
 {

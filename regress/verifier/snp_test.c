@@ -403,6 +403,7 @@ ATF_TC_BODY(signatures, tc)
 				    0xb2, 0x0d, 0x1a, 0x58, 0xdf, 0x2d, 0x37,
 				    0xf4, 0x81, 0x4d, 0x63, 0xc7 };
 	uint8_t			 r[48], s[48], turned[48];
+	EVP_PKEY		*other;
 	int			 i;
 
 	begin(SNP_MILAN, 0);
@@ -428,8 +429,10 @@ ATF_TC_BODY(signatures, tc)
 	memcpy(report + 0x2a0, r, 48);
 	ATF_CHECK_EQ(0, judged(report, sizeof(report)));
 	/* signed well, by another one */
-	snp_mint_report_sign(report, mint_ec("P-384"));
+	other = mint_ec("P-384");
+	snp_mint_report_sign(report, other);
 	refused(SNP_SIGNATURE, SNP_STEP_SIGNATURE, "another key");
+	EVP_PKEY_free(other);
 }
 
 ATF_TP_ADD_TCS(tp)

@@ -309,6 +309,10 @@ ATF_TC_BODY(reports, tc)
 	snp_mint_report_sign(report, mint.vek_key);
 	ATF_CHECK_EQ(0, judged(report, sizeof(report)));
 	ATF_CHECK_EQ(SNP_SKIPPED, verdict.steps[SNP_STEP_CHIP]);
+	/* one that is shown all the same has to be right */
+	report[0x1a0] = plan.chip[0] ^ 1;
+	snp_mint_report_sign(report, mint.vek_key);
+	refused(SNP_CHIP, SNP_STEP_CHIP, "masked, yet another chip's id");
 	begin(SNP_MILAN, 1);
 	report[0x48] = 0;
 	snp_mint_report_sign(report, mint.vek_key);

@@ -128,6 +128,11 @@ int		 crl_revokes(const struct crl *, X509 *);
 /* Is a the younger of two of one issuer? */
 int		 crl_newer(const struct crl *a, const struct crl *b);
 
+/*
+ * The next certificate in PEM, NULL at the end.  Who wrote it may say that it
+ * is encrypted; nobody is asked for a passphrase then.
+ */
+X509		*cert_pem_next(BIO *);
 /* Of a path that is not chain_read()'s; each looks at one certificate. */
 X509		*cert_of(const struct der *);	/* NULL: it is none */
 /* Valid in [from, until). */

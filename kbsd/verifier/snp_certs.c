@@ -22,7 +22,6 @@
  */
 #include <openssl/err.h>
 #include <openssl/objects.h>
-#include <openssl/pem.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -334,12 +333,13 @@ snp_chain_read_pem(struct snp_chain *c, const struct der *vek,
 	X509	*more;
 
 	memset(c, 0, sizeof(*c));
-	if (len > SNP_PEM_MAX ||
-	    (bio = BIO_new_mem_buf(pem, (int)len)) == NULL)
+	if (len > SNP_PEM_MAX)
 		return (refuse(why, whysize, "the chain is too long"));
-	c->ask = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-	c->ark = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-	more = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	if ((bio = BIO_new_mem_buf(pem, (int)len)) == NULL)
+		return (refuse(why, whysize, "no memory for the chain"));
+	c->ask = cert_pem_next(bio);
+	c->ark = cert_pem_next(bio);
+	more = cert_pem_next(bio);
 	BIO_free(bio);
 	ERR_clear_error();
 	if (more != NULL) {

@@ -19,6 +19,8 @@
  * What stands around an SEV-SNP report: certificates that are wrong in one
  * way each, CRLs, hostile certificate tables, and what AMD's KDS is asked.
  */
+#include <openssl/ui.h>
+
 #include "snp_mint.h"
 
 static char		 why[WHY_MAX];
@@ -321,11 +323,21 @@ pem_read(X509 **certs, size_t n, const char *end)
 	return (why);
 }
 
+static int	 asked;
+
+static int
+terminal(UI *ui UNUSED)
+{
+	asked++;
+	return (0);
+}
+
 ATF_TC_WITHOUT_HEAD(pem);
 ATF_TC_BODY(pem, tc)
 {
-	X509	*certs[3];
-	char	*more;
+	UI_METHOD	*method = UI_create_method("terminal");
+	X509		*certs[3];
+	char		*more;
 
 	snp_plan(&plan, SNP_MILAN, 0);
 	snp_mint_chain(&mint, &plan);
@@ -340,6 +352,15 @@ ATF_TC_BODY(pem, tc)
 	certs[1] = mint.ask;
 	ATF_CHECK_STREQ("the root is of no product that is known",
 	    pem_read(certs, 2, ""));
+	/* nobody is asked for a passphrase */
+	UI_method_set_opener(method, terminal);
+	UI_set_default_method(method);
+	ATF_CHECK_STREQ("not three certificates", pem_read(certs, 0,
+	    "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n"
+	    "DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n"
+	    "AAAAAAAAAAAAAAAAAAAAAA==\n-----END CERTIFICATE-----\n"));
+	ATF_CHECK_EQ(0, asked);
+	UI_destroy_method(method);
 	ATF_REQUIRE((more = calloc(1, SNP_PEM_MAX + 1)) != NULL);
 	memset(more, '\n', SNP_PEM_MAX);
 	ATF_CHECK_STREQ("the chain is too long", pem_read(certs, 2, more));

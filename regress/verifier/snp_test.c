@@ -170,6 +170,41 @@ ATF_TC_BODY(cases, tc)
 	json_decref(cases);
 }
 
+/* AMD's own signature, one byte of the report another at a time. */
+ATF_TC_WITHOUT_HEAD(genuine);
+ATF_TC_BODY(genuine, tc)
+{
+	struct snp_chain	 of;
+	struct snp_report	 r;
+	struct file		 f, vek, pem;
+	struct der		 der;
+	char			 path[1024];
+	size_t			 i;
+
+	if (data_path(path, sizeof(path), "milan-coco.report") == -1)
+		atf_tc_skip("%s is not there: set KBSD_SHARED", path);
+	f = data_read("milan-coco.report");
+	vek = data_read("milan-coco.vcek.der");
+	pem = data_read("milan.chain.pem");
+	der.p = vek.p;
+	der.len = vek.len;
+	ATF_REQUIRE_EQ(0, snp_chain_read_pem(&of, &der, (char *)pem.p,
+	    pem.len, why, sizeof(why)));
+	for (i = 0; i <= f.len; i++) {
+		if (i < f.len)
+			f.p[i] ^= 1;
+		ATF_CHECK_EQ_MSG(i < f.len ? -1 : 0, snp_verify(&r, f.p,
+		    f.len, &of, NULL, 1677175106, NULL, &verdict),
+		    "byte 0x%zx", i);
+		if (i < f.len)
+			f.p[i] ^= 1;
+	}
+	snp_chain_clear(&of);
+	free(f.p);
+	free(vek.p);
+	free(pem.p);
+}
+
 /* --- a chip of our own ---------------------------------------------- */
 
 static struct snp_mint	 mint;
@@ -442,6 +477,7 @@ ATF_TC_BODY(signatures, tc)
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, cases);
+	ATF_TP_ADD_TC(tp, genuine);
 	ATF_TP_ADD_TC(tp, good);
 	ATF_TP_ADD_TC(tp, reports);
 	ATF_TP_ADD_TC(tp, levels);

@@ -20,6 +20,7 @@
  * stored, sealed, digested and judged by, and back.  Refuses what would
  * restrict nothing, or what could never be judged as it was meant.
  */
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,9 +41,9 @@ type_read(struct policy *p, const json_t *j, char *why, size_t whysize)
 	/* of one at a time, so the list form of tees_parse is no type */
 	if (!json_is_string(j) || strchr(json_string_value(j), ',') != NULL ||
 	    tees_parse(json_string_value(j), json_string_length(j),
-	    &tee) == -1 || tee == TEE_SNP)
+	    &tee) == -1)
 		return (policy_refuse(why, whysize, "member "
-		    "\"attestation_type\": not SGX, TDX or NVGPU"));
+		    "\"attestation_type\": not SGX, TDX, NVGPU or SNP"));
 	if ((p->tees & tee) != 0)
 		return (policy_refuse(why, whysize, "member "
 		    "\"attestation_type\": %s twice", tees_format(tee, text)));
@@ -66,10 +67,13 @@ types_read(struct policy *p, const json_t *j, char *why, size_t whysize)
 	if ((p->tees & TEE_SGX) != 0 && p->tees != TEE_SGX)
 		return (policy_refuse(why, whysize, "member "
 		    "\"attestation_type\": SGX stands alone"));
-	/* only these hold a wrapping key */
-	if ((p->tees & (TEE_SGX | TEE_TDX)) == 0)
+	if ((p->tees & TEE_SNP) != 0 && p->tees != TEE_SNP)
 		return (policy_refuse(why, whysize, "member "
-		    "\"attestation_type\": neither SGX nor TDX"));
+		    "\"attestation_type\": SNP stands alone"));
+	/* only these hold a wrapping key */
+	if ((p->tees & (TEE_SGX | TEE_TDX | TEE_SNP)) == 0)
+		return (policy_refuse(why, whysize, "member "
+		    "\"attestation_type\": neither SGX nor TDX nor SNP"));
 	return (0);
 }
 
@@ -133,49 +137,62 @@ part_due(const struct policy *p, uint8_t tee, const char *name,
 	return (0);
 }
 
+/* The objects of TEEs, in the order of the canonical text. */
+static const struct {
+	const char	*name;
+	uint8_t		 tee;
+	size_t		 field;
+} parts[] = {
+	{ "sgx",	TEE_SGX,	offsetof(struct policy, sgx) },
+	{ "tdx",	TEE_TDX,	offsetof(struct policy, tdx) },
+	{ "snp",	TEE_SNP,	offsetof(struct policy, snp) },
+};
+
+#define NPARTS	(sizeof(parts) / sizeof(parts[0]))
+
 static int
-parts_read(struct policy *p, json_t *sgx, json_t *tdx, json_t *nvgpu,
+parts_read(struct policy *p, json_t *objects[NPARTS], json_t *nvgpu,
     char *why, size_t whysize)
 {
 	char		 inner[PART_WHY] = "";
-	const char	*part;
+	void		*part;
+	size_t		 i;
 
-	if (part_due(p, TEE_SGX, "sgx", sgx, why, whysize) == -1 ||
-	    part_due(p, TEE_TDX, "tdx", tdx, why, whysize) == -1 ||
-	    part_due(p, TEE_NVGPU, "nvgpu", nvgpu, why, whysize) == -1)
+	for (i = 0; i < NPARTS; i++)
+		if (part_due(p, parts[i].tee, parts[i].name, objects[i], why,
+		    whysize) == -1)
+			return (-1);
+	if (part_due(p, TEE_NVGPU, "nvgpu", nvgpu, why, whysize) == -1)
 		return (-1);
-	part = "sgx";
-	if (sgx != NULL && policy_tee_read(&p->sgx, TEE_SGX, sgx, inner,
-	    sizeof(inner)) == -1)
-		goto bad;
-	part = "tdx";
-	if (tdx != NULL && policy_tee_read(&p->tdx, TEE_TDX, tdx, inner,
-	    sizeof(inner)) == -1)
-		goto bad;
-	part = "nvgpu";
+	for (i = 0; i < NPARTS; i++) {
+		part = (char *)p + parts[i].field;
+		if (objects[i] != NULL && policy_tee_read(part, parts[i].tee,
+		    objects[i], inner, sizeof(inner)) == -1)
+			return (policy_refuse(why, whysize, "%s: %s",
+			    parts[i].name, inner));
+	}
 	if (nvgpu != NULL && nvgpu_read(&p->nvgpu, nvgpu, inner,
 	    sizeof(inner)) == -1)
-		goto bad;
+		return (policy_refuse(why, whysize, "nvgpu: %s", inner));
 	return (0);
-bad:
-	return (policy_refuse(why, whysize, "%s: %s", part, inner));
 }
 
 static int
 policy_read(struct policy *p, json_t *object, char *why, size_t whysize)
 {
-	json_t				*nvgpu, *sgx, *tdx, *type;
+	json_t				*nvgpu, *tee[NPARTS], *type;
 	const struct json_member	 members[] = {
 		{ "attestation_type",	JSON_MEMBER_ANY,	1, &type },
-		{ "sgx",		JSON_MEMBER_OBJECT,	0, &sgx },
-		{ "tdx",		JSON_MEMBER_OBJECT,	0, &tdx },
+		{ parts[0].name,	JSON_MEMBER_OBJECT,	0, &tee[0] },
+		{ parts[1].name,	JSON_MEMBER_OBJECT,	0, &tee[1] },
+		{ parts[2].name,	JSON_MEMBER_OBJECT,	0, &tee[2] },
 		{ "nvgpu",		JSON_MEMBER_OBJECT,	0, &nvgpu },
 	};
 
-	if (json_take(object, members, 4, why, whysize) == -1 ||
-	    types_read(p, type, why, whysize) == -1)
+	if (json_take(object, members, sizeof(members) / sizeof(members[0]),
+	    why, whysize) == -1 || types_read(p, type, why, whysize) == -1)
 		return (-1);
-	return (parts_read(p, sgx, tdx, nvgpu, why, whysize));
+	return (parts_read(p, tee, nvgpu, why, whysize));
 }
 
 struct policy *
@@ -211,6 +228,7 @@ policy_free(struct policy *p)
 		return;
 	policy_tee_free(&p->sgx);
 	policy_tee_free(&p->tdx);
+	policy_tee_free(&p->snp);
 	policy_strings_free(&p->nvgpu.policy_ids);
 	policy_strings_free(&p->nvgpu.hwmodel);
 	free(p);
@@ -272,19 +290,23 @@ nvgpu_json(const struct policy_nvgpu *g)
 char *
 policy_text(const struct policy *p, size_t *len)
 {
-	json_t	*object;
-	char	*text = NULL;
-	int	 bad;
+	const struct policy_tee	*part;
+	const void		*field;
+	json_t			*object;
+	char			*text = NULL;
+	size_t			 i;
+	int			 bad;
 
 	*len = 0;
 	object = json_object();
 	bad = policy_set(object, "attestation_type", types_json(p->tees));
-	if (p->sgx.present)
-		bad |= policy_set(object, "sgx",
-		    policy_tee_json(&p->sgx, TEE_SGX));
-	if (p->tdx.present)
-		bad |= policy_set(object, "tdx",
-		    policy_tee_json(&p->tdx, TEE_TDX));
+	for (i = 0; i < NPARTS; i++) {
+		field = (const char *)p + parts[i].field;
+		part = field;
+		if (part->present)
+			bad |= policy_set(object, parts[i].name,
+			    policy_tee_json(part, parts[i].tee));
+	}
 	if (p->nvgpu.present)
 		bad |= policy_set(object, "nvgpu", nvgpu_json(&p->nvgpu));
 	if (!bad)

@@ -58,7 +58,7 @@ struct policy_strings {
 
 struct policy_number {			/* absent or a value */
 	int		 set;
-	uint16_t	 v;
+	uint32_t	 v;
 };
 
 /* What one attribute of `deny' refuses. */
@@ -67,7 +67,11 @@ struct policy_deny {
 	struct policy_strings	 values;	/* hex in lower case, numbers */
 };
 
-/* sgx and tdx share what the contract gives both. */
+/* Parts of an SNP platform's TCB that may have a minimum. */
+enum policy_tcb { POLICY_BOOTLOADER, POLICY_TEE, POLICY_FIRMWARE,
+	POLICY_MICROCODE, POLICY_TCBS };
+
+/* sgx and tdx share what the contract gives both; snp has its own. */
 struct policy_tee {
 	int			 present;
 	int			 has_attributes;
@@ -88,6 +92,12 @@ struct policy_tee {
 	struct policy_strings	 advisories_allowed;
 	int64_t			 tcb_date_minimum;	/* 0: absent */
 	struct policy_bytes	 platforms;	/* FMSPC, 6 */
+	struct policy_bytes	 measurement;	/* SNP, as all below */
+	struct policy_bytes	 host_data;
+	struct policy_bytes	 id_key;	/* digests */
+	struct policy_bytes	 author_key;
+	struct policy_number	 guest_svn_minimum;
+	struct policy_number	 tcb_minimum[POLICY_TCBS];
 	size_t			 ndeny;
 	struct policy_deny	*deny;
 };
@@ -104,11 +114,12 @@ struct policy {
 	uint8_t			 tees;		/* TEE_* mask */
 	struct policy_tee	 sgx;
 	struct policy_tee	 tdx;
+	struct policy_tee	 snp;
 	struct policy_nvgpu	 nvgpu;
 };
 
 /*
- * Parse JSON text: {"attestation_type", "sgx", "tdx", "nvgpu"} as the
+ * Parse JSON text: {"attestation_type", "sgx", "tdx", "nvgpu", "snp"} as the
  * contract takes it at creation, or our own canonical text.  Unknown members,
  * wrong widths, no policy at all etc. are refused.  Returns a new policy or
  * NULL with why.  Free with policy_free.

@@ -159,15 +159,15 @@ policy_bytes_read_one(struct policy_bytes *b, size_t width, const char *name,
 }
 
 static int
-uint16_read(uint16_t *v, const char *name, const json_t *j, char *why,
-    size_t whysize)
+uint_read(uint32_t *v, uint32_t most, const char *name, const json_t *j,
+    char *why, size_t whysize)
 {
 	if (!json_is_integer(j) || json_integer_value(j) < 0 ||
-	    json_integer_value(j) > UINT16_MAX)
+	    json_integer_value(j) > (json_int_t)most)
 		return (policy_refuse(why, whysize,
-		    "member \"%s\": not an integer from 0 to %d", name,
-		    UINT16_MAX));
-	*v = (uint16_t)json_integer_value(j);
+		    "member \"%s\": not an integer from 0 to %u", name,
+		    most));
+	*v = (uint32_t)json_integer_value(j);
 	return (0);
 }
 
@@ -175,7 +175,8 @@ int
 policy_numbers_read(struct policy_numbers *p, const char *name,
     const json_t *j, char *why, size_t whysize)
 {
-	size_t	 i, n;
+	size_t		 i, n;
+	uint32_t	 v;
 
 	if (list_size(name, j, &n, why, whysize) == -1)
 		return (-1);
@@ -184,10 +185,10 @@ policy_numbers_read(struct policy_numbers *p, const char *name,
 	if ((p->v = calloc(n, sizeof(*p->v))) == NULL)
 		return (no_memory(why, whysize));
 	for (i = 0; i < n; i++) {
-		if (uint16_read(&p->v[i], name, json_array_get(j, i), why,
+		if (uint_read(&v, UINT16_MAX, name, json_array_get(j, i), why,
 		    whysize) == -1)
 			return (-1);
-		p->n++;
+		p->v[p->n++] = (uint16_t)v;
 	}
 	return (0);
 }
@@ -220,19 +221,19 @@ policy_strings_read(struct policy_strings *p, const struct policy_word *word,
 }
 
 int
-policy_number_read(struct policy_number *p, int text, const char *name,
-    const json_t *j, char *why, size_t whysize)
+policy_number_read(struct policy_number *p, uint32_t most, int text,
+    const char *name, const json_t *j, char *why, size_t whysize)
 {
 	const char	*bad, *s;
 
 	p->set = 1;
 	if (!text || (s = json_string_value(j)) == NULL)
-		return (uint16_read(&p->v, name, j, why, whysize));
+		return (uint_read(&p->v, most, name, j, why, whysize));
 	/* strtonum would pass over space and take a sign */
 	if (s[0] < '0' || s[0] > '9')
 		return (policy_refuse(why, whysize,
 		    "member \"%s\": not a number", name));
-	p->v = (uint16_t)strtonum(s, 0, UINT16_MAX, &bad);
+	p->v = (uint32_t)strtonum(s, 0, most, &bad);
 	if (bad != NULL)
 		return (policy_refuse(why, whysize, "member \"%s\": %s", name,
 		    bad));

@@ -57,9 +57,9 @@ int	 policy_numbers_read(struct policy_numbers *, const char *name,
 int	 policy_strings_read(struct policy_strings *,
 	    const struct policy_word *, const char *name, const json_t *,
 	    char *why, size_t whysize);
-/* A number, or its digits in a string where text is allowed. */
-int	 policy_number_read(struct policy_number *, int text, const char *name,
-	    const json_t *, char *why, size_t whysize);
+/* A number up to most, or its digits in a string where text is allowed. */
+int	 policy_number_read(struct policy_number *, uint32_t most, int text,
+	    const char *name, const json_t *, char *why, size_t whysize);
 /* A boolean, or "true" and "false" where text is allowed. */
 int	 policy_bool_read(int *, int text, const char *name, const json_t *,
 	    char *why, size_t whysize);

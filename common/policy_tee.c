@@ -54,7 +54,7 @@ struct attribute {
 	const struct kind	*kind;
 	enum deny		 deny;
 	size_t			 field;
-	size_t			 width;		/* bytes of a value */
+	size_t			 width;		/* bytes of one value */
 	int			 not_alone;	/* by itself no policy */
 };
 
@@ -71,15 +71,15 @@ static const struct attribute attributes[] = {
 	    0, 0 },
 	{ "mrenclave", TEE_SGX, &kind_bytes, DENY_HEX, FIELD(mrenclave), 32,
 	    0 },
-	{ "isvsvn", TEE_SGX, &kind_number, DENY_NUMBER, FIELD(svn), 0, 0 },
+	{ "isvsvn", TEE_SGX, &kind_number, DENY_NUMBER, FIELD(svn), 2, 0 },
 	{ "isvsvn_minimum", TEE_SGX, &kind_number, DENY_NOT,
-	    FIELD(svn_minimum), 0, 0 },
+	    FIELD(svn_minimum), 2, 0 },
 	{ "mrsignerseam", TEE_TDX, &kind_bytes, DENY_HEX, FIELD(mrsigner), 48,
 	    0 },
 	{ "mrseam", TEE_TDX, &kind_bytes, DENY_HEX, FIELD(mrenclave), 48, 0 },
-	{ "seamsvn", TEE_TDX, &kind_number, DENY_NUMBER, FIELD(svn), 0, 0 },
+	{ "seamsvn", TEE_TDX, &kind_number, DENY_NUMBER, FIELD(svn), 2, 0 },
 	{ "seamsvn_minimum", TEE_TDX, &kind_number, DENY_NOT,
-	    FIELD(svn_minimum), 0, 0 },
+	    FIELD(svn_minimum), 2, 0 },
 	{ "mrtd", TEE_TDX, &kind_bytes, DENY_HEX, FIELD(mrtd), 48, 0 },
 	{ "rtmr0", TEE_TDX, &kind_one, DENY_HEX, FIELD(rtmr[0]), 48, 0 },
 	{ "rtmr1", TEE_TDX, &kind_one, DENY_HEX, FIELD(rtmr[1]), 48, 0 },
@@ -97,6 +97,24 @@ static const struct attribute attributes[] = {
 	    FIELD(tcb_date_minimum), 0, 0 },
 	{ "platforms", BOTH, &kind_bytes, DENY_HEX, FIELD(platforms), 6, 0 },
 	{ "deny", BOTH, &kind_deny, DENY_NOT, FIELD(deny), 0, 1 },
+	{ "measurement", TEE_SNP, &kind_bytes, DENY_NOT, FIELD(measurement),
+	    48, 0 },
+	{ "host_data", TEE_SNP, &kind_bytes, DENY_NOT, FIELD(host_data), 32,
+	    0 },
+	{ "id_key_digest", TEE_SNP, &kind_bytes, DENY_NOT, FIELD(id_key), 48,
+	    0 },
+	{ "author_key_digest", TEE_SNP, &kind_bytes, DENY_NOT,
+	    FIELD(author_key), 48, 0 },
+	{ "guest_svn_minimum", TEE_SNP, &kind_number, DENY_NOT,
+	    FIELD(guest_svn_minimum), 4, 0 },
+	{ "bootloader_svn_minimum", TEE_SNP, &kind_number, DENY_NOT,
+	    FIELD(tcb_minimum[POLICY_BOOTLOADER]), 1, 0 },
+	{ "tee_svn_minimum", TEE_SNP, &kind_number, DENY_NOT,
+	    FIELD(tcb_minimum[POLICY_TEE]), 1, 0 },
+	{ "snp_svn_minimum", TEE_SNP, &kind_number, DENY_NOT,
+	    FIELD(tcb_minimum[POLICY_FIRMWARE]), 1, 0 },
+	{ "microcode_svn_minimum", TEE_SNP, &kind_number, DENY_NOT,
+	    FIELD(tcb_minimum[POLICY_MICROCODE]), 1, 0 },
 };
 
 #define NATTRIBUTES	(sizeof(attributes) / sizeof(attributes[0]))
@@ -202,8 +220,10 @@ static int
 number_read(struct policy_tee *t, const struct attribute *a, const json_t *j,
     char *why, size_t whysize)
 {
-	return (policy_number_read(field(t, a), a->deny != DENY_NOT, a->name,
-	    j, why, whysize));
+	uint32_t	 most = UINT32_MAX >> (32 - 8 * a->width);
+
+	return (policy_number_read(field(t, a), most, a->deny != DENY_NOT,
+	    a->name, j, why, whysize));
 }
 
 static json_t *
@@ -555,6 +575,15 @@ attributes_read(struct policy_tee *t, uint8_t tee, json_t *object, char *why,
 	return (0);
 }
 
+static int
+minimum_of_0(const struct policy_tee *t, const struct attribute *a)
+{
+	const struct policy_number	*p = field_of(t, a);
+
+	/* of the two kinds of numbers only the exact one may be denied */
+	return (a->kind == &kind_number && a->deny == DENY_NOT && p->v == 0);
+}
+
 /*
  * Does it keep any enclave out that is not debuggable?  What only allows, a
  * minimum of 0, and what only denies would let the whole world in.
@@ -574,7 +603,7 @@ tee_restricts(const struct policy_tee *t, uint8_t tee)
 			continue;
 		if (a->kind == &kind_enforce && !t->enforce_tcb_upto_date)
 			continue;
-		if (a->field == FIELD(svn_minimum) && t->svn_minimum.v == 0)
+		if (minimum_of_0(t, a))
 			continue;
 		return (1);
 	}
@@ -585,14 +614,16 @@ int
 policy_tee_read(struct policy_tee *t, uint8_t tee, json_t *object, char *why,
     size_t whysize)
 {
-	json_t				*attrs, *ids;
+	json_t				*attrs, *ids = NULL;
 	const struct json_member	 members[] = {
 		{ "attributes",	JSON_MEMBER_OBJECT,	0, &attrs },
 		{ "policy_ids",	JSON_MEMBER_ARRAY,	0, &ids },
 	};
 
 	t->present = 1;
-	if (json_take(object, members, 2, why, whysize) == -1)
+	/* a service's policies are about quotes of Intel's */
+	if (json_take(object, members, tee == TEE_SNP ? 1 : 2, why,
+	    whysize) == -1)
 		return (-1);
 	if (attrs != NULL) {
 		t->has_attributes = 1;
@@ -604,8 +635,10 @@ policy_tee_read(struct policy_tee *t, uint8_t tee, json_t *object, char *why,
 		return (-1);
 	t->has_advisories_allowed = t->advisories_allowed.n > 0;
 	if (!tee_restricts(t, tee))
-		return (policy_refuse(why, whysize, "neither attributes nor "
-		    "policy_ids: it would match every enclave"));
+		return (policy_refuse(why, whysize, tee == TEE_SNP ?
+		    "no attributes: it would match every guest" : "neither "
+		    "attributes nor policy_ids: it would match every "
+		    "enclave"));
 	return (0);
 }
 

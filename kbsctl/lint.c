@@ -89,6 +89,38 @@ unpatched(const struct policy_tee *t)
 	    t->tcb_date_minimum == 0);
 }
 
+/* The host gives host_data, and a minimum keeps nobody's guest out. */
+static int
+snp_any(const struct policy_tee *t)
+{
+	return (t->measurement.n == 0 && t->id_key.n == 0 &&
+	    t->author_key.n == 0);
+}
+
+static int
+snp_signer(const struct policy_tee *t)
+{
+	return (!snp_any(t) && t->measurement.n == 0);
+}
+
+static int
+snp_old(const struct policy_tee *t)
+{
+	return (snp_signer(t) && t->guest_svn_minimum.v == 0);
+}
+
+/* A part without a minimum is one with known holes. */
+static int
+snp_unpatched(const struct policy_tee *t)
+{
+	int	 i;
+
+	for (i = 0; i < POLICY_TCBS; i++)
+		if (!t->tcb_minimum[i].set)
+			return (1);
+	return (0);
+}
+
 static const struct rule {
 	uint8_t		 tees;
 	int		(*finds)(const struct policy_tee *);
@@ -115,6 +147,16 @@ static const struct rule {
 	{ TEE_SGX | TEE_TDX, unpatched, 0, "platforms with known weaknesses "
 	    "satisfy it: name enforce_tcb_upto_date, tcb_statuses or "
 	    "tcb_date_minimum" },
+	{ TEE_SNP, snp_any, 1, "any SEV-SNP guest satisfies it, of whatever "
+	    "owner: host_data is what its host gave it; name measurement" },
+	{ TEE_SNP, snp_signer, 0, "any guest whose ID block that key has "
+	    "signed satisfies it: name measurement, unless the key is yours "
+	    "alone" },
+	{ TEE_SNP, snp_old, 0, "old versions of the guest satisfy it: name "
+	    "guest_svn_minimum" },
+	{ TEE_SNP, snp_unpatched, 0, "platforms with known weaknesses "
+	    "satisfy it: name bootloader_svn_minimum, tee_svn_minimum, "
+	    "snp_svn_minimum and microcode_svn_minimum" },
 };
 
 #define NRULES	(sizeof(rules) / sizeof(rules[0]))
@@ -127,6 +169,8 @@ rule_part(const struct rule *rule, const struct policy *p)
 
 	if ((tee & TEE_SGX) != 0)
 		return (&p->sgx);
+	if ((tee & TEE_SNP) != 0)
+		return (&p->snp);
 	return ((tee & TEE_TDX) != 0 ? &p->tdx : NULL);
 }
 

@@ -405,7 +405,8 @@ policy_checks(char *text, size_t size, const char *type, json_t *tee)
 static void
 policy_row(struct table *t, const json_t *line)
 {
-	static const char *const	 tees[] = { "sgx", "tdx", "nvgpu" };
+	static const char *const	 tees[] = { "sgx", "tdx", "nvgpu",
+					    "snp" };
 	const json_t			*policy, *type;
 	const char			*cells[4], *word;
 	char				 types[64] = "", checks[1024] = "";

@@ -88,6 +88,7 @@ FUZZ_AREA_kbsget =	kbsget
 FUZZ_AREA_jws =		verifier
 FUZZ_AREA_jwks =	verifier
 FUZZ_AREA_crl =		verifier
+FUZZ_AREA_snp =		verifier
 FUZZ_AREA_claims =	verifier
 FUZZ_AREA_import =	engine
 FUZZ_AREA_conf =	parent

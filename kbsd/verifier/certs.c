@@ -52,9 +52,9 @@ time_of(const ASN1_TIME *t, int64_t *out)
 	return (0);
 }
 
-/* A CA that may sign certificates and CRLs, and has no surprises. */
+/* A CA that may do all of this, and has no surprises. */
 static int
-check_ca(X509 *ca, long path)
+check_ca_usage(X509 *ca, long path, uint32_t usage)
 {
 	uint32_t	 flags = X509_get_extension_flags(ca);
 
@@ -64,10 +64,13 @@ check_ca(X509 *ca, long path)
 	if (X509_get_pathlen(ca) != -1 && X509_get_pathlen(ca) < path)
 		return (-1);
 	/* Without the extension this is all ones. */
-	if ((X509_get_key_usage(ca) & (KU_KEY_CERT_SIGN | KU_CRL_SIGN)) !=
-	    (KU_KEY_CERT_SIGN | KU_CRL_SIGN))
-		return (-1);
-	return (0);
+	return ((X509_get_key_usage(ca) & usage) == usage ? 0 : -1);
+}
+
+static int
+check_ca(X509 *ca, long path)
+{
+	return (check_ca_usage(ca, path, KU_KEY_CERT_SIGN | KU_CRL_SIGN));
 }
 
 static int
@@ -112,6 +115,21 @@ check_signature(X509 *cert, X509 *issuer)
 
 /* --- roots --------------------------------------------------------- */
 
+/* Without this libcrypto would open a terminal, which a sandbox punishes. */
+static int
+no_passphrase(char *buf __attribute__((unused)),
+    int size __attribute__((unused)), int writing __attribute__((unused)),
+    void *arg __attribute__((unused)))
+{
+	return (-1);
+}
+
+X509 *
+cert_pem_next(BIO *bio)
+{
+	return (PEM_read_bio_X509(bio, NULL, no_passphrase, NULL));
+}
+
 int
 roots_read(struct roots *roots, const char *pem, size_t len, char *why,
     size_t whysize)
@@ -123,7 +141,7 @@ roots_read(struct roots *roots, const char *pem, size_t len, char *why,
 	if (len > ROOT_FILE_MAX ||
 	    (bio = BIO_new_mem_buf(pem, (int)len)) == NULL)
 		return (refuse(why, whysize, "too large"));
-	while ((x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+	while ((x = cert_pem_next(bio)) != NULL) {
 		if (roots->n == ROOTS_MAX || check_ca(x, 1) == -1) {
 			X509_free(x);
 			BIO_free(bio);
@@ -468,4 +486,48 @@ crl_newer(const struct crl *a, const struct crl *b)
 {
 	return (a->from > b->from || (a->from == b->from &&
 	    a->until >= b->until));
+}
+
+/* --- single certificates, for other paths -------------------------- */
+
+X509 *
+cert_of(const struct der *der)
+{
+	X509	*x = cert_read(der);
+
+	ERR_clear_error();
+	return (x);
+}
+
+int
+cert_times(X509 *x, int64_t *from, int64_t *until)
+{
+	if (time_of(X509_get0_notBefore(x), from) == -1 ||
+	    time_of(X509_get0_notAfter(x), until) == -1)
+		return (-1);
+	/* as in chain_times() */
+	(*until)++;
+	return (0);
+}
+
+int
+cert_is_ca(X509 *x, long path, int crls)
+{
+	return (check_ca_usage(x, path, crls ? KU_KEY_CERT_SIGN | KU_CRL_SIGN :
+	    KU_KEY_CERT_SIGN) == 0);
+}
+
+int
+cert_is_leaf(X509 *x)
+{
+	return (check_leaf(x) == 0);
+}
+
+int
+cert_signed_by(X509 *x, X509 *issuer)
+{
+	int	 good = check_signature(x, issuer) == 0;
+
+	ERR_clear_error();
+	return (good);
 }

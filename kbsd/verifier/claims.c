@@ -63,6 +63,33 @@ const struct attribute attributes[] = {
 	    CLAIMS(rtmr[2]), 424 },
 	{ TEE_TDX, "rtmr3", "tdx_rtmr3", ATTRIBUTE_BYTES, 48,
 	    CLAIMS(rtmr[3]), 472 },
+	{ TEE_SNP, "measurement", "snp_measurement", ATTRIBUTE_BYTES, 48,
+	    CLAIMS(measurement), 0 },
+	{ TEE_SNP, "host_data", "snp_host_data", ATTRIBUTE_BYTES, 32,
+	    CLAIMS(host_data), 0 },
+	{ TEE_SNP, "id_key_digest", "snp_id_key_digest", ATTRIBUTE_BYTES, 48,
+	    CLAIMS(id_key), 0 },
+	{ TEE_SNP, "author_key_digest", "snp_author_key_digest",
+	    ATTRIBUTE_BYTES, 48, CLAIMS(author_key), 0 },
+	{ TEE_SNP, "guest_svn", "snp_guest_svn", ATTRIBUTE_NUMBER, 4,
+	    CLAIMS(guest_svn), 0 },
+	/* The TCB that signed, and the one that the host can't go below. */
+	{ TEE_SNP, "bootloader_svn", "snp_bootloader_svn", ATTRIBUTE_NUMBER,
+	    1, CLAIMS(tcb[POLICY_BOOTLOADER]), 0 },
+	{ TEE_SNP, "bootloader_svn", "snp_committed_bootloader_svn",
+	    ATTRIBUTE_NUMBER, 1, CLAIMS(committed[POLICY_BOOTLOADER]), 0 },
+	{ TEE_SNP, "tee_svn", "snp_tee_svn", ATTRIBUTE_NUMBER, 1,
+	    CLAIMS(tcb[POLICY_TEE]), 0 },
+	{ TEE_SNP, "tee_svn", "snp_committed_tee_svn", ATTRIBUTE_NUMBER, 1,
+	    CLAIMS(committed[POLICY_TEE]), 0 },
+	{ TEE_SNP, "snp_svn", "snp_snp_svn", ATTRIBUTE_NUMBER, 1,
+	    CLAIMS(tcb[POLICY_FIRMWARE]), 0 },
+	{ TEE_SNP, "snp_svn", "snp_committed_snp_svn", ATTRIBUTE_NUMBER, 1,
+	    CLAIMS(committed[POLICY_FIRMWARE]), 0 },
+	{ TEE_SNP, "microcode_svn", "snp_microcode_svn", ATTRIBUTE_NUMBER, 1,
+	    CLAIMS(tcb[POLICY_MICROCODE]), 0 },
+	{ TEE_SNP, "microcode_svn", "snp_committed_microcode_svn",
+	    ATTRIBUTE_NUMBER, 1, CLAIMS(committed[POLICY_MICROCODE]), 0 },
 };
 const size_t nattributes = sizeof(attributes) / sizeof(attributes[0]);
 
@@ -94,13 +121,13 @@ bytes_take(struct claim_bytes *out, size_t width, const json_t *j)
 }
 
 static int
-number_take(struct claim_number *out, const json_t *j)
+number_take(struct claim_number *out, size_t width, const json_t *j)
 {
 	json_int_t	 v = json_integer_value(j);
 
-	if (!json_is_integer(j) || v < 0 || v > UINT16_MAX)
+	if (!json_is_integer(j) || v < 0 || v >= (json_int_t)1 << 8 * width)
 		return (-1);
-	out->v = (uint16_t)v;
+	out->v = (uint32_t)v;
 	out->has = 1;
 	return (0);
 }
@@ -121,7 +148,7 @@ attributes_take(struct claims *c, char *why, size_t whysize)
 		if (a->kind == ATTRIBUTE_BYTES)
 			rc = bytes_take(field, a->width, j);
 		else
-			rc = number_take(field, j);
+			rc = number_take(field, a->width, j);
 		if (rc == -1)
 			return (malformed(why, whysize, a->claim));
 	}
@@ -146,6 +173,14 @@ attribute_text(const struct attribute *a, const struct claims *c,
 }
 
 /* --- debug --------------------------------------------------------- */
+
+const char *
+claims_debug_name(uint8_t tee)
+{
+	if (tee == TEE_SNP)
+		return ("snp_is_debuggable");
+	return (tee == TEE_SGX ? "sgx_is_debuggable" : "tdx_is_debuggable");
+}
 
 /*
  * Bit 0 is DEBUG; the other seven are reserved for more of its kind, and no
@@ -255,8 +290,7 @@ part_take(struct claims *c, char *why, size_t whysize)
 		    &c->runtime },
 		{ "verifier_nonce",	JSON_MEMBER_ANY,	0, &c->nonce },
 		{ "dbgstat",		JSON_MEMBER_STRING,	0, &dbgstat },
-		{ c->tee == TEE_SGX ? "sgx_is_debuggable" :
-		    "tdx_is_debuggable", JSON_MEMBER_BOOL,	0, &flag },
+		{ claims_debug_name(c->tee), JSON_MEMBER_BOOL,	0, &flag },
 		{ c->tee == TEE_SGX ? "sgx_fmspc" : "tdx_fmspc",
 		    JSON_MEMBER_STRING,				0, &fmspc },
 	};
@@ -443,6 +477,24 @@ claims_read(struct claims *c, const char *text, size_t len,
 		return (-1);
 	if (top_take(c, parties, now, why, whysize) == -1 ||
 	    part_take(c, why, whysize) == -1) {
+		claims_free(c);
+		return (-1);
+	}
+	return (0);
+}
+
+int
+claims_own(struct claims *c, uint8_t tee, json_t *object, char *why,
+    size_t whysize)
+{
+	memset(c, 0, sizeof(*c));
+	c->json = json_incref(object);
+	c->part = c->json;
+	c->tee = tee;
+	c->exp = INT64_MAX;
+	c->debug = !json_is_false(json_object_get(c->part,
+	    claims_debug_name(tee)));
+	if (attributes_take(c, why, whysize) == -1) {
 		claims_free(c);
 		return (-1);
 	}

@@ -139,6 +139,14 @@ static const struct {
 	    offsetof(struct policy_tee, rtmr[2]) },
 	{ offsetof(struct claims, rtmr[3]),
 	    offsetof(struct policy_tee, rtmr[3]) },
+	{ offsetof(struct claims, measurement),
+	    offsetof(struct policy_tee, measurement) },
+	{ offsetof(struct claims, host_data),
+	    offsetof(struct policy_tee, host_data) },
+	{ offsetof(struct claims, id_key),
+	    offsetof(struct policy_tee, id_key) },
+	{ offsetof(struct claims, author_key),
+	    offsetof(struct policy_tee, author_key) },
 };
 
 #define NBYTES_OF	(sizeof(bytes_of) / sizeof(bytes_of[0]))
@@ -224,8 +232,46 @@ prodid_match(struct subject *s, const struct attribute *a)
 	    got)));
 }
 
+/* What a policy may ask of a number: this one, or this one at least. */
+#define NO_NUMBER	SIZE_MAX
+#define TCB_OF(part)							\
+	{ offsetof(struct claims, tcb[part]), NO_NUMBER,		\
+	    offsetof(struct policy_tee, tcb_minimum[part]) },		\
+	{ offsetof(struct claims, committed[part]), NO_NUMBER,		\
+	    offsetof(struct policy_tee, tcb_minimum[part]) }
+
+static const struct {
+	size_t	 claims;
+	size_t	 exact;
+	size_t	 minimum;
+} numbers_of[] = {
+	{ offsetof(struct claims, svn), offsetof(struct policy_tee, svn),
+	    offsetof(struct policy_tee, svn_minimum) },
+	{ offsetof(struct claims, guest_svn), NO_NUMBER,
+	    offsetof(struct policy_tee, guest_svn_minimum) },
+	TCB_OF(POLICY_BOOTLOADER),
+	TCB_OF(POLICY_TEE),
+	TCB_OF(POLICY_FIRMWARE),
+	TCB_OF(POLICY_MICROCODE),
+};
+
+#define NNUMBERS_OF	(sizeof(numbers_of) / sizeof(numbers_of[0]))
+
+/* The number of a policy at this offset; none is one that is not set. */
+static const struct policy_number *
+policy_number_at(const struct policy_tee *tee, size_t offset)
+{
+	static const struct policy_number	 none;
+	const void				*field;
+
+	if (offset == NO_NUMBER)
+		return (&none);
+	field = (const char *)tee + offset;
+	return (field);
+}
+
 static int
-svn_told(struct subject *s, const struct attribute *a, int good,
+number_told(struct subject *s, const struct attribute *a, int good,
     const char *how, unsigned int v)
 {
 	char	 got[ATTRIBUTE_TEXT], wanted[24];
@@ -238,16 +284,24 @@ svn_told(struct subject *s, const struct attribute *a, int good,
 }
 
 static int
-svn_match(struct subject *s, const struct attribute *a)
+number_match(struct subject *s, const struct attribute *a,
+    const struct claim_number *claim)
 {
-	const struct claim_number	*svn = &s->claims->svn;
-	const struct policy_tee		*t = s->tee;
+	const struct policy_number	*exact, *minimum;
+	size_t				 i;
 
-	if (t->svn.set && svn_told(s, a, svn->has && svn->v == t->svn.v, "",
-	    t->svn.v) == -1)
+	for (i = 0; i < NNUMBERS_OF; i++)
+		if (numbers_of[i].claims == a->claims)
+			break;
+	if (i == NNUMBERS_OF)
+		return (0);
+	exact = policy_number_at(s->tee, numbers_of[i].exact);
+	minimum = policy_number_at(s->tee, numbers_of[i].minimum);
+	if (exact->set && number_told(s, a, claim->has &&
+	    claim->v == exact->v, "", exact->v) == -1)
 		return (-1);
-	if (t->svn_minimum.set && svn_told(s, a, svn->has &&
-	    svn->v >= t->svn_minimum.v, "at least ", t->svn_minimum.v) == -1)
+	if (minimum->set && number_told(s, a, claim->has &&
+	    claim->v >= minimum->v, "at least ", minimum->v) == -1)
 		return (-1);
 	return (0);
 }
@@ -268,7 +322,7 @@ check_attributes(struct subject *s)
 		else if (field == &s->claims->isvprodid)
 			rc = prodid_match(s, a);
 		else
-			rc = svn_match(s, a);
+			rc = number_match(s, a, field);
 		if (rc == -1)
 			return (-1);
 	}
@@ -281,8 +335,8 @@ static int
 check_debug(struct subject *s)
 {
 	return (tell(s, !s->claims->debug || s->tee->allow_debug,
-	    s->claims->tee == TEE_SGX ? "sgx_is_debuggable" :
-	    "tdx_is_debuggable", s->tee->allow_debug ? "any" : "false",
+	    claims_debug_name(s->claims->tee),
+	    s->tee->allow_debug ? "any" : "false",
 	    s->claims->debug ? "true, or not said" : "false"));
 }
 
@@ -581,6 +635,14 @@ static int	(*const checks[])(struct subject *) = {
 	check_nvgpu,
 };
 
+static const struct policy_tee *
+policy_part(const struct policy *policy, uint8_t tee)
+{
+	if (tee == TEE_SNP)
+		return (&policy->snp);
+	return (tee == TEE_SGX ? &policy->sgx : &policy->tdx);
+}
+
 int
 compare(const struct policy *policy, const struct claims *claims,
     struct outcome *out, struct checks *told)
@@ -588,7 +650,7 @@ compare(const struct policy *policy, const struct claims *claims,
 	struct subject	 s = { policy, NULL, claims, out, told, 0 };
 	size_t		 i;
 
-	s.tee = claims->tee == TEE_SGX ? &policy->sgx : &policy->tdx;
+	s.tee = policy_part(policy, claims->tee);
 	for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		if (checks[i](&s) == -1)
 			return (-1);

@@ -22,7 +22,6 @@
  */
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
@@ -237,7 +236,7 @@ platform_read(struct quote *q, struct part part)
 	if ((certs = certs_find(q, &part, &len)) == NULL ||
 	    (bio = BIO_new_mem_buf(certs, (int)len)) == NULL)
 		return;
-	if ((pck = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
+	if ((pck = cert_pem_next(bio)) != NULL)
 		fmspc_of(q, pck);
 	X509_free(pck);
 	BIO_free(bio);

@@ -128,6 +128,20 @@ int		 crl_revokes(const struct crl *, X509 *);
 /* Is a the younger of two of one issuer? */
 int		 crl_newer(const struct crl *a, const struct crl *b);
 
+/*
+ * The next certificate in PEM, NULL at the end.  Who wrote it may say that it
+ * is encrypted; nobody is asked for a passphrase then.
+ */
+X509		*cert_pem_next(BIO *);
+/* Of a path that is not chain_read()'s; each looks at one certificate. */
+X509		*cert_of(const struct der *);	/* NULL: it is none */
+/* Valid in [from, until). */
+int		 cert_times(X509 *, int64_t *from, int64_t *until);
+/* May it sign certificates, with so many CAs below, and perhaps CRLs? */
+int		 cert_is_ca(X509 *, long path, int crls);
+int		 cert_is_leaf(X509 *);
+int		 cert_signed_by(X509 *, X509 *issuer);
+
 /* --- jwks.c: RFC 7517 ---------------------------------------------- */
 
 enum jwk_state { JWK_OK, JWK_NO_CRL, JWK_REVOKED };
@@ -177,7 +191,7 @@ struct claim_bytes {
 
 struct claim_number {
 	uint8_t		 has;
-	uint16_t	 v;
+	uint32_t	 v;
 };
 
 struct claims {
@@ -192,6 +206,13 @@ struct claims {
 	struct claim_bytes	 fmspc;		/* of the token or the quote */
 	struct claim_number	 isvprodid;
 	struct claim_number	 svn;
+	struct claim_bytes	 measurement;	/* SNP, as all below */
+	struct claim_bytes	 host_data;
+	struct claim_bytes	 id_key;
+	struct claim_bytes	 author_key;
+	struct claim_number	 guest_svn;
+	struct claim_number	 tcb[POLICY_TCBS];
+	struct claim_number	 committed[POLICY_TCBS];
 	int			 debug;
 	const char		*tcb_status;
 	int64_t			 tcb_date;	/* 0: absent */
@@ -215,7 +236,8 @@ struct attribute {
 	enum attribute_kind	 kind;
 	uint8_t			 width;
 	size_t			 claims;	/* offset in struct claims */
-	size_t			 quote;		/* offset in the quote's body */
+	size_t			 quote;		/* offset in the quote's body;
+						 * SNP: none is compared */
 };
 
 extern const struct attribute	attributes[];
@@ -230,7 +252,15 @@ struct parties {
 int		 claims_read(struct claims *, const char *, size_t len,
 		    const struct parties *, int64_t now, char *why,
 		    size_t whysize);
+/*
+ * Claims that we made ourselves of verified evidence (snp_claims()): flat,
+ * and without times.  The object's reference is the caller's.
+ */
+int		 claims_own(struct claims *, uint8_t tee, json_t *, char *why,
+		    size_t whysize);
 void		 claims_free(struct claims *);
+/* What the claim that tells of debugging is called. */
+const char	*claims_debug_name(uint8_t tee);
 /* Of the claims in text; INT64_MAX: it does not say. */
 int64_t		 claims_expiry(const char *text, size_t len);
 /* Is the nonce of the token the one that was sent? */

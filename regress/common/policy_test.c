@@ -264,7 +264,7 @@ ATF_TC_BODY(types, tc)
 	    "{\"attestation_type\":\"SGX\"," SGX_OK "}");
 	refused("{" SGX_OK "}", "attestation_type");
 	refused("{\"attestation_type\":\"sgx\"," SGX_OK "}", "not SGX");
-	refused("{\"attestation_type\":\"SNP\"," SGX_OK "}", "not SGX");
+	refused("{\"attestation_type\":\"SEV\"," SGX_OK "}", "not SGX");
 	refused("{\"attestation_type\":\"\"," SGX_OK "}", "not SGX");
 	refused("{\"attestation_type\":null," SGX_OK "}", "not SGX");
 	refused("{\"attestation_type\":1," SGX_OK "}", "not SGX");
@@ -296,6 +296,85 @@ ATF_TC_BODY(types, tc)
 	    "\"id\"");
 	refused("{\"attestation_type\":\"SGX\"," SGX_OK "," SGX_OK "}",
 	    "twice");
+}
+
+/* An SNP object of these attributes. */
+#define SNP(list)							\
+	"{\"attestation_type\":\"SNP\",\"snp\":{\"attributes\":{" list "}}}"
+
+ATF_TC_WITHOUT_HEAD(snp);
+ATF_TC_BODY(snp, tc)
+{
+	struct policy	*p;
+
+	json_init();
+	taken("{\"snp\":{\"attributes\":{\"microcode_svn_minimum\":255,"
+	    "\"snp_svn_minimum\":24,\"tee_svn_minimum\":0,"
+	    "\"bootloader_svn_minimum\":4,\"guest_svn_minimum\":4294967295,"
+	    "\"author_key_digest\":[\"" H48 "\"],\"id_key_digest\":[\"" H48
+	    "\"],\"host_data\":[\"00112233445566778899AABBCCDDEEFF" H16 "\"],"
+	    "\"measurement\":[\"" H48 "\",\"" H48 "\"]}},"
+	    "\"attestation_type\":[\"SNP\"]}",
+	    SNP("\"measurement\":[\"" H48 "\",\"" H48 "\"],"
+	    "\"host_data\":[\"" H32 "\"],\"id_key_digest\":[\"" H48 "\"],"
+	    "\"author_key_digest\":[\"" H48 "\"],"
+	    "\"guest_svn_minimum\":4294967295,"
+	    "\"bootloader_svn_minimum\":4,\"tee_svn_minimum\":0,"
+	    "\"snp_svn_minimum\":24,\"microcode_svn_minimum\":255"));
+	p = parse(SNP("\"guest_svn_minimum\":70000,\"measurement\":[],"
+	    "\"snp_svn_minimum\":7"));
+	ATF_REQUIRE_MSG(p != NULL, "%s", why);
+	ATF_CHECK(p->tees == TEE_SNP && p->snp.present && !p->tdx.present);
+	ATF_CHECK_EQ(70000, p->snp.guest_svn_minimum.v);
+	ATF_CHECK_EQ(0, p->snp.measurement.n);
+	ATF_CHECK(p->snp.tcb_minimum[POLICY_FIRMWARE].set);
+	ATF_CHECK(!p->snp.tcb_minimum[POLICY_TEE].set);
+	policy_free(p);
+	refused(SNP(""), "every guest");
+	refused(SNP("\"measurement\":[],\"tee_svn_minimum\":0,"
+	    "\"guest_svn_minimum\":0"), "every guest");
+	refused("{\"attestation_type\":\"SNP\",\"snp\":{}}", "every guest");
+	refused("{\"attestation_type\":\"SNP\"}", "\"snp\" is missing");
+	refused("{\"attestation_type\":\"SNP\"," TDX_OK "}",
+	    "\"tdx\" without");
+	refused("{\"attestation_type\":\"TDX\"," TDX_OK ",\"snp\":{}}",
+	    "\"snp\" without attestation_type SNP");
+	refused("{\"attestation_type\":[\"TDX\",\"SNP\"]," TDX_OK
+	    ",\"snp\":{}}", "SNP stands alone");
+	refused("{\"attestation_type\":[\"SNP\",\"NVGPU\"],\"snp\":{},"
+	    "\"nvgpu\":{}}", "SNP stands alone");
+	refused("{\"attestation_type\":[\"SNP\",\"SNP\"],\"snp\":{}}",
+	    "SNP twice");
+	refused("{\"attestation_type\":\"SNP\",\"snp\":{\"policy_ids\":[\""
+	    ID "\"]}}", "policy_ids");
+}
+
+/* And what no attribute of it may be. */
+ATF_TC_WITHOUT_HEAD(snp_hostile);
+ATF_TC_BODY(snp_hostile, tc)
+{
+	json_init();
+	refused(SNP("\"measurement\":[\"" H32 "\"]"), "96 hexadecimal");
+	refused(SNP("\"measurement\":\"" H48 "\""), "array");
+	refused(SNP("\"host_data\":[\"" H48 "\"]"), "64 hexadecimal");
+	refused(SNP("\"id_key_digest\":[\"" H32 "\"]"), "96 hexadecimal");
+	refused(SNP("\"author_key_digest\":[null]"), "96 hexadecimal");
+	refused(SNP("\"guest_svn_minimum\":4294967296"), "4294967295");
+	refused(SNP("\"guest_svn_minimum\":-1"), "guest_svn_minimum");
+	refused(SNP("\"guest_svn_minimum\":\"1\""), "guest_svn_minimum");
+	refused(SNP("\"snp_svn_minimum\":256"), "0 to 255");
+	refused(SNP("\"tee_svn_minimum\":[1]"), "tee_svn_minimum");
+	refused(SNP("\"microcode_svn_minimum\":1.5"), "microcode");
+	refused(SNP("\"bootloader_svn_minimum\":true"), "bootloader");
+	refused(SNP("\"measurement\":[\"" H48 "\"],\"allow_debug\":true"),
+	    "allow_debug");
+	refused(SNP("\"measurement\":[\"" H48 "\"],\"deny\":{}"), "deny");
+	refused(SNP("\"mrtd\":[\"" H48 "\"]"), "mrtd");
+	refused(SNP("\"fmc_svn_minimum\":1"), "fmc_svn_minimum");
+	sgx_refused("\"measurement\":[\"" H48 "\"]", "measurement");
+	tdx_refused("\"host_data\":[\"" H32 "\"]", "host_data");
+	tdx_refused("\"tee_svn_minimum\":1", "tee_svn_minimum");
+	tdx_refused("\"deny\":{\"measurement\":[\"" H48 "\"]}", "denied");
 }
 
 ATF_TC_WITHOUT_HEAD(hostile);
@@ -526,6 +605,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, fields);
 	ATF_TP_ADD_TC(tp, none);
 	ATF_TP_ADD_TC(tp, types);
+	ATF_TP_ADD_TC(tp, snp);
+	ATF_TP_ADD_TC(tp, snp_hostile);
 	ATF_TP_ADD_TC(tp, hostile);
 	ATF_TP_ADD_TC(tp, truncated);
 	ATF_TP_ADD_TC(tp, oversized);

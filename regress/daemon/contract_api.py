@@ -758,6 +758,12 @@ TDX_ALL = {"mrsignerseam": [H48], "mrseam": [H48], "seamsvn": 1,
            "tcb_statuses": ["UpToDate"], "tcb_date_minimum":
            "2025-01-01T00:00:00Z", "deny": {"mrtd": ["00" * 48]}}
 
+SNP_ALL = {"measurement": [H48, "00" * 48], "host_data": [H32],
+           "id_key_digest": [H48], "author_key_digest": [H48],
+           "guest_svn_minimum": 4294967295, "bootloader_svn_minimum": 4,
+           "tee_svn_minimum": 1, "snp_svn_minimum": 24,
+           "microcode_svn_minimum": 255}
+
 
 def gpu(nvgpu, tdx=None):
     return {"attestation_type": ["TDX", "NVGPU"],
@@ -768,7 +774,9 @@ def good_policies():
     """What is sent, and how it reads back where that is something else."""
     yield "SGX with all attributes", policy("sgx", **SGX_ALL), None
     yield "TDX with all attributes", policy("tdx", **TDX_ALL), None
-    for tee, attributes in (("sgx", SGX_ALL), ("tdx", TDX_ALL)):
+    yield "SNP with all attributes", policy("snp", **SNP_ALL), None
+    for tee, attributes in (("sgx", SGX_ALL), ("tdx", TDX_ALL),
+                            ("snp", SNP_ALL)):
         for name, value in attributes.items():
             if name in ("deny", "allow_debug") or value is False:
                 continue
@@ -831,12 +839,17 @@ def bad_policies():
             ("tdx", "deny", ([], {"unknown": []}, {"mrenclave": [H32]},
                              {"mrtd": ["00"]}, {"mrtd": H48}, None)),
             ("sgx", "mrtd", ([H48],)), ("tdx", "mrenclave", ([H32],)),
-            ("tdx", "rtmr4", (H48,)), ("tdx", "Mrtd", ([H48],))):
+            ("tdx", "rtmr4", (H48,)), ("tdx", "Mrtd", ([H48],)),
+            ("snp", "host_data", ([H48], H32)), ("snp", "mrtd", ([H48],)),
+            ("snp", "guest_svn_minimum", (4294967296, "1", -1)),
+            ("snp", "snp_svn_minimum", (256, "1", [1])),
+            ("snp", "deny", ({},)), ("snp", "allow_debug", (True,))):
         for value in values:
             attributes = {name: value}
             if name not in ("mrtd", "Mrtd"):
-                attributes.update({"mrtd": [H48]} if tee == "tdx" else
-                                  {"mrsigner": [H32]})
+                attributes.update({"tdx": {"mrtd": [H48]},
+                                   "snp": {"measurement": [H48]},
+                                   "sgx": {"mrsigner": [H32]}}[tee])
             yield "%s %s %s" % (tee, name, json.dumps(value)), \
                 policy(tee, **attributes)
     attributes = {"attributes": {"mrtd": [H48]}}
@@ -845,6 +858,11 @@ def bad_policies():
             ("no type", {"tdx": attributes}), ("an empty body", {}),
             ("an unknown type", {"attestation_type": "SEV",
                                  "tdx": attributes}),
+            ("SNP with TDX", {"attestation_type": ["SNP", "TDX"],
+                              "tdx": attributes, "snp": {
+                                  "attributes": {"measurement": [H48]}}}),
+            ("SNP with policy_ids", {"attestation_type": "SNP", "snp": {
+                "policy_ids": UUIDS, "attributes": {"measurement": [H48]}}}),
             ("a type in lower case", {"attestation_type": "tdx",
                                       "tdx": attributes}),
             ("no types", {"attestation_type": [], "tdx": attributes}),

@@ -192,6 +192,8 @@ def findings(*words):
 def lint():
     m, n = measured("tdx"), measured("sgx")
     tcb = {"enforce_tcb_upto_date": True}
+    snp = {"bootloader_svn_minimum": 4, "tee_svn_minimum": 0,
+           "snp_svn_minimum": 24, "microcode_svn_minimum": 219}
     uuid = "ee37c360-7eae-4250-a677-6ee12adce8e2"
     for what, body, want in (
             ("a whole TD", policy("tdx", **m, **tcb), None),
@@ -216,7 +218,19 @@ def lint():
              "any enclave satisfies"),
             ("allow_debug", policy("tdx", **m, **tcb, allow_debug=True),
              "debuggable"),
-            ("any TCB", policy("tdx", **m), "known weaknesses")):
+            ("any TCB", policy("tdx", **m), "known weaknesses"),
+            ("a whole guest", policy("snp", measurement=["cd" * 48], **snp),
+             None),
+            ("host data alone", policy("snp", host_data=["cd" * 32], **snp),
+             "any SEV-SNP guest"),
+            ("an ID key", policy("snp", id_key_digest=["cd" * 48], **snp),
+             "ID block"),
+            ("an author's old versions", policy(
+                "snp", author_key_digest=["cd" * 48], **snp),
+             "old versions of the guest"),
+            ("a part of the TCB", policy(
+                "snp", measurement=["cd" * 48], snp_svn_minimum=1),
+             "microcode_svn_minimum")):
         code, rows = findings(file_with(json.dumps(body)))
         equal("lint, %s: exits with %d" % (what, want is not None),
               int(want is not None), code)

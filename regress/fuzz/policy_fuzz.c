@@ -36,9 +36,11 @@ restricts(const struct policy_tee *t)
 
 	n = t->policy_ids.n + t->mrsigner.n + t->mrenclave.n +
 	    t->isvprodid.n + t->mrtd.n + t->tcb_statuses.n +
-	    t->advisories_allowed.n + t->platforms.n;
+	    t->advisories_allowed.n + t->platforms.n + t->measurement.n +
+	    t->host_data.n + t->id_key.n + t->author_key.n +
+	    t->guest_svn_minimum.v;
 	for (i = 0; i < 4; i++)
-		n += t->rtmr[i].n;
+		n += t->rtmr[i].n + t->tcb_minimum[i].v;
 	return (n > 0 || t->svn.set || t->svn_minimum.v > 0 ||
 	    t->enforce_tcb_upto_date || t->tcb_date_minimum > 0);
 }
@@ -48,13 +50,16 @@ check(const struct policy *p)
 {
 	if (((p->tees & TEE_SGX) != 0) != p->sgx.present ||
 	    ((p->tees & TEE_TDX) != 0) != p->tdx.present ||
-	    ((p->tees & TEE_NVGPU) != 0) != p->nvgpu.present)
+	    ((p->tees & TEE_NVGPU) != 0) != p->nvgpu.present ||
+	    ((p->tees & TEE_SNP) != 0) != p->snp.present)
 		abort();
-	if (p->sgx.present == p->tdx.present)
+	if (p->sgx.present + p->tdx.present + p->snp.present != 1)
 		abort();
 	if (p->sgx.present && (!restricts(&p->sgx) || p->nvgpu.present))
 		abort();
 	if (p->tdx.present && !restricts(&p->tdx))
+		abort();
+	if (p->snp.present && (!restricts(&p->snp) || p->nvgpu.present))
 		abort();
 }
 

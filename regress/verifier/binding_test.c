@@ -17,6 +17,7 @@
 /* Wrapping keys as bytes, and the quotes that vouch for them. */
 #include <fcntl.h>
 #include <limits.h>
+#include <openssl/ui.h>
 #include <unistd.h>
 
 #include "mint.h"
@@ -181,6 +182,51 @@ quote_make(uint8_t *q, uint8_t tee, const uint8_t *report)
 	if (report != NULL)
 		memcpy(q + 48 + (tee == TEE_SGX ? 320 : 520), report, 64);
 	return (48 + body + 4);
+}
+
+/* Whoever would ask for a passphrase opens a terminal first. */
+static int	 asked;
+
+static int
+terminal(UI *ui UNUSED)
+{
+	asked++;
+	return (0);
+}
+
+static const char encrypted[] = "-----BEGIN CERTIFICATE-----\n"
+    "Proc-Type: 4,ENCRYPTED\n"
+    "DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n"
+    "AAAAAAAAAAAAAAAAAAAAAA==\n-----END CERTIFICATE-----\n";
+
+/* A quote whose author says that its PCK certificate is encrypted. */
+ATF_TC_WITHOUT_HEAD(passphrase);
+ATF_TC_BODY(passphrase, tc)
+{
+	UI_METHOD	*method = UI_create_method("terminal");
+	struct roots	 roots;
+	struct quote	 q;
+	uint8_t		 data[2048], *p;
+	size_t		 len = sizeof(encrypted) - 1, sig;
+
+	UI_method_set_opener(method, terminal);
+	UI_set_default_method(method);
+	memset(data, 0, sizeof(data));
+	sig = quote_make(data, TEE_TDX, NULL);
+	p = data + sig + 128;		/* behind signature and key */
+	p[0] = 6;
+	p += 6 + 384 + 64 + 2;		/* QE report, its signature, no data */
+	p[0] = 5;
+	p[2] = (uint8_t)len;
+	memcpy(p + 6, encrypted, len);
+	data[sig - 4] = (uint8_t)(p + 6 + len - data - sig);
+	data[sig - 3] = (uint8_t)((size_t)(p + 6 + len - data - sig) >> 8);
+	ATF_REQUIRE(quote_read(&q, data, (size_t)(p + 6 + len - data), why,
+	    sizeof(why)) == 0);
+	ATF_CHECK(!q.fmspc.has);
+	ATF_CHECK(roots_read(&roots, encrypted, len, why, sizeof(why)) == -1);
+	ATF_CHECK_EQ(0, asked);
+	UI_destroy_method(method);
 }
 
 ATF_TC_WITHOUT_HEAD(quote);
@@ -374,6 +420,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, zeros);
 	ATF_TP_ADD_TC(tp, runtime_data);
 	ATF_TP_ADD_TC(tp, quote);
+	ATF_TP_ADD_TC(tp, passphrase);
 	ATF_TP_ADD_TC(tp, report);
 	ATF_TP_ADD_TC(tp, differs);
 	ATF_TP_ADD_TC(tp, genuine);

@@ -449,6 +449,23 @@ claims_read(struct claims *c, const char *text, size_t len,
 	return (0);
 }
 
+int
+claims_own(struct claims *c, json_t *j, char *why, size_t whysize)
+{
+	memset(c, 0, sizeof(*c));
+	c->json = j;
+	c->part = j;
+	c->tee = type_of(json_object_get(j, "attester_type"));
+	c->exp = INT64_MAX;
+	(void)refuse(why, whysize, "attester_type is neither SGX nor TDX",
+	    "");
+	if (c->tee == 0 || part_take(c, why, whysize) == -1) {
+		claims_free(c);
+		return (-1);
+	}
+	return (0);
+}
+
 int64_t
 claims_expiry(const char *text, size_t len)
 {

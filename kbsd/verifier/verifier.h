@@ -72,6 +72,16 @@ int		 jws_verify(const struct jws *, enum jws_alg, EVP_PKEY *);
 char		*jws_payload(const struct jws *, size_t *len);
 enum jws_alg	 jws_alg_parse(const char *);
 
+/* --- ecdsa.c ------------------------------------------------------- */
+
+#define ECDSA_DER_MAX	128
+
+/*
+ * r || s (RFC 7518 section 3.4), half bytes each, as DER: its length, or -1.
+ */
+int		 ecdsa_der(uint8_t der[ECDSA_DER_MAX], const uint8_t *raw,
+		    size_t half);
+
 /* --- certs.c: X.509 paths and CRLs --------------------------------- */
 
 struct roots {
@@ -108,14 +118,24 @@ int		 roots_read(struct roots *, const char *pem, size_t len,
 int		 root_pem(struct wbuf *pem, const uint8_t *der, size_t len,
 		    struct roots *, char *why, size_t whysize);
 void		 roots_free(struct roots *);
-/*
- * Decode and check a path; certs are the DER of leaf, signing CA and perhaps
- * the root.  Validity in time is left to who uses from and until.
- */
+/* A certificate, and nothing behind it; NULL. */
 struct der {
 	const uint8_t	*p;
 	size_t		 len;
 };
+X509		*cert_read(const struct der *);
+/* A CA that may sign certificates and CRLs, and has no surprises. */
+int		 cert_check_ca(X509 *, long path);
+int		 cert_check_leaf(X509 *);
+/* Is the issuer its issuer, and the signature good? */
+int		 cert_check_signature(X509 *, X509 *issuer);
+/* All n are valid: [from, until). */
+int		 cert_times(X509 *const *, size_t n, int64_t *from,
+		    int64_t *until);
+/*
+ * Decode and check a path; certs are the DER of leaf, signing CA and perhaps
+ * the root.  Validity in time is left to who uses from and until.
+ */
 int		 chain_read(struct chain *, const struct der *, size_t n,
 		    const struct roots *, char *why, size_t whysize);
 void		 chain_clear(struct chain *);
@@ -229,6 +249,12 @@ struct parties {
 
 int		 claims_read(struct claims *, const char *, size_t len,
 		    const struct parties *, int64_t now, char *why,
+		    size_t whysize);
+/*
+ * From flat claims that this process has made itself: no issuer, no times.
+ * Takes the reference.
+ */
+int		 claims_own(struct claims *, json_t *, char *why,
 		    size_t whysize);
 void		 claims_free(struct claims *);
 /* Of the claims in text; INT64_MAX: it does not say. */

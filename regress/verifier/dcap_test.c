@@ -1,0 +1,307 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * Quotes verified: genuine ones, those that others have minted, and those of
+ * our own simulated TEE, each with its verdict, status, advisories and
+ * reason.
+ */
+#include "base64.h"
+#include "digest.h"
+#include "evidence.h"
+#include "standin.h"
+
+/* A time outside of several windows has several reasons. */
+static int
+reason_is(const char *want, const char *got)
+{
+	if (strcmp(want, "collateral_expired") == 0)
+		return (strstr(got, "_expired") != NULL);
+	if (strcmp(want, "collateral_not_yet_valid") == 0)
+		return (strstr(got, "_not_yet_valid") != NULL);
+	return (strcmp(want, got) == 0);
+}
+
+static int
+advisories_are(const json_t *want, const struct dcap_verdict *v)
+{
+	const json_t	*id;
+	size_t		 i, j;
+
+	if (json_array_size(want) != v->nadvisories)
+		return (0);
+	json_array_foreach(want, i, id) {
+		for (j = 0; j < v->nadvisories; j++)
+			if (strcmp(v->advisories[j],
+			    json_string_value(id)) == 0)
+				break;
+		if (j == v->nadvisories)
+			return (0);
+	}
+	return (1);
+}
+
+/* All steps before the bad one are good, none behind it was done. */
+static void
+steps_check(const char *id, const struct dcap_verdict *v)
+{
+	size_t	 i, bad = DCAP_STEPS;
+
+	for (i = 0; i < DCAP_STEPS; i++) {
+		if (v->steps[i] == DCAP_BAD && bad == DCAP_STEPS)
+			bad = i;
+		else
+			ATF_CHECK_MSG((v->steps[i] == DCAP_NOT_DONE) ==
+			    (i > bad), "%s: step %s", id,
+			    dcap_step_name((enum dcap_step)i));
+	}
+	ATF_CHECK_MSG((bad == DCAP_STEPS) == (v->fault.reason == DCAP_OK),
+	    "%s", id);
+	ATF_CHECK_MSG((v->fault.why[0] == '\0') ==
+	    (v->fault.reason == DCAP_OK), "%s", id);
+}
+
+/* Is the verdict the expected one?  A row of the table where not. */
+static int
+verdict_check(const char *id, const json_t *expect,
+    const struct dcap_verdict *v)
+{
+	const char	*kind, *word, *got;
+	int		 ok;
+
+	kind = json_string_value(json_array_get(expect, 0));
+	word = json_string_value(json_array_get(expect, 1));
+	if (v->fault.reason == DCAP_OK) {
+		got = dcap_status_name(v->status);
+		ok = strcmp(kind, "ok") == 0 && strcmp(word, got) == 0 &&
+		    advisories_are(json_array_get(expect, 2), v);
+	} else {
+		got = dcap_reason_name(v->fault.reason);
+		ok = strcmp(kind, "reject") == 0 && reason_is(word, got);
+	}
+	steps_check(id, v);
+	if (!ok)
+		printf("%-28s wants %s %s, got %s (%s), %zu advisories\n",
+		    id, kind, word, got, v->fault.why, v->nadvisories);
+	return (ok);
+}
+
+static void
+cases_run(const char *dir, const uint8_t *root, size_t least)
+{
+	struct evidence_case	 c;
+	struct dcap_verdict	 v;
+	json_t			*cases = evidence_cases(dir), *j;
+	size_t			 bad = 0, i;
+
+	ATF_REQUIRE_MSG(json_array_size(cases) >= least, "%s: %zu cases", dir,
+	    json_array_size(cases));
+	json_array_foreach(cases, i, j) {
+		evidence_open(&c, dir, j, root);
+		(void)evidence_verify(&c, &v);
+		bad += !verdict_check(c.id, json_object_get(j, "expect"), &v);
+		/* and the same again, with what is kept by now */
+		(void)evidence_verify(&c, &v);
+		bad += !verdict_check(c.id, json_object_get(j, "expect"), &v);
+		evidence_close(&c);
+	}
+	json_decref(cases);
+	ATF_CHECK_EQ_MSG(bad, 0, "%s: %zu verdicts are wrong", dir, bad);
+}
+
+ATF_TC_WITHOUT_HEAD(genuine);
+ATF_TC_BODY(genuine, tc)
+{
+	cases_run(evidence_shared("real"), dcap_intel_root, 19);
+}
+
+ATF_TC_WITHOUT_HEAD(minted);
+ATF_TC_BODY(minted, tc)
+{
+	cases_run(evidence_shared("test-pki"), NULL, 66);
+}
+
+/* --- what policies see --------------------------------------------- */
+
+/* With debugging allowed the status shows. */
+static void
+debug_run(const char *dir, const char *member, size_t least)
+{
+	struct evidence_case	 c;
+	struct dcap_verdict	 v;
+	json_t			*cases = evidence_cases(dir), *j, *want;
+	const char		*status;
+	size_t			 i, n = 0;
+	int			 rc;
+
+	json_array_foreach(cases, i, j) {
+		want = json_object_get(j, member);
+		status = json_is_object(want) ? json_string_value(
+		    json_object_get(want, "status")) :
+		    json_string_value(want);
+		if (status == NULL)
+			continue;
+		evidence_open(&c, dir, j, NULL);
+		rc = dcap_verify(c.anchor, c.set, c.quote.p, c.quote.len,
+		    c.now, 1, &v);
+		ATF_CHECK_EQ_MSG(rc, 0, "%s: %s", c.id, v.fault.why);
+		ATF_CHECK_STREQ(dcap_status_name(v.status), status);
+		if (json_is_object(want))
+			ATF_CHECK_MSG(advisories_are(json_object_get(want,
+			    "advisory_ids"), &v), "%s", c.id);
+		evidence_close(&c);
+		n++;
+	}
+	json_decref(cases);
+	ATF_CHECK_MSG(n >= least, "%zu cases", n);
+}
+
+ATF_TC_WITHOUT_HEAD(debug);
+ATF_TC_BODY(debug, tc)
+{
+	debug_run(evidence_shared("real"), "dcap_qvl_no_attribute_policy", 4);
+	debug_run(evidence_shared("test-pki"), "dcap_qvl_debug_allowed", 2);
+}
+
+/* The fields that two other programs read from the same quotes. */
+static const struct {
+	uint8_t		 tee;
+	const char	*field;
+	const char	*claim;
+} fields[] = {
+	{ TEE_SGX, "mrenclave", "sgx_mrenclave" },
+	{ TEE_SGX, "mrsigner", "sgx_mrsigner" },
+	{ TEE_SGX, "isvprodid", "sgx_isvprodid" },
+	{ TEE_SGX, "isvsvn", "sgx_isvsvn" },
+	{ TEE_SGX, "fmspc", "sgx_fmspc" },
+	{ TEE_SGX, "report_data", "sgx_report_data" },
+	{ TEE_TDX, "mrseam", "tdx_mrseam" },
+	{ TEE_TDX, "mrtd", "tdx_mrtd" },
+	{ TEE_TDX, "rtmr0", "tdx_rtmr0" },
+	{ TEE_TDX, "rtmr1", "tdx_rtmr1" },
+	{ TEE_TDX, "rtmr2", "tdx_rtmr2" },
+	{ TEE_TDX, "rtmr3", "tdx_rtmr3" },
+	{ TEE_TDX, "tdattributes", "tdx_td_attributes" },
+	{ TEE_TDX, "xfam", "tdx_xfam" },
+	{ TEE_TDX, "mrconfigid", "tdx_mrconfigid" },
+	{ TEE_TDX, "mrowner", "tdx_mrowner" },
+	{ TEE_TDX, "mrownerconfig", "tdx_mrownerconfig" },
+	{ TEE_TDX, "tee_tcb_svn", "tdx_tee_tcb_svn" },
+	{ TEE_TDX, "fmspc", "tdx_fmspc" },
+	{ TEE_TDX, "report_data", "tdx_report_data" },
+};
+
+static void
+platform_check(const json_t *want, const struct dcap_platform *p)
+{
+	char	 hex[2 * DCAP_SVNS + 1];
+
+	hex_encode(hex, sizeof(hex), p->fmspc, sizeof(p->fmspc));
+	ATF_CHECK_STREQ(hex, json_string_value(json_object_get(want,
+	    "fmspc")));
+	hex_encode(hex, sizeof(hex), p->pceid, sizeof(p->pceid));
+	ATF_CHECK_STREQ(hex, json_string_value(json_object_get(want,
+	    "pceid")));
+	hex_encode(hex, sizeof(hex), p->cpusvn, sizeof(p->cpusvn));
+	ATF_CHECK_STREQ(hex, json_string_value(json_object_get(want,
+	    "pck_cpusvn")));
+	ATF_CHECK(memcmp(p->cpusvn, p->svn, sizeof(p->svn)) == 0);
+	ATF_CHECK_EQ(p->pcesvn, json_integer_value(json_object_get(want,
+	    "pck_pcesvn")));
+}
+
+ATF_TC_WITHOUT_HEAD(claims);
+ATF_TC_BODY(claims, tc)
+{
+	struct evidence_case	 c;
+	struct dcap_verdict	 v;
+	struct claims		 claims;
+	const char		*dir = evidence_shared("real");
+	json_t			*cases = evidence_cases(dir), *j, *got, *want;
+	size_t			 i, k, n = 0;
+	char			 why[WHY_MAX];
+
+	json_array_foreach(cases, i, j) {
+		want = json_object_get(j, "fields");
+		evidence_open(&c, dir, j, dcap_intel_root);
+		if (want == NULL || dcap_verify(c.anchor, c.set, c.quote.p,
+		    c.quote.len, c.now, 1, &v) == -1) {
+			evidence_close(&c);
+			continue;
+		}
+		ATF_REQUIRE((got = dcap_claims(&v)) != NULL);
+		for (k = 0; k < sizeof(fields) / sizeof(fields[0]); k++)
+			if (fields[k].tee == v.quote.tee)
+				ATF_CHECK_MSG(json_equal(json_object_get(got,
+				    fields[k].claim), json_object_get(want,
+				    fields[k].field)), "%s: %s", c.id,
+				    fields[k].claim);
+		platform_check(want, &v.platform);
+		ATF_REQUIRE_MSG(claims_own(&claims, got, why,
+		    sizeof(why)) == 0, "%s", why);
+		ATF_CHECK_EQ(claims.tee, v.quote.tee);
+		ATF_CHECK_STREQ(claims.tcb_status, dcap_status_name(v.status));
+		ATF_CHECK_EQ(claims.tcb_date, v.tcb_date);
+		ATF_CHECK_EQ(claims.debug, v.debug);
+		ATF_CHECK(claims.fmspc.has && memcmp(claims.fmspc.b,
+		    v.platform.fmspc, 6) == 0);
+		ATF_CHECK_EQ(json_array_size(claims.advisories),
+		    v.nadvisories);
+		claims_free(&claims);
+		evidence_close(&c);
+		n++;
+	}
+	json_decref(cases);
+	ATF_CHECK_MSG(n >= 6, "%zu cases", n);
+}
+
+/* --- roots --------------------------------------------------------- */
+
+/* Names are Intel's, the root is not: under the built-in root all is lost. */
+ATF_TC_WITHOUT_HEAD(root);
+ATF_TC_BODY(root, tc)
+{
+	struct evidence_case	 c;
+	struct dcap_verdict	 v;
+	const char		*dir = evidence_shared("test-pki");
+	json_t			*cases = evidence_cases(dir), *j;
+	size_t			 i;
+
+	json_array_foreach(cases, i, j) {
+		evidence_open(&c, dir, j, dcap_intel_root);
+		ATF_CHECK_EQ(evidence_verify(&c, &v), -1);
+		ATF_CHECK_MSG(v.steps[DCAP_STEP_LAYOUT] == DCAP_BAD ||
+		    v.fault.reason == DCAP_PCK_CHAIN, "%s: %s", c.id,
+		    v.fault.why);
+		ATF_REQUIRE(dcap_set_fault(c.set) != NULL);
+		ATF_CHECK_EQ(dcap_set_fault(c.set)->reason, DCAP_CRL_CHAIN);
+		ATF_CHECK_EQ(c.set->tcb_fault.reason, DCAP_TCB_SIGNER_CHAIN);
+		ATF_CHECK_EQ(c.set->qe_fault.reason, DCAP_QE_SIGNER_CHAIN);
+		evidence_close(&c);
+	}
+	json_decref(cases);
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+	json_object_seed(1);
+	ATF_TP_ADD_TC(tp, genuine);
+	ATF_TP_ADD_TC(tp, minted);
+	ATF_TP_ADD_TC(tp, debug);
+	ATF_TP_ADD_TC(tp, claims);
+	ATF_TP_ADD_TC(tp, root);
+	return (atf_no_error());
+}

@@ -298,7 +298,8 @@ chain_check(struct chain *chain, const struct roots *roots,
 		if (!same)
 			return (refuse(why, whysize, "another root"));
 	}
-	if (cert_check_ca(chain->ca, 0) == -1 || cert_check_leaf(chain->leaf) == -1)
+	if (cert_check_ca(chain->ca, 0) == -1 ||
+	    cert_check_leaf(chain->leaf) == -1)
 		return (refuse(why, whysize,
 		    "a certificate is not for its place in the path"));
 	if (cert_check_signature(chain->leaf, chain->ca) == -1)

@@ -102,25 +102,27 @@ step_pck_chain(struct work *w)
 /* --- revocation ---------------------------------------------------- */
 
 static int
+step_collateral(struct work *w)
+{
+	return (w->set == NULL ? refuse(w, DCAP_COLLATERAL_MISSING) : 0);
+}
+
+static int
 step_root_crl(struct work *w)
 {
 	const struct dcap_set	*s = w->set;
 	const struct {
-		X509			*cert;	/* NULL: there is none */
+		X509			*cert;	/* NULL: a fault below */
 		enum dcap_reason	 reason;
 	} certs[] = {
 		{ w->pck->path.v[2],	DCAP_ROOT_REVOKED },
 		{ w->pck->path.v[1],	DCAP_PCK_CA_REVOKED },
-		{ s != NULL ? s->crl_path.v[0] : NULL, DCAP_PCK_CA_REVOKED },
-		{ s != NULL ? s->tcb_path.v[0] : NULL,
-		    DCAP_TCB_SIGNER_REVOKED },
-		{ s != NULL ? s->qe_path.v[0] : NULL,
-		    DCAP_TCB_SIGNER_REVOKED },
+		{ s->crl_path.v[0],	DCAP_PCK_CA_REVOKED },
+		{ s->tcb_path.v[0],	DCAP_TCB_SIGNER_REVOKED },
+		{ s->qe_path.v[0],	DCAP_TCB_SIGNER_REVOKED },
 	};
 	size_t			 i;
 
-	if (s == NULL)
-		return (refuse(w, DCAP_COLLATERAL_MISSING));
 	if (sound(w, &s->root_crl_fault) == -1 ||
 	    timely(w, s->root_crl->from, s->root_crl->until,
 	    DCAP_ROOT_CRL_NOT_YET_VALID, DCAP_ROOT_CRL_EXPIRED) == -1)
@@ -368,6 +370,7 @@ static const struct {
 } steps[DCAP_STEPS] = {
 	[DCAP_STEP_LAYOUT] =	{ "layout", step_layout },
 	[DCAP_STEP_PCK_CHAIN] =	{ "PCK chain", step_pck_chain },
+	[DCAP_STEP_COLLATERAL] = { "collateral", step_collateral },
 	[DCAP_STEP_ROOT_CRL] =	{ "root CRL", step_root_crl },
 	[DCAP_STEP_PCK_CRL] =	{ "PCK CRL", step_pck_crl },
 	[DCAP_STEP_TCB_INFO] =	{ "TCB info", step_tcb_info },

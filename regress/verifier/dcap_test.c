@@ -19,6 +19,8 @@
  * our own simulated TEE, each with its verdict, status, advisories and
  * reason.
  */
+#include <time.h>
+
 #include "base64.h"
 #include "digest.h"
 #include "evidence.h"
@@ -294,6 +296,103 @@ ATF_TC_BODY(claims, tc)
 	ATF_CHECK_MSG(n >= 6, "%zu cases", n);
 }
 
+/* Does a policy that asks for this TD, up to date, like the case's quote? */
+static int
+policy_likes(json_t *cases, const char *id, const char *mrtd,
+    struct outcome *out)
+{
+	struct evidence_case	 c;
+	struct dcap_verdict	 v;
+	struct policy		*policy;
+	struct claims		 claims;
+	char			 text[512], why[WHY_MAX] = "";
+	int			 rc;
+
+	snprintf(text, sizeof(text), "{\"attestation_type\": \"TDX\", \"tdx\": "
+	    "{\"attributes\": {\"mrtd\": [\"%s\"], "
+	    "\"enforce_tcb_upto_date\": true}}}", mrtd);
+	policy = policy_parse(text, strlen(text), why, sizeof(why));
+	ATF_REQUIRE_MSG(policy != NULL, "%s", why);
+	evidence_open(&c, "simulated", evidence_find(cases, id), NULL);
+	ATF_REQUIRE_MSG(dcap_verify(c.anchor, c.set, c.quote.p, c.quote.len,
+	    c.now, 1, &v) == 0, "%s", v.fault.why);
+	ATF_REQUIRE(claims_own(&claims, dcap_claims(&v), why,
+	    sizeof(why)) == 0);
+	rc = compare(policy, &claims, out, NULL);
+	claims_free(&claims);
+	evidence_close(&c);
+	policy_free(policy);
+	return (rc == 0);
+}
+
+ATF_TC_WITHOUT_HEAD(policy);
+ATF_TC_BODY(policy, tc)
+{
+	struct outcome	 out;
+	struct quote	 q;
+	struct evidence_file f;
+	json_t		*cases;
+	char		 mrtd[97], why[WHY_MAX];
+
+	run("%s/dcap simulated", standin_find(tc));
+	cases = evidence_cases("simulated");
+	evidence_read(&f, "simulated/quotes/good-v4.dat");
+	ATF_REQUIRE(quote_read(&q, f.p, f.len, why, sizeof(why)) == 0);
+	hex_encode(mrtd, sizeof(mrtd), q.body + 136, 48);
+	free(f.p);
+	ATF_CHECK(policy_likes(cases, "good-v4", mrtd, &out));
+	ATF_CHECK(policy_likes(cases, "good-v5-2", mrtd, &out));
+	ATF_CHECK(policy_likes(cases, "good-v5-4", mrtd, &out));
+	ATF_CHECK(!policy_likes(cases, "status-tdx-4", mrtd, &out));
+	ATF_CHECK_STREQ(out.claim, "attester_tcb_status");
+	ATF_CHECK_STREQ(out.got, "OutOfDate");
+	ATF_CHECK(!policy_likes(cases, "relaunch-3-4-0", mrtd, &out));
+	ATF_CHECK_STREQ(out.got, "TDRelaunchAdvised");
+	ATF_CHECK(!policy_likes(cases, "td-bit-0", mrtd, &out));
+	ATF_CHECK_STREQ(out.claim, "tdx_is_debuggable");
+	mrtd[95] ^= 1;
+	ATF_CHECK(!policy_likes(cases, "good-v4", mrtd, &out));
+	ATF_CHECK_STREQ(out.claim, "tdx_mrtd");
+	json_decref(cases);
+}
+
+/* What the stand-in answers to kbsget, with collateral of its own. */
+ATF_TC_WITHOUT_HEAD(tee);
+ATF_TC_BODY(tee, tc)
+{
+	static const char	*kinds[] = { "sgx -v 3", "sgx -v 4",
+				    "sgx -v 5", "tdx -v 4",
+				    "tdx -v 5 --body 2", "tdx -v 5 --body 3",
+				    "tdx -v 5 --body 4" };
+	struct evidence_case	 c;
+	struct dcap_verdict	 v;
+	const char		*standin = standin_find(tc);
+	json_t			*j;
+	size_t			 i;
+
+	run("mkdir quotes");
+	run("%s/tee -d pki -t sgx --tcb-status OutOfDate --advisory "
+	    "INTEL-SA-00001 --collateral collateral/sgx", standin);
+	run("%s/tee -d pki -t tdx --collateral collateral/tdx", standin);
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		run("%s/tee -d pki -t %s -r 616263 -o quotes/q", standin,
+		    kinds[i]);
+		j = json_pack("{s:s,s:s,s:s#,s:I}", "id", kinds[i], "quote",
+		    "q", "collateral", kinds[i], 3, "time",
+		    (json_int_t)time(NULL));
+		evidence_open(&c, ".", j, NULL);
+		ATF_CHECK_EQ_MSG(evidence_verify(&c, &v), 0, "%s: %s",
+		    kinds[i], v.fault.why);
+		ATF_CHECK_STREQ(dcap_status_name(v.status), i < 3 ?
+		    "OutOfDate" : "UpToDate");
+		ATF_CHECK_EQ(v.nadvisories, i < 3);
+		ATF_CHECK(memcmp(dcap_report_data(&v.quote), "abc\0", 4) ==
+		    0);
+		evidence_close(&c);
+		json_decref(j);
+	}
+}
+
 /* --- roots --------------------------------------------------------- */
 
 /* Names are Intel's, the root is not: under the built-in root all is lost. */
@@ -329,6 +428,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, simulated);
 	ATF_TP_ADD_TC(tp, debug);
 	ATF_TP_ADD_TC(tp, claims);
+	ATF_TP_ADD_TC(tp, policy);
+	ATF_TP_ADD_TC(tp, tee);
 	ATF_TP_ADD_TC(tp, root);
 	return (atf_no_error());
 }

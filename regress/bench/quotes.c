@@ -59,7 +59,7 @@ cpu_ns(void)
 	return ((uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec);
 }
 
-static struct der
+static struct der __attribute__((format(printf, 1, 2)))
 file(const char *fmt, ...)
 {
 	struct der	 out;

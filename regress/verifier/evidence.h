@@ -55,7 +55,7 @@ struct evidence_case {
 };
 
 /* Malloc'd, exactly as long as the file; p is NULL where there is none. */
-static UNUSED void
+static UNUSED __attribute__((format(printf, 2, 3))) void
 evidence_read(struct evidence_file *f, const char *fmt, ...)
 {
 	char	 path[PATH_MAX];

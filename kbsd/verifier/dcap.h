@@ -201,7 +201,6 @@ struct dcap_anchor;
 /* NULL: no memory. */
 struct dcap_anchor *dcap_anchor_new(const uint8_t root[DIGEST_LEN]);
 void		 dcap_anchor_free(struct dcap_anchor *);
-const uint8_t	*dcap_anchor_root(const struct dcap_anchor *);
 /*
  * The path of a quote, verified but for time and revocation; only then
  * does its FMSPC say what to fetch.  Borrowed until the next call.

@@ -185,6 +185,8 @@ dcap_same_issuer(const X509 *a, const X509 *b)
 {
 	uint8_t	 da[DIGEST_LEN], db[DIGEST_LEN];
 
+	if (X509_cmp(a, b) == 0)
+		return (1);
 	return (X509_NAME_cmp(X509_get_subject_name(a),
 	    X509_get_subject_name(b)) == 0 && key_digest(da, a) == 0 &&
 	    key_digest(db, b) == 0 && memcmp(da, db, DIGEST_LEN) == 0);

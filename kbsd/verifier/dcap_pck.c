@@ -338,9 +338,3 @@ dcap_anchor_free(struct dcap_anchor *anchor)
 		pck_free(anchor->kept[i].pck);
 	free(anchor);
 }
-
-const uint8_t *
-dcap_anchor_root(const struct dcap_anchor *anchor)
-{
-	return (anchor->root);
-}

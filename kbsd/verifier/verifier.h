@@ -19,6 +19,7 @@
  * keys, certificates, tokens and quotes, and never a key that is released.
  * What is pure (jws to binding) takes the time as an argument and returns
  * why it refused; what talks (collateral, fetch, appraise) is event driven.
+ * Quotes that are verified without a service are in dcap.h.
  */
 #ifndef VERIFIER_H
 #define VERIFIER_H

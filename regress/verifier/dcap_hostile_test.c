@@ -164,6 +164,39 @@ ATF_TC_BODY(cut, tc)
 	json_decref(cases);
 }
 
+/* --- collateral ------------------------------------------------------ */
+
+/* A third of the bytes of each file of a set; all that they say is signed. */
+ATF_TC_WITHOUT_HEAD(collateral);
+ATF_TC_BODY(collateral, tc)
+{
+	struct evidence_case	 c;
+	struct dcap_verdict	 v;
+	json_t			*cases = mint(tc);
+	uint8_t			 root[DIGEST_LEN];
+	char			 why[WHY_MAX];
+	size_t			 f, i;
+
+	evidence_open(&c, "simulated", evidence_find(cases, "good-v5-3"),
+	    NULL);
+	ATF_REQUIRE(dcap_root_read(root, c.files[7].p, c.files[7].len, why,
+	    sizeof(why)) == 0);
+	for (f = 0; f < 7; f++)
+		for (i = f % 3; i < c.files[f].len; i += 3) {
+			dcap_set_free(c.set);
+			c.files[f].p[i] ^= 0x01;
+			c.set = dcap_set_new(&c.collateral, root);
+			c.files[f].p[i] ^= 0x01;
+			ATF_REQUIRE(c.set != NULL);
+			ATF_CHECK_MSG(evidence_verify(&c, &v) == -1,
+			    "file %zu, byte %zu", f, i);
+			ATF_CHECK_MSG(dcap_set_fault(c.set) != NULL,
+			    "file %zu, byte %zu", f, i);
+		}
+	evidence_close(&c);
+	json_decref(cases);
+}
+
 /* --- lengths --------------------------------------------------------- */
 
 /* Put each of many numbers into a length field of so many bytes. */
@@ -357,6 +390,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, flipped);
 	ATF_TP_ADD_TC(tp, flipped_genuine);
 	ATF_TP_ADD_TC(tp, cut);
+	ATF_TP_ADD_TC(tp, collateral);
 	ATF_TP_ADD_TC(tp, lengths);
 	ATF_TP_ADD_TC(tp, paths);
 	ATF_TP_ADD_TC(tp, kept);

@@ -420,6 +420,35 @@ ATF_TC_BODY(root, tc)
 	json_decref(cases);
 }
 
+/* What may be configured as one. */
+ATF_TC_WITHOUT_HEAD(root_file);
+ATF_TC_BODY(root_file, tc)
+{
+	struct evidence_file	 root, ca, chain;
+	uint8_t			 digest[DIGEST_LEN];
+	const char		*dir = evidence_shared("real");
+	char			 why[WHY_MAX];
+
+	evidence_read(&root, "%s/collateral/sgx-00a067110000-2025-06/"
+	    "root_ca.pem", dir);
+	ATF_REQUIRE_MSG(dcap_root_read(digest, root.p, root.len, why,
+	    sizeof(why)) == 0, "%s", why);
+	ATF_CHECK(memcmp(digest, dcap_intel_root, sizeof(digest)) == 0);
+	evidence_read(&chain, "%s/collateral/sgx-00a067110000-2025-06/"
+	    "pck_crl_issuer_chain.pem", dir);
+	ATF_CHECK(dcap_root_read(digest, chain.p, chain.len, why,
+	    sizeof(why)) == -1);
+	/* the CA of that chain alone */
+	ca = chain;
+	ca.len = (size_t)((uint8_t *)memmem(chain.p, chain.len, "-----END",
+	    8) - chain.p) + strlen("-----END CERTIFICATE-----");
+	ATF_CHECK(dcap_root_read(digest, ca.p, ca.len, why,
+	    sizeof(why)) == -1);
+	ATF_CHECK(dcap_root_read(digest, ca.p, 0, why, sizeof(why)) == -1);
+	free(root.p);
+	free(chain.p);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	json_object_seed(1);
@@ -431,5 +460,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, policy);
 	ATF_TP_ADD_TC(tp, tee);
 	ATF_TP_ADD_TC(tp, root);
+	ATF_TP_ADD_TC(tp, root_file);
 	return (atf_no_error());
 }

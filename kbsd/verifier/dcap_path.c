@@ -252,15 +252,15 @@ cert_check(const struct dcap_path *path, size_t i,
 	    (role->other == NULL || !dcap_named(x, role->other))))
 		return (refuse(why, whysize,
 		    "a certificate of the chain has another name"));
-	if (!is_p256(x))
-		return (refuse(why, whysize,
-		    "a certificate of the chain is not of P-256"));
 	if ((role->ca ? cert_check_ca(x, 0) : cert_check_leaf(x)) == -1)
 		return (refuse(why, whysize,
 		    "a certificate of the chain is not for its place"));
 	if (cert_check_signature(x, path->v[i + 1]) == -1)
 		return (refuse(why, whysize,
 		    "a certificate of the chain is not signed by the next"));
+	if (!is_p256(x))
+		return (refuse(why, whysize,
+		    "a certificate of the chain is not of P-256"));
 	return (0);
 }
 
@@ -269,7 +269,7 @@ dcap_path_read(struct dcap_path *path, const uint8_t *pem, size_t len,
     const struct dcap_role *roles, size_t n, const uint8_t root[DIGEST_LEN],
     char *why, size_t whysize)
 {
-	size_t	 i;
+	size_t	 i = n;
 	long	 cas = 0;
 
 	memset(path, 0, sizeof(*path));
@@ -278,7 +278,8 @@ dcap_path_read(struct dcap_path *path, const uint8_t *pem, size_t len,
 	if (!is_root(path->v[n], root))
 		return (refuse(why, whysize,
 		    "the chain ends in another root"));
-	for (i = 0; i < n; i++) {
+	/* Downwards, so that no stranger's key is ever calculated with. */
+	while (i-- > 0) {
 		if (cert_check(path, i, &roles[i], why, whysize) == -1)
 			return (-1);
 		cas += roles[i].ca;

@@ -18,6 +18,8 @@
  * Quotes bent by strangers: every byte changed, every length cut, every
  * length field a lie.
  */
+#include <openssl/crypto.h>
+
 #include "evidence.h"
 #include "standin.h"
 
@@ -260,6 +262,80 @@ ATF_TC_BODY(lengths, tc)
 	json_decref(cases);
 }
 
+/* --- memory ---------------------------------------------------------- */
+
+static size_t	 taken, most;
+
+/* Each block lies behind its size. */
+static void *
+count_malloc(size_t len, const char *file, int line)
+{
+	size_t	*p;
+
+	(void)file;
+	(void)line;
+	if ((p = malloc(len + 16)) == NULL)
+		return (NULL);
+	*p = len;
+	if ((taken += len) > most)
+		most = taken;
+	return ((char *)p + 16);
+}
+
+static void
+count_free(void *v, const char *file, int line)
+{
+	size_t	*p = (size_t *)((char *)v - 16);
+
+	(void)file;
+	(void)line;
+	if (v == NULL)
+		return;
+	taken -= *p;
+	free(p);
+}
+
+static void *
+count_realloc(void *v, size_t len, const char *file, int line)
+{
+	size_t	 old = v == NULL ? 0 : *(size_t *)((char *)v - 16);
+	void	*to;
+
+	if ((to = count_malloc(len, file, line)) == NULL)
+		return (NULL);
+	if (v != NULL)
+		memcpy(to, v, old < len ? old : len);
+	count_free(v, file, line);
+	return (to);
+}
+
+/*
+ * Nothing but libcrypto takes memory for a quote, and no quote makes it take
+ * much, whatever stands in it.
+ */
+ATF_TC_WITHOUT_HEAD(memory);
+ATF_TC_BODY(memory, tc)
+{
+	struct evidence_case	 c;
+	struct dcap_verdict	 v;
+	json_t			*cases, *j;
+	size_t			 i, before;
+
+	ATF_REQUIRE(CRYPTO_set_mem_functions(count_malloc, count_realloc,
+	    count_free) == 1);
+	cases = mint(tc);
+	json_array_foreach(cases, i, j) {
+		evidence_open(&c, "simulated", j, NULL);
+		before = taken;
+		most = taken;
+		(void)evidence_verify(&c, &v);
+		ATF_CHECK_MSG(most - before < 512 * 1024, "%s: %zu bytes",
+		    c.id, most - before);
+		evidence_close(&c);
+	}
+	json_decref(cases);
+}
+
 /* --- what is kept ---------------------------------------------------- */
 
 /* More paths than are kept; each is one of its own, for its line ends. */
@@ -392,6 +468,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, cut);
 	ATF_TP_ADD_TC(tp, collateral);
 	ATF_TP_ADD_TC(tp, lengths);
+	ATF_TP_ADD_TC(tp, memory);
 	ATF_TP_ADD_TC(tp, paths);
 	ATF_TP_ADD_TC(tp, kept);
 	ATF_TP_ADD_TC(tp, converge);

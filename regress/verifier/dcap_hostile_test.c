@@ -285,12 +285,13 @@ count_malloc(size_t len, const char *file, int line)
 static void
 count_free(void *v, const char *file, int line)
 {
-	size_t	*p = (size_t *)((char *)v - 16);
+	size_t	*p;
 
 	(void)file;
 	(void)line;
 	if (v == NULL)
 		return;
+	p = (size_t *)((char *)v - 16);
 	taken -= *p;
 	free(p);
 }

@@ -19,6 +19,8 @@
  * our own simulated TEE, each with its verdict, status, advisories and
  * reason.
  */
+#include <openssl/pem.h>
+#include <openssl/ui.h>
 #include <time.h>
 
 #include "base64.h"
@@ -393,6 +395,48 @@ ATF_TC_BODY(tee, tc)
 	}
 }
 
+/* --- passwords ----------------------------------------------------- */
+
+static int	 asked;
+
+static int
+ask(UI *ui)
+{
+	(void)ui;
+	asked++;
+	return (0);
+}
+
+/* A certificate that says it is encrypted makes nobody ask a terminal. */
+ATF_TC_WITHOUT_HEAD(password);
+ATF_TC_BODY(password, tc)
+{
+	UI_METHOD		*method = UI_create_method("test");
+	struct evidence_file	 f;
+	struct dcap_quote	 q;
+	struct dcap_fault	 fault;
+	struct quote		 seen;
+	char			 why[WHY_MAX];
+	BIO			*bio;
+
+	UI_method_set_opener(method, ask);
+	UI_set_default_method(method);
+	run("%s/dcap simulated", standin_find(tc));
+	evidence_read(&f, "simulated/quotes/path-encrypted.dat");
+	ATF_REQUIRE(quote_read(&seen, f.p, f.len, why, sizeof(why)) == 0);
+	ATF_CHECK(!seen.fmspc.has);
+	ATF_REQUIRE(dcap_quote_read(&q, f.p, f.len, &fault) == 0);
+	ATF_CHECK(dcap_path_leaf(q.certs.p, q.certs.len) == NULL);
+	ATF_CHECK_EQ(asked, 0);
+	/* as libcrypto would */
+	bio = BIO_new_mem_buf(q.certs.p, (int)q.certs.len);
+	ATF_CHECK(PEM_read_bio_X509(bio, NULL, NULL, NULL) == NULL);
+	ATF_CHECK(asked > 0);
+	BIO_free(bio);
+	free(f.p);
+	UI_destroy_method(method);
+}
+
 /* --- roots --------------------------------------------------------- */
 
 /* Names are Intel's, the root is not: under the built-in root all is lost. */
@@ -459,6 +503,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, claims);
 	ATF_TP_ADD_TC(tp, policy);
 	ATF_TP_ADD_TC(tp, tee);
+	ATF_TP_ADD_TC(tp, password);
 	ATF_TP_ADD_TC(tp, root);
 	ATF_TP_ADD_TC(tp, root_file);
 	return (atf_no_error());

@@ -78,6 +78,14 @@ int	 json_pick(json_t *object, const struct json_member *, size_t n,
 	    char *why, size_t whysize);
 
 /*
+ * The text of the member of this name, borrowed, in the text of an object
+ * that json_read() has read.  The name must be written without escapes.
+ * Returns 0, or -1: it is not there.
+ */
+int	 json_span(const char *, size_t len, const char *name,
+	    const char **, size_t *);
+
+/*
  * Decode a string member as canonical base64 into a malloc'd buffer.
  * Returns 0 or -1 (why says so); the caller frees (freezero for secrets).
  */

@@ -90,6 +90,9 @@ FUZZ_AREA_jwks =	verifier
 FUZZ_AREA_crl =		verifier
 FUZZ_AREA_snp =		verifier
 FUZZ_AREA_claims =	verifier
+FUZZ_AREA_dcap_quote =	verifier
+FUZZ_AREA_dcap_pck =	verifier
+FUZZ_AREA_dcap_tcb =	verifier
 FUZZ_AREA_import =	engine
 FUZZ_AREA_conf =	parent
 FUZZ_AREA_service =	fetcher
@@ -187,13 +190,19 @@ coverage-run: all tests test-data
 
 BENCH_load =	load client usage
 BENCH_floor =	floor
-BENCHES =	load floor
+BENCH_quotes =	quotes
+BENCHES =	load floor quotes
+
+# Quotes are verified by the verifier's own objects.
+BENCH_OBJS_quotes =	$(call test_objs,verifier)
+$(O)/obj/regress/bench/quotes.o: CPPFLAGS += -I$(DIR_verifier)
 
 define bench_program
-$(O)/bench/$(1): $(BENCH_$(1):%=$(O)/obj/regress/bench/%.o) $(O)/libcommon.a
+$(O)/bench/$(1): $(BENCH_$(1):%=$(O)/obj/regress/bench/%.o) \
+    $(BENCH_OBJS_$(1)) $(O)/libcommon.a
 	@mkdir -p $$(@D)
 	$$(call quiet,LD)$$(CC) $$(CFLAGS) $$(HARDEN_LD) $$(LDFLAGS) -o $$@ $$^ \
-	    $$(call pkg_libs,libssl jansson $(LIBS_all))
+	    $$(call pkg_libs,libssl jansson libseccomp $(LIBS_all))
 endef
 $(foreach b,$(BENCHES),$(eval $(call bench_program,$(b))))
 

@@ -53,10 +53,11 @@ time_of(const ASN1_TIME *t, int64_t *out)
 }
 
 /* A CA that may do all of this, and has no surprises. */
-static int
-check_ca_usage(X509 *ca, long path, uint32_t usage)
+int
+cert_check_ca(X509 *ca, long path, int crls)
 {
 	uint32_t	 flags = X509_get_extension_flags(ca);
+	uint32_t	 usage = KU_KEY_CERT_SIGN | (crls ? KU_CRL_SIGN : 0);
 
 	if (X509_check_ca(ca) != 1 ||
 	    (flags & (EXFLAG_INVALID | EXFLAG_CRITICAL)) != 0)
@@ -67,14 +68,8 @@ check_ca_usage(X509 *ca, long path, uint32_t usage)
 	return ((X509_get_key_usage(ca) & usage) == usage ? 0 : -1);
 }
 
-static int
-check_ca(X509 *ca, long path)
-{
-	return (check_ca_usage(ca, path, KU_KEY_CERT_SIGN | KU_CRL_SIGN));
-}
-
-static int
-check_leaf(X509 *leaf)
+int
+cert_check_leaf(X509 *leaf)
 {
 	uint32_t	 flags = X509_get_extension_flags(leaf);
 
@@ -94,8 +89,8 @@ check_digest(int md)
 	    0 : -1);
 }
 
-static int
-check_signature(X509 *cert, X509 *issuer)
+int
+cert_check_signature(X509 *cert, X509 *issuer)
 {
 	EVP_PKEY	*key = X509_get0_pubkey(issuer);
 	int		 md;
@@ -111,6 +106,46 @@ check_signature(X509 *cert, X509 *issuer)
 	    EVP_PKEY_bits(key) < RSA_BITS_LEAST)
 		return (-1);
 	return (X509_verify(cert, key) == 1 ? 0 : -1);
+}
+
+X509 *
+cert_read(const struct der *der)
+{
+	const unsigned char	*p = der->p;
+	X509			*x;
+
+	if (der->len > JWKS_MAX ||
+	    (x = d2i_X509(NULL, &p, (long)der->len)) == NULL) {
+		ERR_clear_error();
+		return (NULL);
+	}
+	if (p != der->p + der->len) {
+		X509_free(x);
+		return (NULL);
+	}
+	return (x);
+}
+
+int
+cert_times(X509 *const *certs, size_t n, int64_t *from, int64_t *until)
+{
+	int64_t	 a, b;
+	size_t	 i;
+
+	*from = 0;
+	*until = INT64_MAX;
+	for (i = 0; i < n; i++) {
+		if (time_of(X509_get0_notBefore(certs[i]), &a) == -1 ||
+		    time_of(X509_get0_notAfter(certs[i]), &b) == -1)
+			return (-1);
+		/* notAfter itself is still in it (RFC 5280 4.1.2.5) */
+		b++;
+		if (a > *from)
+			*from = a;
+		if (b < *until)
+			*until = b;
+	}
+	return (0);
 }
 
 /* --- roots --------------------------------------------------------- */
@@ -142,7 +177,7 @@ roots_read(struct roots *roots, const char *pem, size_t len, char *why,
 	    (bio = BIO_new_mem_buf(pem, (int)len)) == NULL)
 		return (refuse(why, whysize, "too large"));
 	while ((x = cert_pem_next(bio)) != NULL) {
-		if (roots->n == ROOTS_MAX || check_ca(x, 1) == -1) {
+		if (roots->n == ROOTS_MAX || cert_check_ca(x, 1, 1) == -1) {
 			X509_free(x);
 			BIO_free(bio);
 			roots_free(roots);
@@ -171,7 +206,7 @@ root_pem(struct wbuf *pem, const uint8_t *der, size_t len,
 
 	x = len > JWKS_MAX ? NULL : d2i_X509(NULL, &p, (long)len);
 	if (bio == NULL || x == NULL || p != der + len ||
-	    check_signature(x, x) == -1 || PEM_write_bio_X509(bio, x) != 1)
+	    cert_check_signature(x, x) == -1 || PEM_write_bio_X509(bio, x) != 1)
 		(void)refuse(why, whysize, "no root certificate");
 	else {
 		n = BIO_get_mem_data(bio, &text);
@@ -197,7 +232,7 @@ roots_issuer(const struct roots *roots, X509 *ca)
 	size_t	 i;
 
 	for (i = 0; i < roots->n; i++)
-		if (check_signature(ca, roots->v[i]) == 0)
+		if (cert_check_signature(ca, roots->v[i]) == 0)
 			return (roots->v[i]);
 	ERR_clear_error();
 	return (NULL);
@@ -253,43 +288,12 @@ crl_url(X509 *cert, char url[CRL_URL_MAX])
 	return (rc);
 }
 
-static X509 *
-cert_read(const struct der *der)
-{
-	const unsigned char	*p = der->p;
-	X509			*x;
-
-	if (der->len > JWKS_MAX ||
-	    (x = d2i_X509(NULL, &p, (long)der->len)) == NULL)
-		return (NULL);
-	if (p != der->p + der->len) {
-		X509_free(x);
-		return (NULL);
-	}
-	return (x);
-}
-
 static int
 chain_times(struct chain *chain)
 {
 	X509	*certs[] = { chain->leaf, chain->ca, chain->root };
-	int64_t	 from, until;
-	size_t	 i;
 
-	chain->from = 0;
-	chain->until = INT64_MAX;
-	for (i = 0; i < 3; i++) {
-		if (time_of(X509_get0_notBefore(certs[i]), &from) == -1 ||
-		    time_of(X509_get0_notAfter(certs[i]), &until) == -1)
-			return (-1);
-		/* notAfter itself is still in it (RFC 5280 4.1.2.5) */
-		until++;
-		if (from > chain->from)
-			chain->from = from;
-		if (until < chain->until)
-			chain->until = until;
-	}
-	return (0);
+	return (cert_times(certs, 3, &chain->from, &chain->until));
 }
 
 static int
@@ -310,10 +314,11 @@ chain_check(struct chain *chain, const struct roots *roots,
 		if (!same)
 			return (refuse(why, whysize, "another root"));
 	}
-	if (check_ca(chain->ca, 0) == -1 || check_leaf(chain->leaf) == -1)
+	if (cert_check_ca(chain->ca, 0, 1) == -1 ||
+	    cert_check_leaf(chain->leaf) == -1)
 		return (refuse(why, whysize,
 		    "a certificate is not for its place in the path"));
-	if (check_signature(chain->leaf, chain->ca) == -1)
+	if (cert_check_signature(chain->leaf, chain->ca) == -1)
 		return (refuse(why, whysize,
 		    "the leaf is not of its signing CA"));
 	if (crl_url(chain->leaf, chain->leaf_crl) == -1 ||
@@ -486,48 +491,4 @@ crl_newer(const struct crl *a, const struct crl *b)
 {
 	return (a->from > b->from || (a->from == b->from &&
 	    a->until >= b->until));
-}
-
-/* --- single certificates, for other paths -------------------------- */
-
-X509 *
-cert_of(const struct der *der)
-{
-	X509	*x = cert_read(der);
-
-	ERR_clear_error();
-	return (x);
-}
-
-int
-cert_times(X509 *x, int64_t *from, int64_t *until)
-{
-	if (time_of(X509_get0_notBefore(x), from) == -1 ||
-	    time_of(X509_get0_notAfter(x), until) == -1)
-		return (-1);
-	/* as in chain_times() */
-	(*until)++;
-	return (0);
-}
-
-int
-cert_is_ca(X509 *x, long path, int crls)
-{
-	return (check_ca_usage(x, path, crls ? KU_KEY_CERT_SIGN | KU_CRL_SIGN :
-	    KU_KEY_CERT_SIGN) == 0);
-}
-
-int
-cert_is_leaf(X509 *x)
-{
-	return (check_leaf(x) == 0);
-}
-
-int
-cert_signed_by(X509 *x, X509 *issuer)
-{
-	int	 good = check_signature(x, issuer) == 0;
-
-	ERR_clear_error();
-	return (good);
 }

@@ -492,9 +492,7 @@ claims_own(struct claims *c, uint8_t tee, json_t *object, char *why,
 	c->part = c->json;
 	c->tee = tee;
 	c->exp = INT64_MAX;
-	c->debug = !json_is_false(json_object_get(c->part,
-	    claims_debug_name(tee)));
-	if (attributes_take(c, why, whysize) == -1) {
+	if (part_take(c, why, whysize) == -1) {
 		claims_free(c);
 		return (-1);
 	}

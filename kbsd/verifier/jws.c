@@ -20,7 +20,7 @@
  * list, jku, x5u, x5c and jwk are not looked at, and the payload is not
  * decoded before its signature is good.
  */
-#include <openssl/ecdsa.h>
+#include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,6 @@
 
 #define HEADER_MAX	16384	/* decoded; ITA's is 300 bytes */
 #define HEADER_KEPT	1024	/* as it comes */
-#define ECDSA_DER_MAX	128
 
 static const struct json_limits header_limits = { HEADER_MAX, 256, 8 };
 
@@ -171,33 +170,6 @@ jws_read(struct jws *jws, const char *text, size_t len, char *why,
 	jws->siglen = (size_t)n;
 	return (header_read(jws, text, (size_t)(dot[0] - text), why,
 	    whysize));
-}
-
-/* r || s (RFC 7518 section 3.4) as libcrypto wants it. */
-static int
-ecdsa_der(uint8_t der[ECDSA_DER_MAX], const uint8_t *raw, size_t half)
-{
-	ECDSA_SIG	*sig;
-	BIGNUM		*r, *s;
-	uint8_t		*p = der;
-	int		 len = -1;
-
-	if ((sig = ECDSA_SIG_new()) == NULL)
-		return (-1);
-	r = BN_bin2bn(raw, (int)half, NULL);
-	s = BN_bin2bn(raw + half, (int)half, NULL);
-	if (r == NULL || s == NULL || ECDSA_SIG_set0(sig, r, s) != 1) {
-		BN_free(r);
-		BN_free(s);
-		goto done;
-	}
-	if ((len = i2d_ECDSA_SIG(sig, NULL)) > 0 && len <= ECDSA_DER_MAX)
-		len = i2d_ECDSA_SIG(sig, &p);
-	else
-		len = -1;
-done:
-	ECDSA_SIG_free(sig);
-	return (len);
 }
 
 /*

@@ -282,7 +282,7 @@ times_read(struct snp_chain *c)
 	c->from = 0;
 	c->until = INT64_MAX;
 	for (i = 0; i < 3; i++) {
-		if (cert_times(certs[i], &from, &until) == -1)
+		if (cert_times(&certs[i], 1, &from, &until) == -1)
 			return (-1);
 		if (from > c->from)
 			c->from = from;
@@ -311,7 +311,7 @@ chain_finish(struct snp_chain *c, char *why, size_t whysize)
 static X509 *
 certificate(const struct der *der)
 {
-	return (der->len > SNP_CERT_MAX ? NULL : cert_of(der));
+	return (der->len > SNP_CERT_MAX ? NULL : cert_read(der));
 }
 
 int
@@ -371,7 +371,7 @@ signed_by(X509 *x, X509 *issuer)
 
 	return (X509_get_signature_info(x, &md, &key, NULL, NULL) == 1 &&
 	    md == NID_sha384 && key == NID_rsassaPss &&
-	    cert_signed_by(x, issuer));
+	    cert_check_signature(x, issuer) == 0);
 }
 
 static int
@@ -407,13 +407,13 @@ on_p384(X509 *x)
 const char *
 snp_chain_fault(const struct snp_chain *c)
 {
-	if (!cert_is_ca(c->ark, 1, 1) || !signed_by(c->ark, c->ark))
+	if (cert_check_ca(c->ark, 1, 1) == -1 || !signed_by(c->ark, c->ark))
 		return ("the root is no CA, or not signed by itself");
 	if (!ask_named(c))
 		return ("the signing CA is of another product or kind");
-	if (!cert_is_ca(c->ask, 0, 0) || !signed_by(c->ask, c->ark))
+	if (cert_check_ca(c->ask, 0, 0) == -1 || !signed_by(c->ask, c->ark))
 		return ("the signing CA is not of the root");
-	if (!cert_is_leaf(c->vek) || !signed_by(c->vek, c->ask))
+	if (cert_check_leaf(c->vek) == -1 || !signed_by(c->vek, c->ask))
 		return ("the VEK is not of the signing CA");
 	if (!on_p384(c->vek))
 		return ("the VEK's key is not of P-384");

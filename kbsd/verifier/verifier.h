@@ -19,6 +19,7 @@
  * keys, certificates, tokens and quotes, and never a key that is released.
  * What is pure (jws to binding) takes the time as an argument and returns
  * why it refused; what talks (collateral, fetch, appraise) is event driven.
+ * Quotes that are verified without a service are in dcap.h.
  */
 #ifndef VERIFIER_H
 #define VERIFIER_H
@@ -72,6 +73,16 @@ int		 jws_verify(const struct jws *, enum jws_alg, EVP_PKEY *);
 char		*jws_payload(const struct jws *, size_t *len);
 enum jws_alg	 jws_alg_parse(const char *);
 
+/* --- ecdsa.c ------------------------------------------------------- */
+
+#define ECDSA_DER_MAX	128
+
+/*
+ * r || s (RFC 7518 section 3.4), half bytes each, as DER: its length, or -1.
+ */
+int		 ecdsa_der(uint8_t der[ECDSA_DER_MAX], const uint8_t *raw,
+		    size_t half);
+
 /* --- certs.c: X.509 paths and CRLs --------------------------------- */
 
 struct roots {
@@ -108,14 +119,27 @@ int		 roots_read(struct roots *, const char *pem, size_t len,
 int		 root_pem(struct wbuf *pem, const uint8_t *der, size_t len,
 		    struct roots *, char *why, size_t whysize);
 void		 roots_free(struct roots *);
-/*
- * Decode and check a path; certs are the DER of leaf, signing CA and perhaps
- * the root.  Validity in time is left to who uses from and until.
- */
+/* A certificate, and nothing behind it; NULL. */
 struct der {
 	const uint8_t	*p;
 	size_t		 len;
 };
+X509		*cert_read(const struct der *);
+/*
+ * A CA that may sign certificates, with so many CAs below it, and perhaps
+ * CRLs, and has no surprises.
+ */
+int		 cert_check_ca(X509 *, long path, int crls);
+int		 cert_check_leaf(X509 *);
+/* Is the issuer its issuer, and the signature good? */
+int		 cert_check_signature(X509 *, X509 *issuer);
+/* All n are valid: [from, until). */
+int		 cert_times(X509 *const *, size_t n, int64_t *from,
+		    int64_t *until);
+/*
+ * Decode and check a path; certs are the DER of leaf, signing CA and perhaps
+ * the root.  Validity in time is left to who uses from and until.
+ */
 int		 chain_read(struct chain *, const struct der *, size_t n,
 		    const struct roots *, char *why, size_t whysize);
 void		 chain_clear(struct chain *);
@@ -133,14 +157,6 @@ int		 crl_newer(const struct crl *a, const struct crl *b);
  * is encrypted; nobody is asked for a passphrase then.
  */
 X509		*cert_pem_next(BIO *);
-/* Of a path that is not chain_read()'s; each looks at one certificate. */
-X509		*cert_of(const struct der *);	/* NULL: it is none */
-/* Valid in [from, until). */
-int		 cert_times(X509 *, int64_t *from, int64_t *until);
-/* May it sign certificates, with so many CAs below, and perhaps CRLs? */
-int		 cert_is_ca(X509 *, long path, int crls);
-int		 cert_is_leaf(X509 *);
-int		 cert_signed_by(X509 *, X509 *issuer);
 
 /* --- jwks.c: RFC 7517 ---------------------------------------------- */
 
@@ -253,8 +269,9 @@ int		 claims_read(struct claims *, const char *, size_t len,
 		    const struct parties *, int64_t now, char *why,
 		    size_t whysize);
 /*
- * Claims that we made ourselves of verified evidence (snp_claims()): flat,
- * and without times.  The object's reference is the caller's.
+ * Claims that we made ourselves of verified evidence (dcap_claims(),
+ * snp_claims()): flat, without issuer and times.  The reference is the
+ * caller's.
  */
 int		 claims_own(struct claims *, uint8_t tee, json_t *, char *why,
 		    size_t whysize);

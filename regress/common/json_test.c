@@ -539,6 +539,49 @@ ATF_TC_BODY(wiped, tc)
 	ATF_CHECK_EQ(0, memory_holds(tail, 32));
 }
 
+/* The text of a member, from a copy without the NUL. */
+static void
+span(const char *text, const char *name, const char *want)
+{
+	const char	*p;
+	size_t		 len = strlen(text), n;
+	char		*copy = malloc(len > 0 ? len : 1);
+	int		 rc;
+
+	ATF_REQUIRE(copy != NULL);
+	memcpy(copy, text, len);
+	rc = json_span(copy, len, name, &p, &n);
+	ATF_CHECK_EQ_MSG(rc, want == NULL ? -1 : 0, "%s", text);
+	if (rc == 0 && want != NULL)
+		ATF_CHECK_MSG(n == strlen(want) && memcmp(p, want, n) == 0,
+		    "%s: %.*s", text, (int)n, p);
+	free(copy);
+}
+
+ATF_TC_WITHOUT_HEAD(spans);
+ATF_TC_BODY(spans, tc)
+{
+	static const char	*broken[] = { "", "{", "{\"", "{\"a", "{\"a\"",
+				    "{\"a\":", "{\"a\":{", "{\"a\":\"",
+				    "{\"a\":\"\\", "{\"a\":[\"\\", "{,", "}",
+				    "[1]", "{\"b\":1 2,\"a\":3}", "{1:2}" };
+	size_t			 i;
+
+	span("{\"a\":1}", "a", "1");
+	span(" {\n\"a\" : {\"b\" : 1} }", "a", "{\"b\" : 1}");
+	span("{\"b\":{\"a\":1},\"a\":[2]}", "a", "[2]");
+	span("{\"b\":\"}\\\"{\",\"a\":\"\\\\\"}", "a", "\"\\\\\"");
+	span("{\"b\":[\"]\",{\"c\":\"\\\"]\"}],\"a\":true ,\"c\":1}", "a",
+	    "true");
+	span("{\"b\":-1.5e3,\"a\":null}", "a", "null");
+	span("{\"aa\":1,\"A\":2,\"\":3}", "a", NULL);
+	span("{\"aa\":1,\"A\":2,\"\":3}", "", "3");
+	span("{\"\\u0061\":1}", "a", NULL);
+	span("{}", "a", NULL);
+	for (i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
+		span(broken[i], "b\"", NULL);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, accept);
@@ -550,6 +593,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, base64);
 	ATF_TP_ADD_TC(tp, write_order);
 	ATF_TP_ADD_TC(tp, allocator);
+	ATF_TP_ADD_TC(tp, spans);
 	ATF_TP_ADD_TC(tp, long_strings);
 	ATF_TP_ADD_TC(tp, many_long_strings);
 	ATF_TP_ADD_TC(tp, wiped);

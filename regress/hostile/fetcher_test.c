@@ -343,12 +343,13 @@ BAD_CASE(unavailable)
 static void
 send_quote(uint64_t number, const uint8_t *held, size_t len)
 {
-	static uint8_t		 quote[48 + 584 + 4] = { 4, 0, 2, 0, 0x81 };
+	static uint8_t		 quote[48 + 584 + 4];
 	struct evidence		 e = { .tees = TEE_TDX, .quote = quote,
 				    .quotelen = sizeof(quote),
 				    .user_data = held, .user_datalen = len };
 	struct wbuf		 w = { 0 }, inner = { 0 };
 
+	mint_quote(quote, 4, TEE_TDX);
 	ATF_REQUIRE(EVP_Digest(held, len, quote + 48 + 520, NULL,
 	    EVP_sha512(), NULL) == 1);
 	wb_evidence(&inner, &e);

@@ -73,6 +73,7 @@ def module(name):
 
 
 def tcb_info(tee, platform, args):
+    """The inner object; its text is what gets signed."""
     issue, until = window("tcb-info" in args.expired)
     tdx = tee == "tdx"
     out = {"id": tee.upper(), "version": 3, "issueDate": issue,
@@ -90,12 +91,12 @@ def tcb_info(tee, platform, args):
               OLD_DATE, ["INTEL-SA-00614"]),
         level(platform, [0, 0, 3] if tdx else None, 3, "Revoked",
               "2020-11-11T00:00:00Z", ["INTEL-SA-00999"])]
-    return pki.json_text(out)
+    return out
 
 
 def qe_identity(tee, args):
     issue, until = window("qe-identity" in args.expired)
-    return pki.json_text({
+    return {
         "id": "TD_QE" if tee == "tdx" else "QE", "version": 2,
         "issueDate": issue, "nextUpdate": until,
         "tcbEvaluationDataNumber": args.eval,
@@ -104,7 +105,7 @@ def qe_identity(tee, args):
         "attributesMask": "FBFFFFFFFFFFFFFF0000000000000000",
         "mrsigner": quote.QE_MRSIGNER[tee].upper(),
         "isvprodid": quote.QE_ISVPRODID[tee],
-        "tcbLevels": svn_levels(quote.QE_ISVSVN, 5)})
+        "tcbLevels": svn_levels(quote.QE_ISVSVN, 5)}
 
 
 def signed(member, inner, key):
@@ -112,23 +113,25 @@ def signed(member, inner, key):
         member, inner, pki.ecdsa_raw(key, inner.encode()).hex())
 
 
-def write(tee_pki, outdir, tee, platform, args):
+def files(tee_pki, tee, platform, args):
+    """The PCS v4 answers, by the names of their files."""
     signer, signer_key = tee_pki.signer()
     ca = tee_pki.ca(platform["ca"])[0]
     pck = tee_pki.pck(platform)[0]
     root = pki.pem(tee_pki.root)
-    revoked = {"pck": [pck], "ca": [ca], "signer": [signer]}
+    revoked = {"pck": [pck], "ca": [ca], "signer": [signer],
+               "root": [tee_pki.root]}
     at_root = sum((revoked[r] for r in args.revoke if r != "pck"), [])
     at_ca = revoked["pck"] if "pck" in args.revoke else []
 
     def days(part, normal):
         return -1 if part in args.expired else normal
 
-    files = {
-        "tcb_info.json": signed("tcbInfo", tcb_info(tee, platform, args),
-                                signer_key),
-        "qe_identity.json": signed("enclaveIdentity", qe_identity(tee, args),
-                                   signer_key),
+    info = pki.json_text(tcb_info(tee, platform, args))
+    identity = pki.json_text(qe_identity(tee, args))
+    return {
+        "tcb_info.json": signed("tcbInfo", info, signer_key),
+        "qe_identity.json": signed("enclaveIdentity", identity, signer_key),
         "tcb_info_issuer_chain.pem": pki.pem(signer) + root,
         "qe_identity_issuer_chain.pem": pki.pem(signer) + root,
         "pck_crl_issuer_chain.pem": pki.pem(ca) + root,
@@ -137,6 +140,13 @@ def write(tee_pki, outdir, tee, platform, args):
         "root_ca_crl.der": tee_pki.crl("root", at_root,
                                        days("root-crl", 300)),
         "root_ca.pem": root}
+
+
+def write_files(outdir, answers):
     os.makedirs(outdir, exist_ok=True)
-    for name, data in files.items():
+    for name, data in answers.items():
         pki.write_file(os.path.join(outdir, name), data)
+
+
+def write(tee_pki, outdir, tee, platform, args):
+    write_files(outdir, files(tee_pki, tee, platform, args))

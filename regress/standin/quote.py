@@ -254,54 +254,77 @@ class Quote:
 
 # --- making them -----------------------------------------------------------
 
-def make_body(tee, version, fields):
-    """The bytes between header and signature data length."""
+def make_body(tee, version, fields, kind=None):
+    """The bytes between header and signature data length.
+
+    kind is a body type of version 5.
+    """
     full = dict(DEFAULTS[tee])
     full.update((k, v) for k, v in fields.items() if v is not None)
-    if tee == "sgx":
-        return pack(SGX_SIZE, SGX_REPORT, full)
-    if version == 4:
-        return pack(TD10_SIZE, TD_REPORT_10, full)
-    full.setdefault("tee_tcb_svn2", full["tee_tcb_svn"])
-    body = pack(TD15_SIZE, TD_REPORT_15, full)
-    return struct.pack("<HI", 3, len(body)) + body
+    full.setdefault("tee_tcb_svn2", full.get("tee_tcb_svn"))
+    if version < 5:
+        _, size, table = BODIES[1 if tee == "sgx" else 2]
+        return pack(size, table, full)
+    kind = kind or (1 if tee == "sgx" else 3)
+    _, size, table = BODIES[kind]
+    return struct.pack("<HI", kind, size) + pack(size, table, full)
 
 
-def make_qe_report(tee, binding):
-    return pack(SGX_SIZE, SGX_REPORT, {
+def make_qe_report(tee, binding, fields=None):
+    full = {
         "cpusvn": DEFAULTS["sgx"]["cpusvn"], "attributes": QE_ATTRIBUTES,
         "mrenclave": fill("qe " + tee, 32),
         "mrsigner": bytes.fromhex(QE_MRSIGNER[tee]),
         "isvprodid": QE_ISVPRODID[tee], "isvsvn": QE_ISVSVN,
-        "report_data": binding + bytes(32)})
+        "report_data": binding + bytes(32)}
+    full.update(fields or {})
+    return pack(SGX_SIZE, SGX_REPORT, full)
 
 
 def flip(data):
     return data[:-1] + bytes([data[-1] ^ 1])
 
 
-def make_quote(tee_pki, tee, version, fields, platform, broken=()):
-    """A whole quote.  broken names what is wrong with it on purpose."""
-    pck, pck_key = tee_pki.pck(platform)
+def make_chain(tee_pki, platform):
+    certs = [tee_pki.pck(platform)[0], tee_pki.ca(platform["ca"])[0],
+             tee_pki.root]
+    return b"".join(pki.pem(c) for c in certs)
+
+
+def make_quote(tee_pki, tee, version, fields, platform, broken=(), kind=None,
+               qe=None, chain=None, pck_key=None, types=(5, 6), extra=b"",
+               auth=bytes(range(32)), head=()):
+    """A whole quote.  broken names what is wrong with it on purpose.
+
+    qe are fields of the QE report, chain is what stands for the PCK
+    certificates, types are those of the certification data, extra stands
+    behind it, head are (offset, bytes) to put into the signed part.
+    """
+    pck_key = pck_key or tee_pki.pck(platform)[1]
     ak = tee_pki.keys.ec("tee-attestation")
     raw = pki.ec_raw_public(ak)
     svns = (QE_ISVSVN, platform["pcesvn"]) if version == 3 else (0, 0)
-    head = struct.pack("<HHIHH", version, 2, TEE_TDX if tee == "tdx" else
-                       TEE_SGX, *svns) + VENDOR + fill("qe id", 16) + bytes(4)
-    signed = head + make_body(tee, version, fields)
-    auth = bytes(range(32))
+    signed = bytearray(
+        struct.pack("<HHIHH", version, 2, TEE_TDX if tee == "tdx" else
+                    TEE_SGX, *svns) + VENDOR + fill("qe id", 16) + bytes(4) +
+        make_body(tee, version, fields, kind))
+    for at, data in head:
+        signed[at:at + len(data)] = data
+    signed = bytes(signed)
     binding = hashlib.sha256(raw + auth).digest()
-    qe = make_qe_report(tee, flip(binding) if "qe-hash" in broken else binding)
-    qe_sig, sig = pki.ecdsa_raw(pck_key, qe), pki.ecdsa_raw(ak, signed)
+    report = make_qe_report(tee, flip(binding) if "qe-hash" in broken
+                            else binding, qe)
+    qe_sig, sig = pki.ecdsa_raw(pck_key, report), pki.ecdsa_raw(ak, signed)
     if "qe-signature" in broken:
         qe_sig = flip(qe_sig)
     if "quote-signature" in broken:
         sig = flip(sig)
-    certs = pki.pem(pck) + pki.pem(tee_pki.ca(platform["ca"])[0]) + \
-        pki.pem(tee_pki.root)
-    block = qe + qe_sig + struct.pack("<H", len(auth)) + auth + \
-        struct.pack("<HI", 5, len(certs)) + certs
+    if "key" in broken:
+        raw = flip(raw)
+    certs = make_chain(tee_pki, platform) if chain is None else chain
+    block = report + qe_sig + struct.pack("<H", len(auth)) + auth + \
+        struct.pack("<HI", types[0], len(certs)) + certs + extra
     if version > 3:
-        block = struct.pack("<HI", 6, len(block)) + block
+        block = struct.pack("<HI", types[1], len(block)) + block
     data = sig + raw + block
     return signed + struct.pack("<I", len(data)) + data

@@ -541,7 +541,7 @@ tee_input_body()
 	atf_check -s exit:1 -e match:'neither' -x \
 	    "printf xyz | $standin/tee -d t"
 	atf_check -s exit:1 -e match:'longer' "$standin/tee" -d t -r "${hex}00"
-	atf_check -s exit:2 -e match:'version 4' "$standin/tee" -t sgx -v 4
+	atf_check -s exit:2 -e match:'version 3' "$standin/tee" -t tdx -v 3
 	atf_check -s exit:2 -e match:'96 hex' "$standin/tee" --mrtd 00
 }
 

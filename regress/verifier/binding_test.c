@@ -175,10 +175,8 @@ quote_make(uint8_t *q, uint8_t tee, const uint8_t *report)
 {
 	size_t	 body = tee == TEE_SGX ? 384 : 584;
 
-	memset(q, 0, 48 + body + 4);
-	q[0] = tee == TEE_SGX ? 3 : 4;
-	q[2] = 2;
-	q[4] = tee == TEE_SGX ? 0 : 0x81;
+	mint_quote(q, tee == TEE_SGX ? 3 : 4, tee);
+	memset(q + 48, 0, body + 4);
 	if (report != NULL)
 		memcpy(q + 48 + (tee == TEE_SGX ? 320 : 520), report, 64);
 	return (48 + body + 4);

@@ -683,9 +683,7 @@ evidence_make(struct evidence *e, int nonce)
 {
 	memset(e, 0, sizeof(*e));
 	memset(td_quote, 0, sizeof(td_quote));
-	td_quote[0] = 4;
-	td_quote[2] = 2;
-	td_quote[4] = 0x81;
+	mint_quote(td_quote, 4, TEE_TDX);
 	e->tees = TEE_TDX;
 	e->quote = td_quote;
 	e->quotelen = sizeof(td_quote);

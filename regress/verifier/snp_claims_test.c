@@ -197,7 +197,7 @@ static const struct {
 	    "218", 0 },
 	{ "\"microcode_svn_minimum\":219", "snp_is_debuggable", "true", 0 },
 	{ "\"microcode_svn_minimum\":219", "snp_is_debuggable", NULL, 0 },
-	{ "\"microcode_svn_minimum\":219", "snp_is_debuggable", "0", 0 },
+	{ "\"microcode_svn_minimum\":219", "snp_is_debuggable", "0", -1 },
 };
 
 ATF_TC_WITHOUT_HEAD(policies);

@@ -203,12 +203,17 @@ enum imsg_type {
 	 * GET: u64 tag, u8 what (FETCH_*), u64 deadline, u8 refresh (do not
 	 *   answer from memory; the rate limit holds all the same), str URL
 	 *   (FETCH_CRL only), u8 tees, u32 count and count strs: policy ids,
-	 *   bytes evidence (FETCH_ATTEST; else empty).
+	 *   bytes evidence (FETCH_ATTEST; FETCH_DCAP: 6 bytes FMSPC, u8 0 for
+	 *   the Processor CA, 1 for the Platform CA, and tees is SGX or TDX;
+	 *   else empty).
 	 * fetcher -> verifier.
 	 * GOT: u64 tag, u8 result (GOT_*), u16 HTTP status (0: none), str why,
 	 *   bytes body: raw bytes of JWKS or CRL; the token; for FETCH_NONCE
-	 *   bytes val, bytes iat, bytes signature inside.  u64 fetched (Unix
-	 *   seconds, may be older when it comes from memory).
+	 *   bytes val, bytes iat, bytes signature inside; for FETCH_DCAP
+	 *   inside bytes PCK CRL (DER), bytes its issuer chain (PEM), bytes
+	 *   root CRL (DER), bytes TCB info, bytes its issuer chain, bytes QE
+	 *   identity, bytes its issuer chain.  u64 fetched (Unix seconds, may
+	 *   be older when it comes from memory).
 	 */
 	IMSG_FETCHER_GET,
 	IMSG_VERIFIER_GOT,
@@ -352,7 +357,7 @@ enum verdict { VERDICT_OK, VERDICT_DENIED, VERDICT_UNAVAILABLE, VERDICT_BUSY,
 	VERDICT_MAX };
 
 enum fetch_what { FETCH_NONCE, FETCH_ATTEST, FETCH_JWKS, FETCH_CRL,
-	FETCH_MAX };
+	FETCH_DCAP, FETCH_MAX };
 
 enum got_result { GOT_OK, GOT_REFUSED, GOT_UNAVAILABLE, GOT_BUSY, GOT_MAX };
 
@@ -418,6 +423,9 @@ enum descriptor_role {
  *   block (instance order of fetcher): str name, str issuer ("": any), u8
  *   api version, u32 least seconds between two JWKS fetches, u8 no root is
  *   known yet (then none comes for it, and what the service shows is told).
+ *   Then u8: evidence is judged here too; if so, str name of that block, whose
+ *   fetcher is the instance behind those, and u8: an FD_ROOT comes for it,
+ *   behind the others, in the place of Intel's root.
  * fetcher: str name, str api URL, str base URL, u8 api version, u32 retry
  *   least (ms), u32 retry most (ms), str proxy (""), u32 least seconds
  *   between two JWKS fetches, u32 count, strs: further hosts for CRLs.

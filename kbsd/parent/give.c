@@ -334,6 +334,7 @@ give_verifier(struct child *c, struct wbuf *w)
 		    files_public(a->root)) == -1)
 			return (-1);
 	}
+	wb_u8(w, 0);
 	return (give_fd(FD_NONCE_KEY, files_secret(files_path(conf,
 	    "keys/nonce.key"), 1)));
 }

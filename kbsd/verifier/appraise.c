@@ -30,6 +30,7 @@
 #include <time.h>
 
 #include "digest.h"
+#include "local.h"
 #include "log.h"
 #include "verifier.h"
 
@@ -63,6 +64,7 @@ struct appraisal {
 	struct fetch		*fetch;
 	uint32_t		 block;			/* asked, background */
 	int			 waiting, waited;	/* for collateral */
+	int			 local;			/* no service */
 	char			*token;			/* background */
 	size_t			 tokenlen;
 	struct outcome		 last;			/* of a service */
@@ -443,6 +445,33 @@ judge_token(struct appraisal *ap)
 	wb_free(&checks.rows);
 }
 
+/* Evidence without a service; likewise. */
+static void
+judge_local(struct appraisal *ap)
+{
+	const struct policy	*policy;
+	struct judgement	 j;
+	struct checks		 checks = { .n = 0 };
+	struct quote		 quote;
+	char			 why[WHY_MAX];
+
+	if ((policy = appraisal_policy(ap)) == NULL)
+		return;
+	if (quote_read(&quote, ap->e.quote, ap->e.quotelen, why,
+	    sizeof(why)) == -1)
+		fatalx("a quote changed");
+	memset(&j, 0, sizeof(j));
+	j.policy = policy;
+	j.evidence = &ap->e;
+	j.quote = &quote;
+	j.checks = ap->test ? &checks : NULL;
+	if (local_judge(&j) == JUDGE_WAIT)
+		wait_for_keys(ap);
+	else
+		finish_judged(ap, &j);
+	wb_free(&checks.rows);
+}
+
 /* Collateral came, or did not: all that waited look again. */
 void
 appraise_changed(void)
@@ -450,7 +479,10 @@ appraise_changed(void)
 	struct appraisal	*ap, *next;
 
 	TAILQ_FOREACH_SAFE(ap, &waiters, waitentry, next)
-		judge_token(ap);
+		if (ap->local)
+			judge_local(ap);
+		else
+			judge_token(ap);
 }
 
 /* --- evidence ------------------------------------------------------ */
@@ -577,12 +609,26 @@ nobody_yet(struct appraisal *ap)
 	    "there is no fetcher to ask");
 }
 
+/* Without a service there is no other proof that it is new. */
 static enum evidence_need
 needs(const struct appraisal *ap)
 {
 	if (ap->test && ap->e.user_datalen == 0)
 		return (EVIDENCE_QUOTE);
-	return (nonce_required ? EVIDENCE_NONCE : EVIDENCE_BOUND);
+	return (nonce_required || ap->local ? EVIDENCE_NONCE : EVIDENCE_BOUND);
+}
+
+static void
+begin_local(struct appraisal *ap)
+{
+	const char	*why;
+
+	if (ap->e.has_nonce && (why = nonce_wrong(&ap->e, &ap->key,
+	    (int64_t)time(NULL))) != NULL && !ap->test)
+		finish_with(ap, VERDICT_DENIED, 401,
+		    "attestation denied: nonce", why);
+	else
+		judge_local(ap);
 }
 
 static void
@@ -596,11 +642,16 @@ begin_evidence(struct appraisal *borrowed)
 
 	if ((p = appraisal_policy(borrowed)) == NULL)
 		return;
+	borrowed->local = local_fits(p);
 	if (borrowed->test)
 		borrowed->e.tees = p->tees;	/* there was no header */
 	if (judge_evidence(p, &borrowed->e, needs(borrowed), &quote,
 	    &wrapping, &out) == -1) {
 		finish(borrowed, &out);
+		return;
+	}
+	if (borrowed->local) {
+		begin_local(borrowed);
 		return;
 	}
 	if ((ap = appraisal_keep(borrowed)) == NULL) {
@@ -643,6 +694,27 @@ nonce_got(void *arg, const struct got *got)
 	count_nonces++;
 	answer_nonced(ap, &out, &parts);
 	appraisal_end(ap);
+}
+
+/* One of ours: nobody need be asked. */
+static void
+nonce_own(struct appraisal *ap)
+{
+	struct outcome	 out;
+	struct wbuf	 w = { 0 };
+	struct rbuf	 parts;
+
+	memset(&out, 0, sizeof(out));
+	(void)outcome_set(&out, VERDICT_OK, 200, "", "%s", "");
+	nonce_make(&w, &ap->key, (int64_t)time(NULL));
+	if (w.failed)
+		finish_busy(ap);
+	else {
+		rb_init(&parts, w.data, w.len);
+		count_nonces++;
+		answer_nonced(ap, &out, &parts);
+	}
+	wb_free(&w);
 }
 
 static void
@@ -729,6 +801,7 @@ appraise_test(struct edge *edge, struct rbuf *r)
 int
 appraise_nonce(struct edge *edge, struct rbuf *r)
 {
+	const struct policy	*p;
 	struct appraisal	 borrowed, *ap;
 
 	(void)edge;
@@ -736,8 +809,12 @@ appraise_nonce(struct edge *edge, struct rbuf *r)
 	borrowed.step = TRANSFER_FIRST;
 	if (rb_end(r) == -1)
 		return (-1);
-	if (appraisal_policy(&borrowed) == NULL)
+	if ((p = appraisal_policy(&borrowed)) == NULL)
 		return (0);
+	if (local_fits(p)) {
+		nonce_own(&borrowed);
+		return (0);
+	}
 	if ((ap = appraisal_keep(&borrowed)) == NULL) {
 		finish_busy(&borrowed);
 		return (0);

@@ -430,22 +430,13 @@ block_asked(struct block *b)
 }
 
 int
-collateral_kept(struct edge *edge, struct rbuf *r)
+collateral_kept(uint64_t tag, const uint8_t *data, size_t len)
 {
-	const uint8_t	*data;
-	uint64_t	 tag;
-	size_t		 len;
-	int		 found;
-
-	(void)edge;
-	tag = rb_u64(r);
-	found = rb_bool(r);
-	data = rb_bytes(r, &len, 0, EVIDENCE_MAX + 4096);
-	if (rb_end(r) == -1 || tag >= nblocks)
+	if (tag >= nblocks)
 		return (-1);
 	if (blocks[tag].state != BLOCK_ASKING)
 		return (0);		/* late */
-	if (found)
+	if (len > 0)
 		copy_unwrap(&blocks[tag], data, len);
 	block_asked(&blocks[tag]);
 	return (0);

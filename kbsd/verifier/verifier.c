@@ -26,6 +26,7 @@
 #include "json.h"
 #include "log.h"
 #include "secret.h"
+#include "local.h"
 #include "verifier.h"
 
 #define NONCE_KEY_LEN	32
@@ -37,10 +38,10 @@
 #define GOT_MOST	(3 * 1024 * 1024)
 
 static int	 nonce_fd = -1;
-static void	*nonce_key;
 
 static void	verifier_broker_down(struct edge *);
 static void	verifier_fetcher_up(struct edge *);
+static int	verifier_kept(struct edge *, struct rbuf *);
 
 static const struct edge_rule broker_rules[] = {
 	{ IMSG_VERIFIER_APPRAISE, APPRAISE_LEAST, APPRAISE_MOST,
@@ -49,7 +50,7 @@ static const struct edge_rule broker_rules[] = {
 	{ IMSG_VERIFIER_NONCE, NONCE_LEAST, NONCE_LEAST + POLICY_TEXT_MAX,
 	    appraise_nonce },
 	{ IMSG_VERIFIER_COLLATERAL, 8 + 1 + 4, EVIDENCE_MAX + 8192,
-	    collateral_kept },
+	    verifier_kept },
 };
 
 static const struct edge_rule fetcher_rules[] = {
@@ -71,6 +72,28 @@ verifier_broker_down(struct edge *edge)
 {
 	appraise_broker_down(edge);
 	collateral_broker_down(edge);
+	sets_broker_down();
+}
+
+/* A copy from the store, for who asked for it. */
+static int
+verifier_kept(struct edge *edge, struct rbuf *r)
+{
+	const uint8_t	*data;
+	uint64_t	 tag;
+	size_t		 len;
+	int		 found;
+
+	(void)edge;
+	tag = rb_u64(r);
+	found = rb_bool(r);
+	data = rb_bytes(r, &len, 0, EVIDENCE_MAX + 4096);
+	if (rb_end(r) == -1)
+		return (-1);
+	if (!found)
+		len = 0;
+	return (tag < SETS_TAG ? collateral_kept(tag, data, len) :
+	    sets_kept(tag, data, len));
 }
 
 static void
@@ -94,6 +117,8 @@ verifier_config(struct rbuf *r)
 	for (i = 0; i < n; i++)
 		if (collateral_config(r, i) == -1)
 			return (-1);
+	if (sets_config(r, n) == -1)
+		return (-1);
 	appraise_config(engines, require_nonce);
 	return (rb_end(r));
 }
@@ -102,7 +127,7 @@ static int
 verifier_descriptor(uint32_t role, int fd)
 {
 	if (role == FD_ROOT)
-		return (collateral_root(fd));
+		return (collateral_root(fd) == 0 ? 0 : sets_root(fd));
 	if (role != FD_NONCE_KEY || nonce_fd != -1)
 		return (-1);
 	nonce_fd = fd;
@@ -112,16 +137,20 @@ verifier_descriptor(uint32_t role, int fd)
 static void
 verifier_secrets(void)
 {
+	void	*key;
 	int	 made;
 
 	json_init();
 	collateral_secrets();
+	sets_secrets();
 	if (nonce_fd == -1)
 		fatalx("no nonce key");
-	nonce_key = secret_read_or_make(nonce_fd, NONCE_KEY_LEN, &made);
-	if (nonce_key == NULL)
+	key = secret_read_or_make(nonce_fd, NONCE_KEY_LEN, &made);
+	if (key == NULL)
 		fatal("nonce key");
 	close(nonce_fd);
+	nonce_init(key, NONCE_KEY_LEN);
+	secret_free(key);
 	if (made)
 		log_info("made a new nonce key");
 }
@@ -130,6 +159,7 @@ static void
 verifier_run(void)
 {
 	collateral_run(appraise_changed);
+	sets_run(appraise_changed);
 }
 
 static void
@@ -137,6 +167,7 @@ verifier_counters(struct wbuf *w)
 {
 	appraise_counters(w);
 	collateral_counters(w);
+	sets_counters(w);
 }
 
 static const struct process processes[] = {

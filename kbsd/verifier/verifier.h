@@ -407,7 +407,8 @@ void		 collateral_run(void (*changed)(void));
 void		 collateral_broker_up(struct edge *);
 void		 collateral_broker_down(struct edge *);
 void		 collateral_fetcher_up(uint32_t block);
-int		 collateral_kept(struct edge *, struct rbuf *);
+/* What the store has; len 0: nothing.  -1: nobody asked so. */
+int		 collateral_kept(uint64_t tag, const uint8_t *, size_t len);
 uint32_t	 collateral_blocks(void);
 const struct parties *collateral_parties(uint32_t block);
 unsigned int	 collateral_version(uint32_t block);

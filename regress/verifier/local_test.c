@@ -1,0 +1,529 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The verifier program judging quotes by itself: its own nonces, collateral by
+ * way of a fetcher and the store, and what it says of the simulated TEE.
+ */
+#include "rig.h"
+
+#include "local.h"
+#include "standin.h"
+
+static struct rig	 rig;
+static char		 text[512];	/* of the policy */
+static uint64_t		 number;
+static const char	*standin;
+
+static void
+local_child(void)
+{
+	struct wbuf	 w = { 0 };
+	const char	*pem;
+	size_t		 len;
+
+	rig.child = child_start("verifier", PROC_VERIFIER, 0, 0, NULL);
+	wb_u32(&w, 1);
+	wb_u8(&w, 0);
+	wb_u32(&w, 0);
+	wb_u8(&w, 1);
+	wb_str(&w, "local");
+	wb_u8(&w, 1);
+	child_config(rig.child, &w);
+	pem = slurp("pki/tee-root.pem", &len);
+	child_descriptor(rig.child, FD_ROOT, temp_file(pem, len));
+	pem = "01234567890123456789012345678901";
+	child_descriptor(rig.child, FD_NONCE_KEY, temp_file(pem, 32));
+	child_go(rig.child);
+	rig.broker = child_edge(rig.child, PROC_BROKER, 0, 0);
+	rig.fetcher = child_edge(rig.child, PROC_FETCHER, 0, 0);
+	rig.engine[0] = child_edge(rig.child, PROC_ENGINE, 0, 0);
+}
+
+static void
+begin(const atf_tc_t *tc)
+{
+	standin = standin_find(tc);
+	number = 0;
+	mkdir("pki", 0700);
+	run("%s/tee -d pki -t tdx -r $(printf %%0128d 0) -o quote.any",
+	    standin);
+	run("%s/tee -d pki -t tdx --collateral c", standin);
+	run("%s/tee --show quote.any | tr -d '\\n ' | "
+	    "sed 's/.*\"mrtd\":\"\\([0-9a-f]*\\)\".*/\\1/' >mrtd",
+	    standin);
+	snprintf(text, sizeof(text), "{\"attestation_type\":\"TDX\",\"tdx\":"
+	    "{\"attributes\":{\"mrtd\":[\"%.96s\"],"
+	    "\"enforce_tcb_upto_date\":true}}}", slurp("mrtd", NULL));
+	uuid_make(&key_id);
+	uuid_make(&policy_id);
+	memset(held, 0xa5, sizeof(held));
+	memcpy(held, "\x01\x00\x01\x00", 4);
+	local_child();
+}
+
+static void
+end(void)
+{
+	ATF_CHECK_EQ(0, child_end(rig.child));
+}
+
+/* A nonce, and evidence for it; both stay. */
+static struct evidence	 sent;
+static uint8_t		 parts[3][64], quote[16384];
+
+static void
+nonce(const struct uuid *key)
+{
+	struct request_name	 name;
+	struct uuid		 was = key_id;
+	struct rbuf		 r;
+	const uint8_t		*p;
+	char			 why[REASON_TEXT_MAX];
+	size_t			 len[3];
+	int			 i;
+
+	key_id = *key;
+	appraise(&rig, ++number, TRANSFER_FIRST, NULL, text);
+	key_id = was;
+	peer_recv(rig.broker, IMSG_BROKER_NONCED, &r, MS);
+	rb_name(&r, &name);
+	ATF_CHECK_EQ(VERDICT_OK, rb_u8(&r));
+	ATF_CHECK_EQ(200, rb_u16(&r));
+	rb_str(&r, why, sizeof(why));
+	rb_str(&r, why, sizeof(why));
+	ATF_CHECK_EQ(TEE_TDX, rb_u8(&r));
+	for (i = 0; i < 3; i++) {
+		p = rb_bytes(&r, &len[i], 1, sizeof(parts[i]));
+		ATF_REQUIRE(p != NULL);
+		memcpy(parts[i], p, len[i]);
+	}
+	ATF_REQUIRE_EQ(0, rb_end(&r));
+	memset(&sent, 0, sizeof(sent));
+	sent.tees = TEE_TDX;
+	sent.has_nonce = 1;
+	sent.nonce_val = parts[0];
+	sent.nonce_vallen = len[0];
+	sent.nonce_iat = parts[1];
+	sent.nonce_iatlen = len[1];
+	sent.nonce_sig = parts[2];
+	sent.nonce_siglen = len[2];
+	sent.user_data = held;
+	sent.user_datalen = sizeof(held);
+}
+
+/* By the simulated TEE, over what the nonce asks for. */
+static void
+make_quote(const char *more)
+{
+	EVP_MD_CTX	*ctx = EVP_MD_CTX_new();
+	uint8_t		 hash[64];
+	char		 hex[129], line[512];
+	const char	*data;
+	size_t		 i;
+
+	ATF_REQUIRE(EVP_DigestInit_ex(ctx, EVP_sha512(), NULL) == 1 &&
+	    EVP_DigestUpdate(ctx, sent.nonce_val, sent.nonce_vallen) == 1 &&
+	    EVP_DigestUpdate(ctx, sent.nonce_iat, sent.nonce_iatlen) == 1 &&
+	    EVP_DigestUpdate(ctx, held, sizeof(held)) == 1 &&
+	    EVP_DigestFinal_ex(ctx, hash, NULL) == 1);
+	EVP_MD_CTX_free(ctx);
+	for (i = 0; i < sizeof(hash); i++)
+		snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+	snprintf(line, sizeof(line), "%s/tee -d pki -t tdx %s -r %s -o quote",
+	    standin, more, hex);
+	run("%s", line);
+	data = slurp("quote", &sent.quotelen);
+	ATF_REQUIRE(sent.quotelen <= sizeof(quote));
+	memcpy(quote, data, sent.quotelen);
+	sent.quote = quote;
+}
+
+/* The store has nothing, or this. */
+static void
+store(const void *data, size_t len)
+{
+	struct wbuf	 w = { 0 };
+	struct rbuf	 r;
+	char		 name[64];
+	uint64_t	 tag;
+
+	peer_recv(rig.broker, IMSG_BROKER_COLLATERAL_WANT, &r, MS);
+	tag = rb_u64(&r);
+	rb_str(&r, name, sizeof(name));
+	ATF_REQUIRE(rb_end(&r) == 0);
+	ATF_CHECK_STREQ("dcap tdx 30807f000000 platform", name);
+	wb_u64(&w, tag);
+	wb_u8(&w, len > 0);
+	wb_bytes(&w, data, len);
+	peer_send(rig.broker, IMSG_VERIFIER_COLLATERAL, &w);
+}
+
+static void
+add(struct wbuf *w, const char *dir, const char *name)
+{
+	char		 path[128];
+	const char	*data;
+	size_t		 len;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	data = slurp(path, &len);
+	wb_bytes(w, data, len);
+}
+
+static void
+parts_of(struct wbuf *w, const char *dir)
+{
+	static const char *const	 names[] = {
+		"pck_crl.der", "pck_crl_issuer_chain.pem", "root_ca_crl.der",
+		"tcb_info.json", "tcb_info_issuer_chain.pem",
+		"qe_identity.json", "qe_identity_issuer_chain.pem",
+	};
+	size_t				 i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		add(w, dir, names[i]);
+}
+
+static void
+give_collateral(const struct asked *a, const char *dir)
+{
+	struct wbuf	 w = { 0 };
+
+	ATF_REQUIRE_EQ(FETCH_DCAP, a->what);
+	ATF_CHECK_EQ(TEE_TDX, a->tees);
+	ATF_CHECK_EQ(7, a->len);
+	ATF_CHECK(memcmp(a->bytes, "\x30\x80\x7f\0\0\0\1", 7) == 0);
+	parts_of(&w, dir);
+	give(&rig, a, GOT_OK, 200, w.data, w.len);
+	wb_free(&w);
+}
+
+static void
+took(void)
+{
+	struct rbuf		 r;
+	struct request_name	 name;
+
+	peer_recv(rig.engine[0], IMSG_ENGINE_VERDICT, &r, MS);
+	rb_name(&r, &name);
+	ATF_CHECK_EQ(number, name.number);
+}
+
+static void
+judged(uint8_t verdict, uint16_t status, const char *why)
+{
+	struct answer	 a;
+
+	appraised(&rig, number, &a);
+	ATF_CHECK_EQ_MSG(verdict, a.verdict, "%u: %s", a.verdict, a.reason);
+	ATF_CHECK_EQ_MSG(status, a.status, "%u: %s", a.status, a.reason);
+	ATF_CHECK_MSG(strstr(a.reason, why) != NULL, "%s", a.reason);
+	if (verdict == VERDICT_OK)
+		took();
+	else
+		ATF_CHECK(peer_silent(rig.engine[0], 20));
+}
+
+static void
+send(void)
+{
+	appraise(&rig, ++number, TRANSFER_EVIDENCE, &sent, text);
+}
+
+/* A first quote, whose collateral has to come; what is put into the store. */
+static uint8_t		*copy;
+static size_t		 copylen;
+
+static void
+first(const char *dir, int good)
+{
+	struct asked	 a;
+
+	nonce(&key_id);
+	make_quote("");
+	send();
+	store(NULL, 0);
+	asked(&rig, &a);
+	give_collateral(&a, dir);
+	free(copy);
+	copy = good ? put(&rig, &copylen) : NULL;
+}
+
+#define TEST(name, text)						\
+ATF_TC(name);								\
+ATF_TC_HEAD(name, tc)							\
+{									\
+	atf_tc_set_md_var(tc, "descr", text);				\
+	atf_tc_set_md_var(tc, "require.progs", "python3");		\
+}									\
+ATF_TC_BODY(name, tc)
+
+TEST(whole, "a nonce, a quote, collateral once; the copy serves the next one")
+{
+	struct answer	 a;
+
+	begin(tc);
+	first("c", 1);
+	appraised(&rig, number, &a);
+	ATF_CHECK_EQ_MSG(VERDICT_OK, a.verdict, "%s", a.reason);
+	ATF_CHECK(memcmp(a.nonce, zero, DIGEST_LEN) != 0);
+	ATF_CHECK(a.expiry >= (uint64_t)time(NULL) + NONCE_LIFE_S - 10);
+	took();
+	/* Known now. */
+	nonce(&key_id);
+	make_quote("");
+	send();
+	judged(VERDICT_OK, 200, "");
+	ATF_CHECK(peer_silent(rig.fetcher, 50));
+	end();
+	/* What the store gives is verified like what comes from outside. */
+	local_child();
+	nonce(&key_id);
+	make_quote("");
+	send();
+	store(copy, copylen);
+	judged(VERDICT_OK, 200, "");
+	ATF_CHECK(peer_silent(rig.fetcher, 50));
+	end();
+}
+
+TEST(nonces, "another key's, another verifier's, changed, none at all")
+{
+	struct uuid	 other;
+	size_t		 i;
+
+	begin(tc);
+	uuid_make(&other);
+	nonce(&other);
+	make_quote("");
+	send();
+	judged(VERDICT_DENIED, 401, "none of ours, or of another key");
+	for (i = 0; i < 3; i++) {
+		nonce(&key_id);
+		parts[i][0] ^= 1;
+		make_quote("");
+		send();
+		judged(VERDICT_DENIED, 401, "none of ours");
+	}
+	nonce(&key_id);
+	sent.has_nonce = 0;
+	sent.nonce_vallen = sent.nonce_iatlen = sent.nonce_siglen = 0;
+	make_quote("");
+	send();
+	judged(VERDICT_DENIED, 401, "there is no nonce");
+	/* Of the quote before. */
+	nonce(&key_id);
+	send();
+	judged(VERDICT_DENIED, 401, "there is no quote");
+	nonce(&key_id);
+	make_quote("");
+	parts[0][0] ^= 1;
+	send();
+	judged(VERDICT_DENIED, 401, "report data is not that");
+	end();
+}
+
+/* By the clock, and whatever stands in it. */
+ATF_TC_WITHOUT_HEAD(nonce_time);
+ATF_TC_BODY(nonce_time, tc)
+{
+	struct wbuf	 w = { 0 };
+	struct rbuf	 r;
+	struct evidence	 e = { .has_nonce = 1 };
+	struct uuid	 key;
+	int64_t		 t = 1780000000;
+
+	uuid_make(&key);
+	nonce_init("a key", 5);
+	nonce_make(&w, &key, t);
+	rb_init(&r, w.data, w.len);
+	e.nonce_val = rb_bytes(&r, &e.nonce_vallen, 1, 64);
+	e.nonce_iat = rb_bytes(&r, &e.nonce_iatlen, 1, 64);
+	e.nonce_sig = rb_bytes(&r, &e.nonce_siglen, 1, 64);
+	ATF_REQUIRE_EQ(0, rb_end(&r));
+	ATF_CHECK_EQ(NULL, nonce_wrong(&e, &key, t));
+	ATF_CHECK_EQ(NULL, nonce_wrong(&e, &key, t + NONCE_LIFE_S - 1));
+	ATF_CHECK_STREQ("the nonce has expired", nonce_wrong(&e, &key,
+	    t + NONCE_LIFE_S));
+	ATF_CHECK_EQ(NULL, nonce_wrong(&e, &key, t - CLOCK_LEEWAY));
+	ATF_CHECK(nonce_wrong(&e, &key, t - CLOCK_LEEWAY - 1) != NULL);
+	e.nonce_iatlen--;
+	ATF_CHECK(nonce_wrong(&e, &key, t) != NULL);
+	e.nonce_iatlen++;
+	nonce_init("another", 7);
+	ATF_CHECK(nonce_wrong(&e, &key, t) != NULL);
+	wb_free(&w);
+}
+
+TEST(refused, "quotes of a debuggable TD, of other measurements, not signed")
+{
+	static const struct {
+		const char	*how, *why;
+	} rows[] = {
+		{ "--debug", "debuggable" },
+		{ "--mrtd $(printf %096d 7)", "mrtd" },
+		{ "--break quote-signature", "quote_signature" },
+		{ "--break qe-signature", "qe_report_signature" },
+		{ "--break qe-hash", "qe_report_data" },
+	};
+	size_t	 i;
+
+	begin(tc);
+	first("c", 1);
+	judged(VERDICT_OK, 200, "");
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		nonce(&key_id);
+		make_quote(rows[i].how);
+		send();
+		judged(VERDICT_DENIED, 401, rows[i].why);
+	}
+	end();
+}
+
+TEST(status, "a platform that is out of date, or revoked, by its collateral")
+{
+	begin(tc);
+	run("%s/tee -d pki -t tdx -r $(printf %%0128d 0) -o quote.any "
+	    "--tcb-status OutOfDate --advisory INTEL-SA-1 --eval 30 "
+	    "--collateral old", standin);
+	first("old", 1);
+	judged(VERDICT_DENIED, 401, "");
+	end();
+	local_child();
+	run("%s/tee -d pki -t tdx --revoke pck --collateral revoked", standin);
+	first("revoked", 1);
+	judged(VERDICT_DENIED, 401, "pck_revoked");
+	end();
+}
+
+TEST(missing, "no collateral: not available, and not asked for each quote")
+{
+	struct asked	 a;
+
+	begin(tc);
+	nonce(&key_id);
+	make_quote("");
+	send();
+	store(NULL, 0);
+	asked(&rig, &a);
+	give(&rig, &a, GOT_UNAVAILABLE, 404, NULL, 0);
+	judged(VERDICT_UNAVAILABLE, 502, "as the test wants it");
+	nonce(&key_id);
+	make_quote("");
+	send();
+	judged(VERDICT_UNAVAILABLE, 502, "as the test wants it");
+	ATF_CHECK(peer_silent(rig.fetcher, 50));
+	/* Expired is as good as none. */
+	run("%s/tee -d pki -t tdx --expired tcb-info "
+	    "--collateral expired", standin);
+	end();
+	local_child();
+	first("expired", 0);
+	judged(VERDICT_UNAVAILABLE, 502, "expired");
+	end();
+}
+
+/* A number of a copy that has expired counts, too. */
+TEST(number, "the evaluation number never goes back")
+{
+	struct wbuf	 w = { 0 }, kept = { 0 }, inner = { 0 };
+	struct asked	 a;
+
+	begin(tc);
+	run("%s/tee -d pki -t tdx --eval 99 --collateral new", standin);
+	run("%s/tee -d pki -t tdx --eval 99 --expired pck-crl "
+	    "--collateral past", standin);
+	parts_of(&inner, "past");
+	wb_u32(&kept, 0x6b646331);
+	wb_u32(&kept, 99);
+	wb_bytes_of(&kept, &inner);
+	wb_str(&w, "dcap tdx 30807f000000 platform");
+	wb_u64(&w, 0);
+	wb_bytes_of(&w, &kept);
+	nonce(&key_id);
+	make_quote("");
+	send();
+	store(w.data, w.len);
+	asked(&rig, &a);
+	give_collateral(&a, "c");
+	judged(VERDICT_UNAVAILABLE, 502, "and 99 was seen before");
+	end();
+	local_child();
+	nonce(&key_id);
+	make_quote("");
+	send();
+	store(w.data, w.len);
+	asked(&rig, &a);
+	give_collateral(&a, "new");
+	free(put(&rig, &copylen));
+	judged(VERDICT_OK, 200, "");
+	end();
+	wb_free(&w);
+	wb_free(&kept);
+	wb_free(&inner);
+}
+
+TEST(tested, "a test of a policy tells each step of a quote alone")
+{
+	static const char *const	 steps[] = { "quote signature",
+					    "verdict" };
+	struct evidence			 e = { .tees = 0 };
+	struct request_name		 name;
+	struct asked			 a;
+	struct rbuf			 r;
+	struct check			 check;
+	const char			*data;
+	uint32_t			 i, n, failed = 0, seen = 0;
+
+	begin(tc);
+	data = slurp("quote.any", &e.quotelen);
+	memcpy(quote, data, e.quotelen);
+	e.quote = quote;
+	ask(&rig, IMSG_VERIFIER_TEST, ++number, TRANSFER_EVIDENCE, &e, text);
+	store(NULL, 0);
+	asked(&rig, &a);
+	give_collateral(&a, "c");
+	free(put(&rig, &copylen));
+	peer_recv(rig.broker, IMSG_BROKER_TESTED, &r, MS);
+	rb_name(&r, &name);
+	n = rb_u32(&r);
+	ATF_CHECK(n > DCAP_STEPS);
+	for (i = 0; i < n; i++) {
+		rb_check(&r, &check);
+		failed += check.result == CHECK_FAILED;
+		seen += strcmp(check.claim, "verdict") == 0 ||
+		    strcmp(check.claim, dcap_step_name(
+		    DCAP_STEP_SIGNATURE)) == 0;
+	}
+	ATF_CHECK_EQ(0, rb_end(&r));
+	ATF_CHECK_EQ(0, failed);
+	ATF_CHECK_EQ(sizeof(steps) / sizeof(steps[0]), seen);
+	end();
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+	ATF_TP_ADD_TC(tp, whole);
+	ATF_TP_ADD_TC(tp, nonces);
+	ATF_TP_ADD_TC(tp, nonce_time);
+	ATF_TP_ADD_TC(tp, refused);
+	ATF_TP_ADD_TC(tp, status);
+	ATF_TP_ADD_TC(tp, missing);
+	ATF_TP_ADD_TC(tp, number);
+	ATF_TP_ADD_TC(tp, tested);
+	return (atf_no_error());
+}

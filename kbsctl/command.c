@@ -92,6 +92,13 @@ run_roots(const struct command *c, const struct args *args)
 	return (run_table(c, show_roots));
 }
 
+static int
+run_tcb(const struct command *c, const struct args *args)
+{
+	(void)args;
+	return (run_table(c, show_tcb));
+}
+
 /* Lists, or one object; name is that of an object in the answer. */
 static int
 run_objects(json_t *req, const char *name, int one, int ids, int seconds)
@@ -630,6 +637,7 @@ const struct command	 commands[] = {
 	    run_processes },
 	{ "show", "edges", "", 0, 0, "", "show edges", run_edges },
 	{ "show", "roots", "", 0, 0, "", "show roots", run_roots },
+	{ "show", "tcb", "", 0, 0, "", "show tcb", run_tcb },
 	{ "show", "keystores", "", 0, 0, "", "show keystores",
 	    run_keystores },
 	{ "show", "keys", "a:l:c:p:", 0, 0,

@@ -224,6 +224,7 @@ void		 show_status(const struct reply *);
 void		 show_processes(const struct reply *);
 void		 show_edges(const struct reply *);
 void		 show_roots(const struct reply *);
+void		 show_tcb(const struct reply *);
 int		 show_keystores(const struct reply *);
 
 /* Objects as they come. */

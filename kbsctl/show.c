@@ -264,27 +264,47 @@ show_edges(const struct reply *reply)
 	table_free(t);
 }
 
-void
-show_roots(const struct reply *reply)
+/* A table whose cells are those of the reply. */
+static void
+show_cells(const struct reply *reply, const char *headings,
+    const char *const *names, size_t n)
 {
-	static const char *const	 names[] = { "attestation", "root",
-					    "state", "sha256" };
-	struct table			*t;
-	const char			*cells[4];
-	size_t				 row, i;
+	struct table	*t;
+	const char	*cells[8];
+	size_t		 row, i;
 
 	if (options.json) {
 		reply_json(reply);
 		return;
 	}
-	t = table_new("ATTESTATION|ROOT|STATE|SHA-256", 4);
+	t = table_new(headings, n);
 	for (row = 0; row < json_array_size(reply->rows); row++) {
-		for (i = 0; i < 4; i++)
+		for (i = 0; i < n; i++)
 			cells[i] = cell(reply, row, names[i]);
 		table_row(t, cells);
 	}
 	table_print(t, !options.quiet);
 	table_free(t);
+}
+
+void
+show_roots(const struct reply *reply)
+{
+	static const char *const	 names[] = { "attestation", "root",
+					    "state", "sha256" };
+
+	show_cells(reply, "ATTESTATION|ROOT|STATE|SHA-256", names, 4);
+}
+
+void
+show_tcb(const struct reply *reply)
+{
+	static const char *const	 names[] = { "platform", "verifier",
+					    "evaluation", "fetched", "until",
+					    "trouble" };
+
+	show_cells(reply, "PLATFORM|VERIFIER|EVALUATION|FETCHED|UNTIL|TROUBLE",
+	    names, 6);
 }
 
 static const char *

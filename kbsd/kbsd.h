@@ -311,6 +311,12 @@ enum imsg_type {
 	 */
 	IMSG_PARENT_PIN,
 	/*
+	 * verifier -> parent.  HELD: u32 count, then for each platform whose
+	 * collateral it knows str name, u32 evaluation number, u64 fetched,
+	 * u64 until (Unix seconds; 0: it has none), str what went wrong last.
+	 */
+	IMSG_PARENT_HELD,
+	/*
 	 * parent -> kms.  CHECK: u64 tag, u8 active: put a key there, get it
 	 * and remove it; else tell what is known.
 	 * kms -> parent.  CHECKED: u64 tag, u8 ok, str state, u32 mean time of
@@ -379,7 +385,7 @@ enum audit_event { AUDIT_DECISION, AUDIT_OUTCOME, AUDIT_EVENT_MAX };
 
 enum parent_command { COMMAND_STATUS, COMMAND_PROCESSES, COMMAND_EDGES,
 	COMMAND_ROOTS, COMMAND_KEYSTORES, COMMAND_REKEY, COMMAND_RELOAD,
-	COMMAND_VERBOSE, COMMAND_UNPIN, COMMAND_MAX };
+	COMMAND_VERBOSE, COMMAND_UNPIN, COMMAND_TCB, COMMAND_MAX };
 
 /* Roles of descriptors (IMSG_PROCESS_DESCRIPTOR). */
 enum descriptor_role {

@@ -55,6 +55,7 @@ static const struct command commands[] = {
 	{ "show keystores", OP_NONE, COMMAND_KEYSTORES, ANSWER_NONE,
 	    REQUEST_LEVEL },
 	{ "show roots",	    OP_NONE, COMMAND_ROOTS, ANSWER_NONE, 0 },
+	{ "show tcb",	    OP_NONE, COMMAND_TCB, ANSWER_NONE, 0 },
 	{ "keystore rekey", OP_NONE, COMMAND_REKEY, ANSWER_NONE,
 	    REQUEST_NAME },
 	{ "unpin",	    OP_NONE, COMMAND_UNPIN, ANSWER_NONE,

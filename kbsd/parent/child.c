@@ -82,6 +82,7 @@ static const struct edge_rule rules_verifier[] = {
 	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
 	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
 	{ IMSG_PARENT_PIN,	 8, 16 * 1024 + 8,	pin_take },
+	{ IMSG_PARENT_HELD,	 4, 256 * 1024,	tcb_take },
 };
 
 static const struct edge_rule rules_broker[] = {
@@ -582,6 +583,7 @@ child_reap(pid_t pid, int status)
 found:
 	was = c->state;
 	c->state = CHILD_DEAD;
+	wb_free(&c->held);
 	if (c->edge != NULL)
 		edge_free(c->edge);
 	c->edge = NULL;

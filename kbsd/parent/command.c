@@ -175,6 +175,7 @@ static void	(*const shows[COMMAND_MAX])(struct set *, struct wbuf *) = {
 	[COMMAND_PROCESSES] = show_processes,
 	[COMMAND_EDGES] = show_edges,
 	[COMMAND_ROOTS] = pin_show,
+	[COMMAND_TCB] = tcb_show,
 };
 
 int

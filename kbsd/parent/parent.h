@@ -219,6 +219,7 @@ struct child {
 	unsigned int		 logdropped;
 	time_t			 logsecond;
 	char			 force[128];	/* what is in force */
+	struct wbuf		 held;		/* verifier: tcb.c */
 };
 
 struct set {
@@ -307,6 +308,12 @@ int		 pin_take(struct edge *, struct rbuf *);
 int		 pin_forget(struct set *, const char *name, char *why,
 		    size_t whysize);
 void		 pin_show(struct set *, struct wbuf *);
+
+/* --- tcb.c --------------------------------------------------------------- */
+
+/* What a verifier holds of platforms; then all of it as a table. */
+int		 tcb_take(struct edge *, struct rbuf *);
+void		 tcb_show(struct set *, struct wbuf *);
 
 /* --- output.c: log lines ------------------------------------------------ */
 

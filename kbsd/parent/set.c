@@ -161,6 +161,7 @@ set_free(struct set *set)
 			close(c->log[0]);
 			close(c->log[1]);
 		}
+		wb_free(&c->held);
 		free(c);
 	}
 	TAILQ_REMOVE(&sets, set, entry);

@@ -62,7 +62,8 @@ struct kept {
 	struct fetch	*fetch;
 	uint64_t	 tried_ms;	/* 0: never */
 	unsigned int	 failures;
-	char		 why[WHY_MAX];	/* of the last one */
+	char		 why[WHY_MAX];	/* of the last one; "" */
+	int64_t		 fetched;	/* Unix; 0: from the store */
 	struct event	*timer;
 	uint8_t		 copy[DIGEST_LEN];	/* what the store has */
 };
@@ -103,10 +104,30 @@ kept_until(const struct kept *k)
 	return (k->set != NULL ? dcap_set_until(k->set) : 0);
 }
 
+/* For kbsctl. */
+static void
+tell_parent(void)
+{
+	const struct kept	*k;
+	struct wbuf		 w = { 0 };
+
+	wb_u32(&w, nsets);
+	TAILQ_FOREACH(k, &sets, entry) {
+		wb_str(&w, k->name);
+		wb_u32(&w, k->number);
+		wb_u64(&w, (uint64_t)k->fetched);
+		wb_u64(&w, (uint64_t)kept_until(k));
+		wb_str(&w, k->why);
+	}
+	if (edge_send(edge_parent, IMSG_PARENT_HELD, &w) == -1)
+		log_warn("the parent can't be told of collateral");
+}
+
 /* Who waits for it looks again, from the loop. */
 static void
 tell_changed(void)
 {
+	tell_parent();
 	event_active(changed_event, EV_TIMEOUT, 0);
 }
 
@@ -145,6 +166,7 @@ kept_adopt(struct kept *k, struct dcap_set *set, int64_t now)
 	}
 	dcap_set_free(k->set);
 	k->set = set;
+	k->why[0] = '\0';
 	return (0);
 }
 
@@ -346,6 +368,7 @@ kept_got(void *arg, const struct got *got)
 		kept_failed(k);
 	else {
 		k->failures = 0;
+		k->fetched = got->fetched;
 		copy_put(k, got->body, got->len);
 	}
 	kept_schedule(k);

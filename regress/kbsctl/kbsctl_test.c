@@ -186,7 +186,7 @@ static const struct {
 	{ "shwo status", "did you mean \"show\"?" },
 	{ "frobnicate", "no command \"frobnicate\"\n" },
 	{ "show", "show what?\nusage: kbsctl [-jq] [-s socket] show status | "
-	    "processes | edges | roots | keystores | keys | policies | "
+	    "processes | edges | roots | tcb | keystores | keys | policies | "
 	    "exposures | users" },
 	{ "show statsu", "no command \"show statsu\": did you mean "
 	    "\"status\"?" },

@@ -3,7 +3,7 @@
 #	make			build into build/
 #	make demo		the main job, shown (installs packages it misses);
 #				KEYSTORE=vault, kmip or pkcs11 keeps the keys
-#				there
+#				there, ATTEST=ita has a service judge evidence
 #	make check		the tests (installs packages they miss)
 #	make install		to PREFIX, under DESTDIR
 #	make fuzz		every fuzz target for FUZZ_SECONDS

@@ -213,7 +213,13 @@ keyring_body()
 	keyctl session - true 2>/dev/null ||
 	    atf_skip "this machine allows no kernel keyrings"
 	cat >in-session <<END
-kbsget() { "$KBSGET" -c ca.crt -u $URL/good -k $KEYID -K key.pem -t token "\$@"; }
+kbsget()
+{
+	"$KBSGET" -c ca.crt -u $URL/good -k $KEYID -K key.pem -t token "\$@"
+}
+# a disk whose header says which kernel key opens it
+[ ! -e disk ] || ! cryptsetup open --test-passphrase --token-only disk ||
+    exit 9
 kbsget -R @s::disk:one || exit 1
 keyctl pipe \$(keyctl search @s user disk:one) >got || exit 2
 kbsget -R @s::%user:disk:one || exit 3
@@ -222,46 +228,75 @@ kbsget -R @s::%logon:disk:two || exit 5
 keyctl search @s logon disk:two >/dev/null || exit 6
 kbsget -R kbsget-test:\$\$ || exit 7
 keyctl unlink \$(keyctl search @u user kbsget-test:\$\$) @u
+[ -e disk ] || exit 0
+cryptsetup open --test-passphrase --token-only disk
 END
-	atf_check -e match:'Joined session' keyctl session - sh in-session
+	luks_format && cryptsetup token add --key-description disk:one disk
+	atf_check -e match:'Joined session' -o ignore \
+	    keyctl session - sh in-session
 	atf_check cmp got aes
 	[ -z "$(ls out* 2>/dev/null)" ] || atf_fail "a file"
 }
 keyring_cleanup() { cleanup; }
 
-# As systemd-cryptsetup takes it: from a socket, as standard output.
-atf_test_case socket cleanup
-socket_body()
+# As systemd-cryptsetup takes it: the command of the unit, with a connection
+# of the socket as its standard output.
+atf_test_case unit cleanup
+unit_body()
 {
 	prepare
-	$PYTHON - "$KBSGET" -c ca.crt -u $URL/good -k $KEYID -K key.pem \
-	    -t token <<'END' >got || atf_fail "no key from the socket"
+	etc=${KBSD_SRC:?}/etc
+	mkdir units
+	cp "$etc/kbsget.socket" units
+	sed "s,@BINDIR@,${KBSGET%/*}," "$etc/kbsget@.service" \
+	    >units/kbsget@.service
+	KBS_URL=$URL/good KBS_CA=ca.crt KBS_KEY=$KEYID
+	command=$(sed -n 's/^ExecStart=//p' units/kbsget@.service)
+	[ -n "$command" ] || atf_fail "no command"
+	eval "set -- $command"
+	machine tdx_guest
+	ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD="$SO" \
+	    TEE_TREE="$TREE" TEE_PROVIDER=tdx_guest $PYTHON - "$@" \
+	    -S "$TREE" <<'END' >got || atf_fail "no key from the socket"
 import socket, subprocess, sys
 ours, theirs = socket.socketpair()
-child = subprocess.Popen(sys.argv[1:], stdout=theirs)
+child = subprocess.Popen(sys.argv[1:], stdout=theirs,
+                         stdin=subprocess.DEVNULL)
 theirs.close()
 while data := ours.recv(4096):
     sys.stdout.buffer.write(data)
 sys.exit(child.wait())
 END
 	atf_check cmp got aes
+	command -v systemd-analyze >/dev/null ||
+	    atf_skip "systemd-analyze is missing"
+	atf_check -o save:verified -e save:errors systemd-analyze --man=no \
+	    verify units/kbsget.socket units/kbsget@.service
+	# what it says of this machine's own units is not about these
+	atf_check -s exit:1 grep -i kbsget verified errors
 }
-socket_cleanup() { cleanup; }
+unit_cleanup() { cleanup; }
 
-# A disk's key through a pipe, never on a disk itself.
+# A disk that the broker's key opens.
+luks_format()
+{
+	command -v cryptsetup >/dev/null || return 1
+	truncate -s 32M disk
+	cryptsetup -q luksFormat --type luks2 --key-file aes --pbkdf pbkdf2 \
+	    --pbkdf-force-iterations 1000 disk && return 0
+	rm -f disk
+	return 1
+}
+
+# The same through a pipe, never on a disk itself.
 atf_test_case luks cleanup
 luks_body()
 {
 	prepare
-	command -v cryptsetup >/dev/null || atf_skip "cryptsetup is missing"
+	luks_format || atf_skip "cryptsetup is missing or can't format here"
 	set -- -c ca.crt -u $URL/good -k $KEYID -K key.pem -t token
-	truncate -s 32M disk
-	"$KBSGET" "$@" | cryptsetup -q luksFormat --type luks2 --key-file - \
-	    --pbkdf pbkdf2 --pbkdf-force-iterations 1000 disk ||
-	    atf_skip "cryptsetup can't format here"
 	atf_check sh -c "'$KBSGET' $* | cryptsetup open --test-passphrase \
 	    --key-file - disk"
-	atf_check cryptsetup open --test-passphrase --key-file aes disk
 	atf_check -s exit:2 -e match:'No key available' sh -c "printf no | \
 	    cryptsetup open --test-passphrase --key-file - disk"
 }
@@ -276,6 +311,6 @@ atf_init_test_cases()
 	atf_add_test_case interrupted
 	atf_add_test_case waiting
 	atf_add_test_case keyring
-	atf_add_test_case socket
+	atf_add_test_case unit
 	atf_add_test_case luks
 }

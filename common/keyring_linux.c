@@ -25,19 +25,33 @@
 
 #include "keyring.h"
 
+/*
+ * The serial number of a keyring, or -1.  A process without a session has its
+ * user's.  Asked to make what is missing, as add_key(2) does by itself, the
+ * kernel would give it a session of its own, that ends with it.
+ */
+static long
+keyring_serial(int32_t ring)
+{
+	return (syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, ring, 0));
+}
+
 int
 keyring_check(int32_t ring)
 {
-	return (syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, ring, 1) == -1 ?
-	    -1 : 0);
+	return (keyring_serial(ring) == -1 ? -1 : 0);
 }
 
 int
 keyring_add(int32_t ring, const char *type, const char *description,
     const void *p, size_t len)
 {
-	return (syscall(SYS_add_key, type, description, p, len, ring) == -1 ?
-	    -1 : 0);
+	long	 serial;
+
+	if ((serial = keyring_serial(ring)) == -1)
+		return (-1);
+	return (syscall(SYS_add_key, type, description, p, len, serial) ==
+	    -1 ? -1 : 0);
 }
 
 #endif

@@ -231,6 +231,12 @@ keyctl unlink \$(keyctl search @u user kbsget-test:\$\$) @u
 [ -e disk ] || exit 0
 cryptsetup open --test-passphrase --token-only disk
 END
+	# a process without a session has its user's, not one of its own
+	name=kbsget-test:$$
+	atf_check "$KBSGET" -c ca.crt -u $URL/good -k $KEYID -K key.pem \
+	    -t token -R @s::$name
+	serial=$(keyctl search @s user $name) || atf_fail "no key in @s"
+	atf_check keyctl unlink $serial @s
 	luks_format && cryptsetup token add --key-description disk:one disk
 	atf_check -e match:'Joined session' -o ignore \
 	    keyctl session - sh in-session

@@ -54,12 +54,10 @@ attr_read(int dir, const char *name, void *buf, size_t max)
 }
 
 int
-attr_text(int dir, const char *name, char *buf, size_t size)
+attr_word(char *buf, size_t len)
 {
-	ssize_t	 i, len;
+	size_t	 i;
 
-	if ((len = attr_read(dir, name, buf, size - 1)) == -1)
-		return (-1);
 	if (len > 0 && buf[len - 1] == '\n')
 		len--;
 	buf[len] = '\0';
@@ -73,17 +71,34 @@ attr_text(int dir, const char *name, char *buf, size_t size)
 }
 
 int
+attr_text(int dir, const char *name, char *buf, size_t size)
+{
+	ssize_t	 len;
+
+	len = attr_read(dir, name, buf, size - 1);
+	return (len == -1 ? -1 : attr_word(buf, (size_t)len));
+}
+
+int
+attr_decimal(const char *text, uint64_t *number)
+{
+	if (text[0] == '\0' || text[strspn(text, "0123456789")] != '\0') {
+		errno = EILSEQ;
+		return (-1);
+	}
+	errno = 0;
+	*number = strtoull(text, NULL, 10);
+	return (errno == 0 ? 0 : -1);
+}
+
+int
 attr_number(int dir, const char *name, uint64_t *number)
 {
-	char	 text[ATTR_TEXT], *end;
+	char	 text[ATTR_TEXT];
 
 	if (attr_text(dir, name, text, sizeof(text)) == -1)
 		return (-1);
-	errno = 0;
-	*number = strtoull(text, &end, 10);
-	if (text[strspn(text, "0123456789")] != '\0')
-		errno = EILSEQ;
-	return (errno == 0 ? 0 : -1);
+	return (attr_decimal(text, number));
 }
 
 int

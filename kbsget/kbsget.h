@@ -174,8 +174,14 @@ void	 quote_kill(void);
  * there were, perhaps none.
  */
 ssize_t	 attr_read(int dir, const char *name, void *, size_t max);
-/* One word and perhaps a line end; ENODATA or EILSEQ when it isn't that. */
+/*
+ * What was read as one word and perhaps a line end, which goes; ENODATA or
+ * EILSEQ when it isn't that.  There is room for a NUL behind.
+ */
+int	 attr_word(char *, size_t len);
 int	 attr_text(int dir, const char *name, char *, size_t);
+/* Digits only; ERANGE above 64 bits. */
+int	 attr_decimal(const char *, uint64_t *);
 int	 attr_number(int dir, const char *name, uint64_t *);
 /* In one piece, and the file closed: that is when a kernel looks at it. */
 int	 attr_write(int dir, const char *name, const void *, size_t);

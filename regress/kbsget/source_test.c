@@ -273,8 +273,8 @@ ATF_TC_BODY(providers, tc)
 	static const char *const bad[] = {
 		"arm_cca_guest\n", "", "\n", "tdx_guest \n", "tdx_guest\n\n",
 		"tdx_guest\nsev_guest\n", "tdx\1guest\n", "TDX_GUEST\n",
-		"a-name-that-is-longer-than-any-that-a-driver-in-the-kernel-"
-		"has-or-will-have\n",
+		("a-name-that-is-longer-than-any-that-a-driver-in-the-kernel-"
+		"has-or-will-have\n"),
 	};
 	size_t	 i;
 

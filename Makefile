@@ -221,6 +221,9 @@ install: all
 	    etc/kbsd.conf $(DESTDIR)$(SYSCONFDIR)/kbsd/kbsd.conf
 	sed 's,@SBINDIR@,$(SBINDIR),g' etc/kbsd.service \
 	    >$(DESTDIR)$(UNITDIR)/kbsd.service
+	sed 's,@BINDIR@,$(BINDIR),g' etc/kbsget@.service \
+	    >$(DESTDIR)$(UNITDIR)/kbsget@.service
+	install -m 644 etc/kbsget.socket $(DESTDIR)$(UNITDIR)
 
 clean:
 	rm -rf $(O)

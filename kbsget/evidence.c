@@ -30,7 +30,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base64.h"
@@ -44,6 +43,7 @@ static const struct {
 	enum tee	 tee;
 } tees[] = {
 	{ "SGX", TEE_SGX },
+	{ "SNP", TEE_SNP },
 	{ "TDX", TEE_TDX },
 };
 
@@ -183,17 +183,13 @@ static ssize_t
 quote_read(int fd, uint8_t *buf, size_t size, unsigned int seconds)
 {
 	struct pollfd	 pfd = { .fd = fd, .events = POLLIN };
-	struct timespec	 ts;
 	size_t		 len = 0;
 	int64_t		 end, left;
 	ssize_t		 n;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	end = (int64_t)(ts.tv_sec + seconds) * 1000 + ts.tv_nsec / 1000000;
+	end = request_now() + (int64_t)seconds * 1000;
 	for (;;) {
-		clock_gettime(CLOCK_MONOTONIC, &ts);
-		left = end - (int64_t)ts.tv_sec * 1000 - ts.tv_nsec / 1000000;
-		if (left <= 0) {
+		if ((left = end - request_now()) <= 0) {
 			errno = ETIMEDOUT;
 			return (-1);
 		}

@@ -15,7 +15,8 @@
  */
 
 /*
- * Files in, and the key out: 0600 from its first byte, whole or not at all.
+ * Files in, and the key out: 0600 from its first byte, whole or not at all; or
+ * into a kernel keyring.
  */
 #include <sys/stat.h>
 
@@ -111,6 +112,15 @@ output_open(struct output *out, const char *path)
 	return (0);
 }
 
+int
+output_key(struct output *out, const struct keyspec *spec)
+{
+	memset(out, 0, sizeof(*out));
+	out->fd = -1;
+	out->key = spec;
+	return (keyspec_check(spec));
+}
+
 static int
 output_write(int fd, const uint8_t *p, size_t len)
 {
@@ -151,6 +161,8 @@ output_syncdir(const char *path)
 int
 output_commit(struct output *out, const void *p, size_t len)
 {
+	if (out->key != NULL)
+		return (keyspec_put(out->key, p, len));
 	if (output_write(out->fd, p, len) == -1 ||
 	    (out->path != NULL && (fsync(out->fd) == -1 ||
 	    rename(out->temp, out->path) == -1))) {

@@ -22,6 +22,7 @@
 #include <sys/resource.h>
 
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,14 +34,9 @@
 #include "secret.h"
 #include "uuid.h"
 
-#define SECURE_HEAP	(64 * 1024)
+#define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 
-/* Where Linux gives quotes out, from 6.7 on. */
-#define TSM_DIR		"/sys/kernel/config/tsm/report"
-#define TSM_COMMAND							\
-	"d=$(mktemp -d " TSM_DIR "/kbsget.XXXXXX) || exit 1; "		\
-	"cat >\"$d/inblob\" && cat \"$d/outblob\"; r=$?; "		\
-	"rmdir \"$d\"; exit $r"
+#define SECURE_HEAP	(64 * 1024)
 
 struct options {
 	const char	*ca;
@@ -48,14 +44,38 @@ struct options {
 	const char	*held;
 	const char	*keyfile;
 	const char	*keyid;
+	const char	*keyring;
 	const char	*output;
 	const char	*command;
+	const char	*root;
 	const char	*type;
 	const char	*token;
 	const char	*url;
-	uint32_t	 version;	/* of the key; 0: the newest */
+	const char	*version;	/* of the key; NULL: the newest */
+	const char	*wait;
 	int		 generate;
 	int		 pem;
+};
+
+/* Options with an argument, by their letters. */
+static const struct {
+	char	 letter;
+	size_t	 offset;
+} option_words[] = {
+	{ 'c', offsetof(struct options, ca) },
+	{ 'e', offsetof(struct options, eventlog) },
+	{ 'H', offsetof(struct options, held) },
+	{ 'K', offsetof(struct options, keyfile) },
+	{ 'k', offsetof(struct options, keyid) },
+	{ 'o', offsetof(struct options, output) },
+	{ 'q', offsetof(struct options, command) },
+	{ 'R', offsetof(struct options, keyring) },
+	{ 'S', offsetof(struct options, root) },
+	{ 'T', offsetof(struct options, type) },
+	{ 't', offsetof(struct options, token) },
+	{ 'u', offsetof(struct options, url) },
+	{ 'V', offsetof(struct options, version) },
+	{ 'w', offsetof(struct options, wait) },
 };
 
 static void
@@ -63,13 +83,14 @@ usage(void)
 {
 	fprintf(stderr,
 	    "usage: kbsget [-p] [-c CA] [-e EVENTLOG] [-K KEYFILE] "
-	    "[-o FILE]\n"
-	    "              [-q COMMAND] [-T sgx | tdx] [-V VERSION] "
-	    "-k KEYID -u URL\n"
-	    "       kbsget [-p] [-c CA] [-o FILE] [-V VERSION] -K KEYFILE "
-	    "-k KEYID\n"
-	    "              -t TOKEN -u URL\n"
-	    "       kbsget [-g] [-T sgx | tdx] -H FILE -K KEYFILE\n");
+	    "[-o FILE | -R KEYSPEC]\n"
+	    "              [-q COMMAND | -S ROOT] [-T sgx | snp | tdx] "
+	    "[-V VERSION]\n"
+	    "              [-w SECONDS] -k KEYID -u URL\n"
+	    "       kbsget [-p] [-c CA] [-o FILE | -R KEYSPEC] [-V VERSION] "
+	    "[-w SECONDS]\n"
+	    "              -K KEYFILE -k KEYID -t TOKEN -u URL\n"
+	    "       kbsget [-g] [-T sgx | snp | tdx] -H FILE -K KEYFILE\n");
 	exit(KBSGET_USAGE);
 }
 
@@ -85,6 +106,7 @@ static void
 kbsget_signal(int sig)
 {
 	quote_kill();
+	tsm_unlink();
 	output_unlink();
 	signal(sig, SIG_DFL);
 	raise(sig);
@@ -94,7 +116,8 @@ kbsget_signal(int sig)
 static void
 kbsget_prepare(void)
 {
-	static const int	 sigs[] = { SIGHUP, SIGINT, SIGTERM };
+	static const int	 sigs[] = { SIGHUP, SIGINT, SIGQUIT,
+				    SIGTERM };
 	const struct rlimit	 nocore = { 0, 0 };
 	struct sigaction	 sa, old;
 	size_t			 i;
@@ -106,7 +129,7 @@ kbsget_prepare(void)
 	sa.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &sa, NULL);
 	sa.sa_handler = kbsget_signal;
-	for (i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
+	for (i = 0; i < nitems(sigs); i++)
 		if (sigaction(sigs[i], NULL, &old) == 0 &&
 		    old.sa_handler != SIG_IGN)
 			sigaction(sigs[i], &sa, NULL);
@@ -117,60 +140,40 @@ kbsget_prepare(void)
 static void
 options_read(struct options *o, int argc, char *argv[])
 {
-	const char	*why;
-	int		 ch;
+	size_t	 i;
+	int	 ch;
 
 	memset(o, 0, sizeof(*o));
-	while ((ch = getopt(argc, argv, "c:e:gH:K:k:o:pq:T:t:u:V:")) != -1) {
-		switch (ch) {
-		case 'c':
-			o->ca = optarg;
-			break;
-		case 'e':
-			o->eventlog = optarg;
-			break;
-		case 'g':
-			o->generate = 1;
-			break;
-		case 'H':
-			o->held = optarg;
-			break;
-		case 'K':
-			o->keyfile = optarg;
-			break;
-		case 'k':
-			o->keyid = optarg;
-			break;
-		case 'o':
-			o->output = optarg;
-			break;
-		case 'p':
-			o->pem = 1;
-			break;
-		case 'q':
-			o->command = optarg;
-			break;
-		case 'T':
-			o->type = optarg;
-			break;
-		case 't':
-			o->token = optarg;
-			break;
-		case 'u':
-			o->url = optarg;
-			break;
-		case 'V':
-			o->version = (uint32_t)strtonum(optarg, 1, UINT32_MAX,
-			    &why);
-			if (why != NULL)
-				usagex("-V takes a number, from 1");
-			break;
-		default:
+	while ((ch = getopt(argc, argv, "c:e:gH:K:k:o:pq:R:S:T:t:u:V:w:")) !=
+	    -1) {
+		if (ch == '?')
 			usage();
-		}
+		if (ch == 'g')
+			o->generate = 1;
+		if (ch == 'p')
+			o->pem = 1;
+		for (i = 0; i < nitems(option_words); i++)
+			if (option_words[i].letter == ch)
+				*(const char **)((char *)o +
+				    option_words[i].offset) = optarg;
 	}
 	if (optind != argc)
 		usagex("there is an argument without an option");
+}
+
+/* 0 where the option is not given. */
+static uint32_t
+option_number(const char *text, uint32_t max, const char *what)
+{
+	const char	*why;
+	uint32_t	 n;
+
+	if (text == NULL)
+		return (0);
+	n = (uint32_t)strtonum(text, 1, max, &why);
+	if (why != NULL)
+		usagex(what);
+	return (n);
 }
 
 /* Which options go with which; each failure says what to do. */
@@ -179,14 +182,15 @@ options_check(const struct options *o)
 {
 	if (o->type != NULL && tee_parse(o->type, strlen(o->type)) ==
 	    TEE_NONE)
-		usagex("-T takes sgx or tdx");
+		usagex("-T takes sgx, snp or tdx");
 	if (o->held != NULL) {
 		if (o->keyfile == NULL)
 			usagex("-H needs -K, the file of the private key");
 		if (o->url != NULL || o->keyid != NULL || o->ca != NULL ||
 		    o->token != NULL || o->command != NULL || o->pem ||
 		    o->eventlog != NULL || o->output != NULL ||
-		    o->version != 0)
+		    o->keyring != NULL || o->root != NULL ||
+		    o->version != NULL || o->wait != NULL)
 			usagex("-H goes with -g, -K and -T only: get the "
 			    "key in a second run");
 		return;
@@ -198,10 +202,16 @@ options_check(const struct options *o)
 		    "https://kbs.example.net:9443");
 	if (o->keyid == NULL)
 		usagex("-k is missing: the id of the key");
+	if (o->keyring != NULL && o->output != NULL)
+		usagex("-o and -R are two places for one key");
+	if (o->command != NULL && o->root != NULL)
+		usagex("-q and -S are two ways to a quote");
 	if (o->token == NULL)
 		return;
-	if (o->command != NULL || o->eventlog != NULL || o->type != NULL)
-		usagex("-t is for a token: -e, -q and -T go with a quote");
+	if (o->command != NULL || o->eventlog != NULL || o->type != NULL ||
+	    o->root != NULL)
+		usagex("-t is for a token: -e, -q, -S and -T go with a "
+		    "quote");
 	if (o->keyfile == NULL)
 		usagex("-t needs -K, the private key that the token was "
 		    "made for (-g and -H make one)");
@@ -282,16 +292,16 @@ transfer_prepare(struct transfer *t, const struct options *o)
 	    EVENTLOG_MAX, &t->eventloglen)) == NULL)
 		return (-1);
 	if (o->type != NULL)
-		t->tee = tee_parse(o->type, strlen(o->type));
-	t->command = o->command;
-	if (o->token == NULL && o->command == NULL) {
-		if (t->tee == TEE_SGX || access(TSM_DIR, F_OK) == -1) {
-			log_warnx("this kernel gives no quotes in %s: name "
-			    "a command that does with -q, or use a token "
-			    "(-t)", TSM_DIR);
-			return (-1);
-		}
-		t->command = TSM_COMMAND;
+		t->type = tee_parse(o->type, strlen(o->type));
+	if (o->token == NULL && source_find(&t->source, o->command,
+	    o->root != NULL ? o->root : "") == -1)
+		return (-1);
+	if (t->type != TEE_NONE && t->source.tee != TEE_NONE &&
+	    t->type != t->source.tee) {
+		log_warnx("-T says %s, and %s gives evidence of %s",
+		    tee_name(t->type), t->source.dir,
+		    tee_name(t->source.tee));
+		return (-1);
 	}
 	t->key = o->keyfile != NULL ? keypair_load(o->keyfile) :
 	    keypair_make();
@@ -331,7 +341,7 @@ key_write(struct output *out, const struct options *o, const uint8_t *key,
 
 static int
 transfer_main(const struct options *o, const struct url *url,
-    const char *path)
+    const struct keyspec *spec, const char *path)
 {
 	struct transfer	 t;
 	struct output	 out;
@@ -343,7 +353,10 @@ transfer_main(const struct options *o, const struct url *url,
 	t.req.url = url;
 	t.req.path = path;
 	t.req.seconds = REQUEST_SECONDS;
-	if (output_open(&out, o->output) == -1)
+	t.wait = option_number(o->wait, WAIT_MAX, "-w takes a number of "
+	    "seconds, a day at most");
+	if ((spec != NULL ? output_key(&out, spec) :
+	    output_open(&out, o->output)) == -1)
 		return (KBSGET_DENIED);
 	if (transfer_prepare(&t, o) == 0)
 		rv = transfer(&t, &key, &len);
@@ -356,16 +369,38 @@ transfer_main(const struct options *o, const struct url *url,
 	return (rv);
 }
 
+/* The path of the request, malloc'd. */
+static char *
+transfer_path(const struct options *o)
+{
+	struct uuid	 id;
+	char		 text[UUID_TEXT], *path;
+	uint32_t	 version;
+
+	if (uuid_parse(&id, o->keyid, strlen(o->keyid)) == -1) {
+		log_warnx("-k %s: not a key id, which is a version 4 UUID",
+		    o->keyid);
+		usage();
+	}
+	version = option_number(o->version, UINT32_MAX,
+	    "-V takes a number, from 1");
+	if ((version == 0 ? asprintf(&path, "/kbs/v1/keys/%s/transfer",
+	    uuid_format(&id, text)) :
+	    asprintf(&path, "/kbs/v1/keys/%s/transfer?version=%u",
+	    uuid_format(&id, text), version)) == -1)
+		fatal("asprintf");
+	return (path);
+}
+
 int
 main(int argc, char *argv[])
 {
 	struct options	 o;
 	struct url	 url;
-	struct uuid	 id;
+	struct keyspec	 spec;
 	const char	*why;
-	char		 text[UUID_TEXT];
-	char		 path[sizeof("/kbs/v1/keys//transfer?version=") +
-			    UUID_TEXT + 10];
+	char		*path;
+	int		 rv;
 
 	log_init(LOG_TO_STDERR, "kbsget");
 	options_read(&o, argc, argv);
@@ -378,18 +413,16 @@ main(int argc, char *argv[])
 		log_warnx("-u %s: %s", o.url, why);
 		usage();
 	}
-	if (uuid_parse(&id, o.keyid, strlen(o.keyid)) == -1) {
-		log_warnx("-k %s: not a key id, which is a version 4 UUID",
-		    o.keyid);
+	if (o.keyring != NULL && keyspec_parse(&spec, o.keyring, &why) == -1) {
+		log_warnx("-R %s: %s", o.keyring, why);
 		usage();
 	}
-	output_check(o.output, "standard output is a terminal, and the key "
-	    "would be shown: give -o FILE, or use a pipe");
-	snprintf(path, sizeof(path), "/kbs/v1/keys/%s/transfer",
-	    uuid_format(&id, text));
-	if (o.version != 0)
-		snprintf(path + strlen(path), sizeof(path) - strlen(path),
-		    "?version=%u", o.version);
+	if (o.keyring == NULL)
+		output_check(o.output, "standard output is a terminal, and "
+		    "the key would be shown: give -o FILE, or use a pipe");
+	path = transfer_path(&o);
 	kbsget_prepare();
-	return (transfer_main(&o, &url, path));
+	rv = transfer_main(&o, &url, o.keyring != NULL ? &spec : NULL, path);
+	free(path);
+	return (rv);
 }

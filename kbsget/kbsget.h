@@ -24,6 +24,7 @@
 
 #include <sys/types.h>
 
+#include <limits.h>
 #include <openssl/evp.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,7 +44,9 @@
 #define REQUEST_SECONDS		60	/* the server gives itself 30 */
 #define QUOTE_SECONDS		60
 #define QUOTE_MAX		(64 * 1024)
+#define CERTIFICATES_MAX	(64 * 1024)	/* behind an SNP report */
 #define REPORT_DATA_LEN		64
+#define ATTR_TEXT		64	/* of a name or a number, with NUL */
 
 #define TOKEN_MAX		(256 * 1024)
 #define EVENTLOG_MAX		(256 * 1024)
@@ -55,11 +58,14 @@
 #define KEY_BITS_MAX		8192
 #define HELD_MAX		(4 + KEY_BITS_MAX / 8)
 #define RELEASED_MAX		(16 * 1024)
+#define KEYSPEC_MAX		255
+#define WAIT_MAX		86400	/* seconds, of -w */
 
 enum tee {
 	TEE_NONE,
 	TEE_SGX,
 	TEE_TDX,
+	TEE_SNP,
 };
 
 /* url.c */
@@ -129,11 +135,16 @@ struct request {
 	unsigned int		 seconds;
 };
 
+#define REQUEST_UNREACHED	(-2)
+
 /*
  * POST and wait for the answer.  0 with a whole response of whatever status,
- * or -1 after having said what is wrong.  response_free in both cases.
+ * or, after having said what is wrong, -1, or REQUEST_UNREACHED when there
+ * was nothing to connect to.  response_free in all cases.
  */
 int	 request_post(const struct request *, struct response *);
+/* Milliseconds that never run back. */
+int64_t	 request_now(void);
 
 /* evidence.c */
 enum tee tee_parse(const char *, size_t);
@@ -155,6 +166,57 @@ int	 quote_run(const char *command, const uint8_t [REPORT_DATA_LEN],
 	    unsigned int seconds, uint8_t **, size_t *);
 /* From a signal handler: end what quote_run has started. */
 void	 quote_kill(void);
+
+/* attr.c */
+/*
+ * Files of a directory that is open.  All return -1 with errno.  attr_read
+ * takes at most max bytes (EFBIG when there are more) and returns how many
+ * there were, perhaps none.
+ */
+ssize_t	 attr_read(int dir, const char *name, void *, size_t max);
+/*
+ * What was read as one word and perhaps a line end, which goes; ENODATA or
+ * EILSEQ when it isn't that.  There is room for a NUL behind.
+ */
+int	 attr_word(char *, size_t len);
+int	 attr_text(int dir, const char *name, char *, size_t);
+/* Digits only; ERANGE above 64 bits. */
+int	 attr_decimal(const char *, uint64_t *);
+int	 attr_number(int dir, const char *name, uint64_t *);
+/* In one piece, and the file closed: that is when a kernel looks at it. */
+int	 attr_write(int dir, const char *name, const void *, size_t);
+
+/* tsm.c, gramine.c */
+/*
+ * Which TEE answers in dir, and evidence of it, in a buffer that has room for
+ * QUOTE_MAX + CERTIFICATES_MAX bytes.  TEE_NONE or -1 after having said what
+ * is wrong.  For SNP the evidence is the report, then its certificate table.
+ */
+enum tee tsm_tee(const char *dir);
+int	 tsm_quote(const char *dir, enum tee, const uint8_t [REPORT_DATA_LEN],
+	    uint8_t *, size_t *);
+enum tee gramine_tee(const char *dir);
+int	 gramine_quote(const char *dir, enum tee,
+	    const uint8_t [REPORT_DATA_LEN], uint8_t *, size_t *);
+/* From a signal handler: remove the report that is open. */
+void	 tsm_unlink(void);
+
+/* source.c */
+struct source {
+	const char	*command;	/* NULL: what the machine has */
+	enum tee	 tee;		/* TEE_NONE: known to the command */
+	int		 number;
+	char		 dir[PATH_MAX];
+};
+
+/*
+ * Find what makes quotes: the command, or what lies below root ("" but in
+ * tests).  -1 after having said what is wrong.
+ */
+int	 source_find(struct source *, const char *command, const char *root);
+/* Have a quote made, malloc'd; -1 after having said what is wrong. */
+int	 source_quote(const struct source *, const uint8_t [REPORT_DATA_LEN],
+	    uint8_t **, size_t *);
 
 /* keypair.c */
 EVP_PKEY *keypair_make(void);
@@ -180,11 +242,25 @@ int	 unwrap_json(EVP_PKEY *, const char *, size_t, uint8_t **key, size_t *,
 /* PKCS#8 DER to PEM, in secret memory; -1 when it isn't PKCS#8. */
 int	 unwrap_pem(const uint8_t *, size_t, uint8_t **pem, size_t *);
 
+/* keyspec.c */
+struct keyspec {
+	int32_t		 ring;		/* KEYRING_ */
+	const char	*type;
+	const char	*description;	/* of the text that was parsed */
+};
+
+/* [@RING::][%TYPE:]DESCRIPTION; -1 with a sentence in *why. */
+int	 keyspec_parse(struct keyspec *, const char *, const char **why);
+/* Will it go?  And put it there.  -1 after having said what is wrong. */
+int	 keyspec_check(const struct keyspec *);
+int	 keyspec_put(const struct keyspec *, const void *, size_t);
+
 /* file.c */
 struct output {
-	const char	*path;		/* NULL: standard output */
-	char		*temp;
-	int		 fd;
+	const struct keyspec	*key;	/* NULL: a file */
+	const char		*path;	/* NULL: standard output */
+	char			*temp;
+	int			 fd;
 };
 
 /*
@@ -194,7 +270,9 @@ struct output {
 uint8_t	*file_read(const char *path, size_t max, size_t *len);
 /* Make the temporary file, so that what can fail fails before the request. */
 int	 output_open(struct output *, const char *path);
-/* Write, sync, rename. */
+/* The same for a kernel key. */
+int	 output_key(struct output *, const struct keyspec *);
+/* Write, sync, rename; or put it into the keyring. */
 int	 output_commit(struct output *, const void *, size_t);
 void	 output_abort(struct output *);
 /* From a signal handler: remove the temporary file. */
@@ -204,14 +282,23 @@ void	 output_unlink(void);
 struct transfer {
 	struct request	 req;
 	EVP_PKEY	*key;
-	enum tee	 tee;		/* TEE_NONE: what the server says */
+	enum tee	 type;		/* TEE_NONE: what the server says */
 	char		*token;		/* passport mode when not NULL */
-	const char	*command;	/* background mode */
+	struct source	 source;	/* background mode */
 	uint8_t		*eventlog;
 	size_t		 eventloglen;
+	unsigned int	 wait;		/* seconds to go on trying for */
+
+	/* its own */
+	enum tee	 tee;		/* that the key's policy wants */
+	unsigned int	 again;		/* seconds until it may help, 0 never */
 };
 
-/* Returns a KBSGET_ exit code; *key is secret memory. */
+/*
+ * Returns a KBSGET_ exit code; *key is secret memory.  While there is nothing
+ * to connect to, or the server says that it is busy and for how long, it is
+ * tried again for ->wait seconds; a denial is final.
+ */
 int	 transfer(struct transfer *, uint8_t **key, size_t *);
 
 #endif

@@ -61,8 +61,8 @@ static const struct {
 	{ "unexpected eof", "the server closed the connection: try again" },
 };
 
-static int64_t
-now_ms(void)
+int64_t
+request_now(void)
 {
 	struct timespec	 ts;
 
@@ -79,7 +79,7 @@ request_wait(int fd, short events, int64_t deadline)
 	int		 n;
 
 	for (;;) {
-		if ((left = deadline - now_ms()) <= 0) {
+		if ((left = deadline - request_now()) <= 0) {
 			errno = ETIMEDOUT;
 			return (-1);
 		}
@@ -134,7 +134,7 @@ request_connect(const struct url *url, int64_t deadline)
 		return (-1);
 	}
 	for (ai = res; ai != NULL && fd == -1; ai = ai->ai_next) {
-		now = now_ms();
+		now = request_now();
 		fd = connect_one(ai, ai->ai_next == NULL ? deadline :
 		    now + (deadline - now) / 2);
 	}
@@ -314,7 +314,7 @@ request_post(const struct request *req, struct response *resp)
 	int		 len, fd = -1, rv = -1;
 
 	response_init(resp);
-	deadline = now_ms() + (int64_t)req->seconds * 1000;
+	deadline = request_now() + (int64_t)req->seconds * 1000;
 	if ((len = request_head(req, &head)) == -1) {
 		head = NULL;
 		log_warnx("out of memory");
@@ -322,8 +322,10 @@ request_post(const struct request *req, struct response *resp)
 	}
 	if ((tls = request_tls(req)) == NULL)
 		goto done;
-	if ((fd = request_connect(req->url, deadline)) == -1)
+	if ((fd = request_connect(req->url, deadline)) == -1) {
+		rv = REQUEST_UNREACHED;
 		goto done;
+	}
 	if (request_handshake(req, tls, fd, deadline) == -1)
 		goto done;
 	if (request_send(req, tls, fd, head, (size_t)len, deadline) == -1 ||

@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base64.h"
 #include "json.h"
@@ -33,6 +34,8 @@
 #define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 
 #define NONCE_MAX	4096		/* bytes of one of its parts */
+#define RETRY_FIRST	1		/* seconds, doubled each time */
+#define RETRY_MAX	16
 
 struct nonce {
 	json_t		*json;		/* goes back as it came */
@@ -116,10 +119,18 @@ transfer_refused(const struct response *resp)
 static int
 transfer_post(struct transfer *t, struct response *resp)
 {
-	if (request_post(&t->req, resp) == -1)
+	int	 rv;
+
+	t->again = 0;
+	if ((rv = request_post(&t->req, resp)) != 0) {
+		if (rv == REQUEST_UNREACHED)
+			t->again = RETRY_FIRST;
 		return (KBSGET_NOCONNECTION);
+	}
 	if (resp->status != 200) {
 		transfer_refused(resp);
+		if (resp->status == 503)
+			t->again = resp->retry_after;
 		return (KBSGET_DENIED);
 	}
 	if (!resp->json || resp->body == NULL) {
@@ -234,9 +245,15 @@ transfer_nonce(struct transfer *t, struct nonce *nonce)
 		log_warnx("%s", why);
 		goto done;
 	}
-	if (t->tee != TEE_NONE && t->tee != tee) {
+	if (t->source.tee != TEE_NONE && t->source.tee != tee) {
+		log_warnx("this key wants evidence of %s, and %s gives that "
+		    "of %s", tee_name(tee), t->source.dir,
+		    tee_name(t->source.tee));
+		goto done;
+	}
+	if (t->type != TEE_NONE && t->type != tee) {
 		log_warnx("this key wants evidence of %s, and -T says %s",
-		    tee_name(tee), tee_name(t->tee));
+		    tee_name(tee), tee_name(t->type));
 		goto done;
 	}
 	t->tee = tee;
@@ -263,8 +280,7 @@ transfer_evidence(struct transfer *t, const struct nonce *nonce)
 		log_warnx("can't make report data of this key");
 		return (NULL);
 	}
-	if (quote_run(t->command, data, QUOTE_SECONDS, &quote,
-	    &quotelen) == -1)
+	if (source_quote(&t->source, data, &quote, &quotelen) == -1)
 		return (NULL);
 	body = json_object();
 	if (json_setbytes(body, "quote", quote, quotelen) == -1 ||
@@ -302,13 +318,15 @@ transfer_background(struct transfer *t, struct response *resp)
 	return (rv);
 }
 
-int
-transfer(struct transfer *t, uint8_t **key, size_t *len)
+static int
+transfer_once(struct transfer *t, uint8_t **key, size_t *len)
 {
 	struct response	 resp;
 	const char	*why;
 	int		 rv;
 
+	t->again = 0;
+	t->req.attestation_type = NULL;
 	rv = t->token != NULL ? transfer_passport(t, &resp) :
 	    transfer_background(t, &resp);
 	if (rv == KBSGET_DONE && unwrap_json(t->key, (char *)resp.body,
@@ -319,4 +337,29 @@ transfer(struct transfer *t, uint8_t **key, size_t *len)
 	}
 	response_free(&resp);
 	return (rv);
+}
+
+/* From the start each time: a nonce may have been used up. */
+int
+transfer(struct transfer *t, uint8_t **key, size_t *len)
+{
+	unsigned int	 pause = RETRY_FIRST;
+	int64_t		 end, left;
+	int		 rv;
+
+	end = request_now() + (int64_t)t->wait * 1000;
+	for (;;) {
+		rv = transfer_once(t, key, len);
+		if (rv == KBSGET_DONE || t->again == 0)
+			return (rv);
+		if (t->again < pause)
+			t->again = pause;
+		left = end - request_now();
+		if (left < (int64_t)t->again * 1000)
+			return (rv);
+		log_warnx("trying again in %u seconds", t->again);
+		sleep(t->again);
+		if (pause < RETRY_MAX)
+			pause *= 2;
+	}
 }

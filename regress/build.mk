@@ -53,7 +53,16 @@ $(MODULE_SO): regress/kms/module.c
 	$(call quiet,LD)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -g -fPIC \
 	    $(call pkg_cflags,p11-kit-1) -shared -o $@ $< -ldl
 
-tests: $(TESTS) $(FAULT_SO) $(MODULE_SO)
+# A simulated kernel, linked into the tests of kbsget and loaded into it.
+CONFIGFS_SO =	$(O)/regress/kbsget/configfs.so
+$(O)/regress/kbsget/source_test: $(O)/obj/regress/kbsget/configfs.o
+
+$(CONFIGFS_SO): regress/kbsget/configfs.c
+	@mkdir -p $(@D)
+	$(call quiet,LD)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -g -fPIC \
+	    -shared -o $@ $<
+
+tests: $(TESTS) $(FAULT_SO) $(MODULE_SO) $(CONFIGFS_SO)
 
 # --- running them ------------------------------------------------------
 

@@ -17,10 +17,12 @@
 /*
  * What a hostile server sends: a response cut anywhere must come to the same
  * as the whole one, and what an answer unwraps to is never more than it
- * holds.  The first byte says how the rest is cut.
+ * holds.  The first byte says how the rest is cut.  The same bytes are an
+ * attribute of a machine's TEE, too, and the name of a kernel key.
  */
 #include <openssl/evp.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +66,49 @@ fuzz_answer(const char *text, size_t len)
 	secret_free(key);
 }
 
+/* A machine's attribute: a word has no white space, a number one text. */
+static void
+fuzz_attribute(const uint8_t *data, size_t size)
+{
+	char		 text[ATTR_TEXT], again[ATTR_TEXT];
+	uint64_t	 n;
+
+	if (size >= sizeof(text))
+		return;
+	memcpy(text, data, size);
+	if (attr_word(text, size) == -1)
+		return;
+	if (strlen(text) + 1 < size || text[0] == '\0' ||
+	    strpbrk(text, " \t\r\n\v\f") != NULL)
+		abort();
+	if (attr_decimal(text, &n) == -1)
+		return;
+	(void)snprintf(again, sizeof(again), "%llu", (unsigned long long)n);
+	if (n != 0 && strcmp(text + strspn(text, "0"), again) != 0)
+		abort();
+}
+
+/* Where a key is to go: what is left is its description. */
+static void
+fuzz_keyspec(const uint8_t *data, size_t size)
+{
+	struct keyspec	 spec;
+	const char	*why = NULL;
+	char		*text;
+
+	if ((text = strndup((const char *)data, size)) == NULL)
+		return;
+	if (keyspec_parse(&spec, text, &why) == -1) {
+		if (why == NULL)
+			abort();
+	} else if (spec.description[0] == '\0' ||
+	    strlen(spec.description) > KEYSPEC_MAX ||
+	    spec.description < text ||
+	    spec.description > text + strlen(text))
+		abort();
+	free(text);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -73,6 +118,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return (0);
+	fuzz_attribute(data + 1, size - 1);
+	fuzz_keyspec(data + 1, size - 1);
 	rv1 = feed_pieces(&one, data + 1, size - 1, size);
 	rv2 = feed_pieces(&two, data + 1, size - 1, (size_t)data[0] % 64 + 1);
 	if (rv1 != rv2 || one.status != two.status ||

@@ -49,6 +49,10 @@ ATF_TC_BODY(report, tc)
 	check_report(TEE_TDX,
 	    "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
 	    "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
+	/* SNP as TDX */
+	check_report(TEE_SNP,
+	    "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+	    "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
 	check_report(TEE_SGX,
 	    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
@@ -65,6 +69,7 @@ ATF_TC_BODY(types, tc)
 
 	ATF_CHECK_EQ(TEE_TDX, tee_header("TDX", &why));
 	ATF_CHECK_EQ(TEE_SGX, tee_header("SGX", &why));
+	ATF_CHECK_EQ(TEE_SNP, tee_header("SNP", &why));
 	ATF_CHECK_EQ(TEE_TDX, tee_parse("tdx", 3));
 	ATF_CHECK_EQ(TEE_NONE, tee_parse("tdx", 2));
 	ATF_CHECK_STREQ("SGX", tee_name(TEE_SGX));

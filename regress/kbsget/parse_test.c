@@ -14,13 +14,17 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-/* URLs and HTTP responses: what is taken, and all that must be refused. */
+/*
+ * URLs, names of kernel keys and HTTP responses: what is taken, and all that
+ * must be refused.
+ */
 #include <atf-c.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kbsget.h"
+#include "keyring.h"
 
 #define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -272,10 +276,57 @@ ATF_TC_BODY(response_endless, tc)
 	    10000);
 }
 
+ATF_TC_WITHOUT_HEAD(keyspec);
+ATF_TC_BODY(keyspec, tc)
+{
+	static const struct {
+		const char	*text, *type, *description;
+		int32_t		 ring;
+	} good[] = {
+		{ "disk", "user", "disk", KEYRING_USER },
+		{ "disk:one::two", "user", "disk:one::two", KEYRING_USER },
+		{ "@u::disk", "user", "disk", KEYRING_USER },
+		{ "@s::disk", "user", "disk", KEYRING_SESSION },
+		{ "@us::%user:a", "user", "a", KEYRING_USER_SESSION },
+		{ "%logon:fs:a", "logon", "fs:a", KEYRING_USER },
+		{ "@s::%logon:fs:", "logon", "fs:", KEYRING_SESSION },
+	};
+	static const char *const bad[] = {
+		"", "@", "@u", "@u:disk", "@u::", "@p::disk", "@s::@u::disk",
+		"%", "%user", "%user:", "%USER:disk", "%keyring:disk",
+		"%user:%user:disk", "@u::%logon:disk", "%logon::disk",
+		"a disk", "disk\n", "d\351sk", " disk",
+	};
+	struct keyspec	 spec;
+	const char	*why;
+	char		 text[KEYSPEC_MAX + 2];
+	size_t		 i;
+
+	for (i = 0; i < nitems(good); i++) {
+		ATF_REQUIRE_EQ_MSG(0, keyspec_parse(&spec, good[i].text,
+		    &why), "%s: %s", good[i].text, why);
+		ATF_CHECK_EQ(good[i].ring, spec.ring);
+		ATF_CHECK_STREQ(good[i].type, spec.type);
+		ATF_CHECK_STREQ(good[i].description, spec.description);
+	}
+	for (i = 0; i < nitems(bad); i++) {
+		why = NULL;
+		ATF_CHECK_EQ_MSG(-1, keyspec_parse(&spec, bad[i], &why), "%s",
+		    bad[i]);
+		ATF_CHECK(why != NULL);
+	}
+	memset(text, 'x', sizeof(text));
+	text[KEYSPEC_MAX + 1] = '\0';
+	ATF_CHECK_EQ(-1, keyspec_parse(&spec, text, &why));
+	text[KEYSPEC_MAX] = '\0';
+	ATF_CHECK_EQ(0, keyspec_parse(&spec, text, &why));
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, url_good);
 	ATF_TP_ADD_TC(tp, url_bad);
+	ATF_TP_ADD_TC(tp, keyspec);
 	ATF_TP_ADD_TC(tp, response_good);
 	ATF_TP_ADD_TC(tp, response_bad);
 	ATF_TP_ADD_TC(tp, response_endless);

@@ -1,0 +1,44 @@
+/*
+ * Copyright (c) 2026 The kbsd authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/* OpenBSD: its kernel keeps no keys for programs. */
+
+#ifdef __OpenBSD__
+
+#include <errno.h>
+
+#include "keyring.h"
+
+int
+keyring_check(int32_t ring)
+{
+	(void)ring;
+	errno = ENOSYS;
+	return (-1);
+}
+
+int
+keyring_add(int32_t ring, const char *type, const char *description,
+    const void *p, size_t len)
+{
+	(void)type;
+	(void)description;
+	(void)p;
+	(void)len;
+	return (keyring_check(ring));
+}
+
+#endif

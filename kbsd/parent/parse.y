@@ -84,10 +84,10 @@ typedef union {
 #define YYSTYPE_IS_DECLARED 1
 %}
 
-%token	ADMINISTRATOR API APPROLE ATTEMPTS ATTESTATION AUDIENCE AUDIT AUTHORITY
-%token	BACKUP BASE CA CACHE CERTIFICATE CONNECTIONS CONTROL CRL DIRECTORY
-%token	ENVIRONMENT ERROR FILETOKEN GROUP HOST INCLUDE INSECURE ISSUER KEY
-%token	KEYSTORE KEYUSER KMIP LIFETIME LISTEN LOCAL LOCKOUT LOGIN LOGTOKEN
+%token	ACTIVATE ADMINISTRATOR API APPROLE ATTEMPTS ATTESTATION AUDIENCE AUDIT
+%token	AUTHORITY BACKUP BASE BY CA CACHE CERTIFICATE CONNECTIONS CONTROL CRL
+%token	DIRECTORY ENVIRONMENT ERROR FILETOKEN GROUP HOST INCLUDE INSECURE ISSUER
+%token	KEY KEYS KEYSTORE KEYUSER KMIP LIFETIME LISTEN LOCAL LOCKOUT LOGIN LOGTOKEN
 %token	MASTER MODULE MOUNT NAMES NAMESPACE NAMETOKEN NETWORK NONCE ON OPTIONAL
 %token	PASSWORD PIN PKCS11 PORT PREFORK PROXY READTOKEN RECIPIENT REFETCH
 %token	REQUIRE RETRY ROLE ROLEADMIN ROLEALL ROLETRANSFER ROOT SECRET SERVER
@@ -400,6 +400,8 @@ kmip_opt	: SERVER STRING {
 		| TLS STRING {
 			set_once(&keystore->protocols, $2, "tls");
 		}
+		| KEYS BY SERVER	{ keystore->by_server = 1; }
+		| ACTIVATE		{ keystore->activate = 1; }
 		;
 
 pkcs11_opts	: /* empty */
@@ -572,6 +574,7 @@ static const struct keyword {
 	const char	*name;
 	int		 token;
 } keywords[] = {	/* sorted */
+	{ "activate",		ACTIVATE },
 	{ "admin",		ROLEADMIN },
 	{ "administrator",	ADMINISTRATOR },
 	{ "all",		ROLEALL },
@@ -584,6 +587,7 @@ static const struct keyword {
 	{ "authority",		AUTHORITY },
 	{ "backup",		BACKUP },
 	{ "base",		BASE },
+	{ "by",			BY },
 	{ "ca",			CA },
 	{ "cache",		CACHE },
 	{ "certificate",	CERTIFICATE },
@@ -599,6 +603,7 @@ static const struct keyword {
 	{ "insecure",	INSECURE },
 	{ "issuer",		ISSUER },
 	{ "key",		KEY },
+	{ "keys",		KEYS },
 	{ "keystore",		KEYSTORE },
 	{ "keyuser",		KEYUSER },
 	{ "kmip",	KMIP },

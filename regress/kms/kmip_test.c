@@ -18,6 +18,8 @@
  * The kms program with a keystore behind PyKMIP, the real server, over mutual
  * TLS; and behind servers that only seem to be one.
  */
+#include <sys/wait.h>
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +39,8 @@ static struct {
 	const char	*cert, *key, *ca;
 	const char	*password;	/* file; NULL: none */
 	const char	*protocols;
+	uint8_t		 makes;
+	uint8_t		 activate;
 } conf;
 
 static int
@@ -68,6 +72,8 @@ kms_begin(void)
 	wb_u8(&w, conf.minor);
 	wb_str(&w, conf.user);
 	wb_str(&w, conf.protocols);
+	wb_u8(&w, conf.makes);
+	wb_u8(&w, conf.activate);
 	child_config(kms, &w);
 	child_descriptor(kms, FD_SEAL_KEY, key_file("seal"));
 	child_descriptor(kms, FD_KMS_CERT, open_file(conf.cert));
@@ -389,11 +395,15 @@ TEST(down, "down, gone in between, back again")
 
 /*
  * Bytes go through it both ways; but the first connection of each name in
- * `cut' ends at its first request: before the server has it, or after.
+ * `cut' ends at a request: before the server has it, or after.  The first
+ * comes behind two flights of TLS, and is a Query.
  */
+#define FIRST_QUERY	"3"
+#define FIRST_REQUEST	"4"
+
 static const char	 relay[] =
     "import os,select,socket,sys,time\n"
-    "to=int(sys.argv[1])\n"
+    "to=int(sys.argv[1]);at=int(sys.argv[2])\n"
     "s=socket.socket();s.bind(('127.0.0.1',0));s.listen(9)\n"
     "open('tmp','w').write(str(s.getsockname()[1]))\n"
     "os.rename('tmp','relay.port')\n"
@@ -406,59 +416,99 @@ static const char	 relay[] =
     "        d=r[0].recv(65536)\n"
     "        if not d: break\n"
     "        n+=r[0] is a\n"
-    "        if n==3 and cut=='before': break\n"
+    "        if n==at and cut=='before': break\n"
     "        (b if r[0] is a else a).sendall(d)\n"
-    "        if n==3 and cut=='after': time.sleep(.5);break\n"
+    "        if n==at and cut=='after': time.sleep(.5);break\n"
     "    a.close();b.close()\n";
+
+static pid_t		 relay_pid;
+static unsigned int	 behind;	/* the server's own port */
+
+static void
+relay_start(const char *at)
+{
+	FILE	*fp;
+	char	 text[16];
+	int	 i;
+
+	run("printf '' >cut; rm -f relay.port");
+	ATF_REQUIRE((fp = fopen("relay.py", "w")) != NULL);
+	fputs(relay, fp);
+	fclose(fp);
+	snprintf(text, sizeof(text), "%u", port);
+	ATF_REQUIRE((relay_pid = fork()) != -1);
+	if (relay_pid == 0) {
+		execlp("python3", "python3", "relay.py", text, at,
+		    (char *)NULL);
+		_exit(127);
+	}
+	for (i = 0; i < 500 && access("relay.port", R_OK) == -1; i++)
+		usleep(10000);
+	behind = port;
+	port = (unsigned int)atoi(slurp("relay.port", NULL));
+}
+
+static void
+relay_stop(void)
+{
+	kill(relay_pid, SIGKILL);
+	(void)waitpid(relay_pid, NULL, 0);
+	port = behind;
+}
+
+/* The next connection ends so. */
+static void
+cut_next(int after)
+{
+	run("printf %s >cut", after ? "after" : "before");
+	kms_start();
+}
 
 TEST(cut, "a request whose connection ends is made again, a key once")
 {
 	struct key_record	 k, first;
-	unsigned int		 real;
-	FILE			*fp;
-	pid_t			 pid;
 	int			 i;
 
 	prepare(tc);
 	server_start(NULL, NULL);
 	conf.major = 1;
 	conf.minor = 4;
-	run("printf '' >cut");
-	ATF_REQUIRE((fp = fopen("relay.py", "w")) != NULL);
-	fputs(relay, fp);
-	fclose(fp);
-	ATF_REQUIRE((pid = fork()) != -1);
-	if (pid == 0) {
-		char	 text[16];
-
-		snprintf(text, sizeof(text), "%u", port);
-		execlp("python3", "python3", "relay.py", text, (char *)NULL);
-		_exit(127);
-	}
-	for (i = 0; i < 500 && access("relay.port", R_OK) == -1; i++)
-		usleep(10000);
-	real = port;
-	port = (unsigned int)atoi(slurp("relay.port", NULL));
+	relay_start(FIRST_REQUEST);
 	kms_start();
 	made(&first, 0);
 	kms_end();
 	for (i = 0; i < 2; i++) {
-		run("printf %s >cut", i == 0 ? "before" : "after");
-		kms_start();
+		cut_next(i);
 		ATF_CHECK_EQ_MSG(DONE_OK, do_fetch(&first, NULL), "%d", i);
 		ATF_CHECK(child_logged(kms, "localhost closed", 1000));
 		kms_end();
-		run("printf %s >cut", i == 0 ? "before" : "after");
-		kms_start();
+		cut_next(i);
 		made(&k, 0);
 		ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
 		kms_end();
 	}
+	relay_stop();
 	/* One of each, and none twice. */
-	port = real;
 	client("print(len(c.locate()))");
 	ATF_CHECK_STREQ("3\n", slurp("said", NULL));
-	kill(pid, SIGKILL);
+	standin_stop(server, "k");
+}
+
+TEST(cut_query, "who ends the connection at a Query does not get it again")
+{
+	struct key_record	 k;
+
+	prepare(tc);
+	server_start(NULL, NULL);
+	conf.major = 2;
+	conf.minor = 0;
+	relay_start(FIRST_QUERY);
+	cut_next(0);
+	made(&k, 0);
+	ATF_CHECK(child_logged(kms, "localhost closed", 1000));
+	ATF_CHECK(!child_logged(kms, "Software Server", 0));
+	kms_end();
+	relay_stop();
 	standin_stop(server, "k");
 }
 
@@ -591,6 +641,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, credential);
 	ATF_TP_ADD_TC(tp, down);
 	ATF_TP_ADD_TC(tp, cut);
+	ATF_TP_ADD_TC(tp, cut_query);
 	ATF_TP_ADD_TC(tp, wrong_tls);
 	ATF_TP_ADD_TC(tp, seeming);
 	return (atf_no_error());

@@ -73,12 +73,18 @@ kms_makes(const struct key_record *record)
 }
 
 static uint64_t
-kms_deadline(const struct request *req, unsigned int ms)
+deadline_in(const struct request *req, unsigned int ms)
 {
 	uint64_t	 deadline = now_ms() + ms;
 
 	return (deadline < req->order.deadline ? deadline :
 	    req->order.deadline);
+}
+
+static uint64_t
+kms_deadline(const struct request *req)
+{
+	return (deadline_in(req, DEADLINE_KEYSTORE_MS));
 }
 
 /* The first members are those of all. */
@@ -117,7 +123,7 @@ void
 kms_fetch(struct request *req)
 {
 	struct wbuf	 w = { 0 };
-	uint64_t	 deadline = kms_deadline(req, DEADLINE_KEYSTORE_MS);
+	uint64_t	 deadline = kms_deadline(req);
 
 	kms_begin(&w, req);
 	wb_digest(&w, req->order.policy_digest);
@@ -139,7 +145,7 @@ kms_store(struct request *req, const uint8_t *material, size_t len)
 	uint64_t	 deadline;
 
 	/* A pair takes its time, there as here. */
-	deadline = kms_deadline(req, len == 0 &&
+	deadline = deadline_in(req, len == 0 &&
 	    req->order.operation != OP_KEY_REGISTER &&
 	    req->order.record.algorithm == ALG_RSA ? DEADLINE_REQUEST_MS :
 	    DEADLINE_KEYSTORE_MS);
@@ -166,7 +172,7 @@ kms_reseal(struct request *req)
 	const struct half_order	*o = &req->order;
 	struct wbuf		 w = { 0 };
 	struct uuid		 policy = o->record.policy;
-	uint64_t		 deadline = kms_deadline(req, DEADLINE_KEYSTORE_MS);
+	uint64_t		 deadline = kms_deadline(req);
 
 	if (o->argumentlen == sizeof(policy.b))
 		memcpy(policy.b, o->argument, sizeof(policy.b));
@@ -186,7 +192,7 @@ void
 kms_delete(struct request *req)
 {
 	struct wbuf	 w = { 0 };
-	uint64_t	 deadline = kms_deadline(req, DEADLINE_KEYSTORE_MS);
+	uint64_t	 deadline = kms_deadline(req);
 
 	kms_begin(&w, req);
 	wb_u64(&w, deadline);

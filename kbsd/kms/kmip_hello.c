@@ -34,7 +34,7 @@
 
 static const struct {
 	enum kmip_operation	 operation;
-	unsigned int		 needed;	/* for what; 0: it can do without */
+	unsigned int		 needed;	/* for what */
 	const char		*name;
 } operations[] = {
 	{ KMIP_CREATE,		NEED_MAKE_AES,	"Create" },

@@ -358,13 +358,18 @@ removed(struct asked *a)
 	step_to(a, &find_left);
 }
 
-/* Made, but never recorded: only its name is known. */
+/*
+ * Made, but never recorded, or the half of a pair: only its name is known.
+ * Where the server makes no pairs there is no half, so it may refuse that.
+ */
 static void
 found_left(struct asked *a, const struct kmip_answer *answer)
 {
 	const char	*why;
 
-	if (answer->status != 0)
+	if (answer->status != 0 && a->other && kmip.makes == 0)
+		removed(a);
+	else if (answer->status != 0)
 		end_refused(a, answer);
 	else if ((why = kmip_read_id(answer, a->id, sizeof(a->id))) != NULL)
 		end(a, DONE_UNAVAILABLE, why, 0);

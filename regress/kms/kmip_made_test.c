@@ -521,6 +521,26 @@ TEST(not_activated, "a key that can't be activated is none")
 	acting_stop();
 }
 
+TEST(no_locate, "a pair's other half is missed only where there is one")
+{
+	struct key_record	 k;
+
+	makes(tc);
+	acting_start();
+	run("printf '03 " ID "\n14 " ID "\n' >acts");
+	secret = SECRET;
+	kms_start();
+	kind(&k, ALG_RSA, 2048);
+	ATF_REQUIRE_EQ(DONE_OK, do_store(&k));
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_remove(&k, NULL));
+	kms_end();
+	conf.makes = 0;
+	kms_start();
+	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+	kms_end();
+	acting_stop();
+}
+
 #define OFFER(op)	E("42005c", "000000" op)
 #define NAMED		"42009d0700000008" "4120736572766572"
 #define MOST		OFFER("08") OFFER("0a") OFFER("14") OFFER("18")
@@ -603,6 +623,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, cut_activation);
 	ATF_TP_ADD_TC(tp, acting);
 	ATF_TP_ADD_TC(tp, not_activated);
+	ATF_TP_ADD_TC(tp, no_locate);
 	ATF_TP_ADD_TC(tp, offered);
 	ATF_TP_ADD_TC(tp, not_offered);
 	return (atf_no_error());

@@ -255,7 +255,8 @@ enum imsg_type {
 	 * STORE (maker only): NAME, u8 operation, u8 half, bytes key record
 	 *   (without seal; KEY_ROTATE: the newest), digest of the policy,
 	 *   digest of the material, u64 deadline, u8 what it is (enum given),
-	 *   bytes material.
+	 *   bytes material (empty: of KEY_REGISTER it is there already; of the
+	 *   others it is to be made there, and the digest is zero).
 	 * RESEAL: NAME, u8 operation, u8 half, bytes key record, digest of the
 	 *   new policy, uuid new policy, u64 deadline.
 	 * DELETE: NAME, u8 operation, u8 half, bytes key record, u64 deadline.
@@ -435,7 +436,8 @@ enum descriptor_role {
  * fetcher: str name, str api URL, str base URL, u8 api version, u32 retry
  *   least (ms), u32 retry most (ms), str proxy (""), u32 least seconds
  *   between two JWKS fetches, u32 count, strs: further hosts for CRLs.
- * engine, maker: u32 count, strs: keystores (instance order of kms).
+ * engine, maker: u32 count, then per keystore (instance order of kms): str
+ *   name, u8 which keys it makes itself (a mask of 1 << ALG_*).
  * kms: str name, u8 type (KEYSTORE_*), u32 seconds that material from
  *   elsewhere is kept (0: not), then the type's own.
  *   local: nothing.
@@ -444,7 +446,8 @@ enum descriptor_role {
  *   where AppRole is mounted.
  *   kmip: str server, u16 port, str its name in TLS ("": server), u8 major
  *   and u8 minor version (0: to be asked), str user name (""), str protocols
- *   of TLS.
+ *   of TLS, u8 which keys the server makes itself (a mask of 1 << ALG_*), u8
+ *   what is put there is activated.
  *   pkcs11: str path of the module, str label of the token, str label of the
  *   key in it; then, each as u32 count, strs: paths that the module reads,
  *   paths that it writes below, NAME=value of its environment.

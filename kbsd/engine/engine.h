@@ -164,6 +164,8 @@ void	 release_fetched(struct request *, const uint8_t *, size_t len);
 /* kms.c */
 
 int	 kms_config(struct rbuf *);
+/* Does the key's keystore make such keys itself? */
+int	 kms_makes(const struct key_record *);
 /* Each asks, or ends the request. */
 void	 kms_fetch(struct request *);
 void	 kms_store(struct request *, const uint8_t *material, size_t len);

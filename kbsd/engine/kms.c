@@ -30,7 +30,10 @@
 #define KMS_GRACE_MS	250
 
 /* by instance */
-static char	 keystores[KEYSTORES_MAX][NAME_MAX_STORE];
+static struct {
+	char	 name[NAME_MAX_STORE];
+	uint8_t	 makes;			/* 1 << ALG_*: it makes those itself */
+} keystores[KEYSTORES_MAX];
 static uint32_t	 nkeystores;
 
 int
@@ -41,18 +44,47 @@ kms_config(struct rbuf *r)
 	nkeystores = rb_u32(r);
 	if (nkeystores > KEYSTORES_MAX)
 		return (-1);
-	for (i = 0; i < nkeystores; i++)
-		rb_str(r, keystores[i], sizeof(keystores[i]));
+	for (i = 0; i < nkeystores; i++) {
+		rb_str(r, keystores[i].name, sizeof(keystores[i].name));
+		keystores[i].makes = rb_u8(r);
+	}
 	return (rb_end(r));
+}
+
+/* nkeystores: there is none of this name. */
+static uint32_t
+kms_find(const char *name)
+{
+	uint32_t	 i;
+
+	for (i = 0; i < nkeystores; i++)
+		if (strcmp(keystores[i].name, name) == 0)
+			break;
+	return (i);
+}
+
+int
+kms_makes(const struct key_record *record)
+{
+	uint32_t	 i = kms_find(record->keystore);
+
+	return (i < nkeystores &&
+	    (keystores[i].makes & 1 << record->algorithm) != 0);
+}
+
+static uint64_t
+deadline_in(const struct request *req, unsigned int ms)
+{
+	uint64_t	 deadline = now_ms() + ms;
+
+	return (deadline < req->order.deadline ? deadline :
+	    req->order.deadline);
 }
 
 static uint64_t
 kms_deadline(const struct request *req)
 {
-	uint64_t	 deadline = now_ms() + DEADLINE_KEYSTORE_MS;
-
-	return (deadline < req->order.deadline ? deadline :
-	    req->order.deadline);
+	return (deadline_in(req, DEADLINE_KEYSTORE_MS));
 }
 
 /* The first members are those of all. */
@@ -72,11 +104,8 @@ kms_begin(struct wbuf *w, const struct request *req)
 static void
 kms_ask(struct request *req, uint32_t type, struct wbuf *w, uint64_t deadline)
 {
-	uint32_t	 i;
+	uint32_t	 i = kms_find(req->order.record.keystore);
 
-	for (i = 0; i < nkeystores; i++)
-		if (strcmp(keystores[i], req->order.record.keystore) == 0)
-			break;
 	if (i == nkeystores) {
 		wb_free(w);
 		request_done(req, DONE_UNAVAILABLE, "no such keystore", NULL,
@@ -104,14 +133,22 @@ kms_fetch(struct request *req)
 	kms_ask(req, IMSG_KMS_FETCH, &w, deadline);
 }
 
-/* Without material the backend has it: the digest is that of its id then. */
+/*
+ * Without material the backend has it, the digest is that of its id then, or
+ * is to make it.
+ */
 void
 kms_store(struct request *req, const uint8_t *material, size_t len)
 {
 	struct wbuf	 w = { 0 };
 	uint8_t		 d[DIGEST_LEN];
-	uint64_t	 deadline = kms_deadline(req);
+	uint64_t	 deadline;
 
+	/* A pair takes its time, there as here. */
+	deadline = deadline_in(req, len == 0 &&
+	    req->order.operation != OP_KEY_REGISTER &&
+	    req->order.record.algorithm == ALG_RSA ? DEADLINE_REQUEST_MS :
+	    DEADLINE_KEYSTORE_MS);
 	if (len > 0)
 		digest(d, material, len);
 	else

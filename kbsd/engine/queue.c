@@ -81,7 +81,7 @@ queue_remove(struct request *req)
 }
 
 static int
-is_made_here(const struct half_order *order)
+is_new(const struct half_order *order)
 {
 	return (order->operation == OP_KEY_CREATE ||
 	    (order->operation == OP_KEY_ROTATE &&
@@ -101,7 +101,7 @@ queue_as_it_is(struct request *req, uint8_t **key, size_t *len)
 	return (0);
 }
 
-/* The key of a request, where one has to be made or looked at. */
+/* The key of a request, where one has to be made here, or looked at. */
 static int
 queue_key(struct request *req, uint8_t **key, size_t *len)
 {
@@ -112,7 +112,9 @@ queue_key(struct request *req, uint8_t **key, size_t *len)
 		    "make", NULL, 0);
 		return (-1);
 	}
-	if (is_made_here(&req->order)) {
+	if (is_new(&req->order)) {
+		if (kms_makes(&req->order.record))
+			return (0);
 		if (make_key(&req->order.record, key, len) == 0)
 			return (0);
 		request_done(req, DONE_UNAVAILABLE, "no key could be made",

@@ -15,9 +15,9 @@
  */
 
 /*
- * Is the keystore usable?  A key that nobody has seen is put there, got,
- * compared and removed, by the same functions as all others; no record is
- * made of it.
+ * Is the keystore usable?  A key that nobody has seen is put there (or made,
+ * where the keystore makes them), got, compared and removed, by the same
+ * functions as all others; no record is made of it.
  */
 
 #include <event2/event.h>
@@ -123,6 +123,30 @@ probe_remove(void)
 	backend->remove(probe, probe->record.backend);
 }
 
+/* What was made there only has to be of its kind. */
+static int
+probe_same(const void *data, size_t len)
+{
+	if (probe->made_there)
+		return (material_wrong(&probe->record, data, len) == NULL);
+	return (len == probe->materiallen &&
+	    secret_cmp(data, probe->material, len) == 0);
+}
+
+/* What the probe does not need may be missing all the same. */
+static void
+probe_good(void)
+{
+	const char	*missing = backend->missing != NULL ?
+			    backend->missing() : "";
+
+	if (missing[0] != '\0')
+		probe_end(0, missing);
+	else
+		probe_end(1, probe->made_there ? "a key was made, got and "
+		    "removed" : "a key was put, got and removed");
+}
+
 /* put, get, remove: each answer leads to the next. */
 static void
 probe_step(struct job *job, enum done_result result, const char *reason,
@@ -143,13 +167,24 @@ probe_step(struct job *job, enum done_result result, const char *reason,
 		job->boxlen = len;
 		probe_get();
 	} else if (job->type == IMSG_KMS_FETCH) {
-		if (len == job->materiallen &&
-		    secret_cmp(data, job->material, len) == 0)
+		if (probe_same(data, len))
 			probe_remove();
 		else
 			probe_end(0, "another key came back");
 	} else
-		probe_end(1, "a key was put, got and removed");
+		probe_good();
+}
+
+static void
+probe_put(void)
+{
+	if ((probe->material = OPENSSL_secure_malloc(PROBE_LEN)) == NULL) {
+		probe_end(0, "no locked memory left");
+		return;
+	}
+	probe->materiallen = PROBE_LEN;
+	arc4random_buf(probe->material, PROBE_LEN);
+	backend->put(probe);
 }
 
 static void
@@ -171,13 +206,11 @@ probe_begin(const char *keystore)
 	(void)uuid_format(&k->id, k->backend);
 	k->algorithm = ALG_AES;
 	k->length = PROBE_LEN * 8;
-	if ((probe->material = OPENSSL_secure_malloc(PROBE_LEN)) == NULL) {
-		probe_end(0, "no locked memory left");
-		return;
-	}
-	probe->materiallen = PROBE_LEN;
-	arc4random_buf(probe->material, PROBE_LEN);
-	backend->put(probe);
+	probe->made_there = work_makes(k);
+	if (probe->made_there)
+		backend->create(probe);
+	else
+		probe_put();
 }
 
 /* --- from the parent --------------------------------------------------- */

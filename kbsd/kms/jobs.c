@@ -236,6 +236,9 @@ job_admit(struct job *job)
 		return;
 	}
 	job->fits = seal_fits(&job->record);
+	job->made_there = job->type == IMSG_KMS_STORE &&
+	    job->operation != OP_KEY_REGISTER && job->materiallen == 0 &&
+	    work_makes(&job->record);
 	why = rules_request(job, keystore);
 	if (why != NULL) {
 		job_refuse(job, DONE_REFUSED, why);

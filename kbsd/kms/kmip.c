@@ -16,7 +16,8 @@
 
 /*
  * The keystore behind a KMIP server.  Each key that is put there has a name
- * made of its id, by which one that was put without being recorded is found.
+ * made of its id, by which one that was put without being recorded is found;
+ * and so has each that the server makes itself.
  */
 
 #include <stdio.h>
@@ -28,7 +29,9 @@
 #include "resolve.h"
 #include "secret.h"
 
+#define PUBLIC		":public"
 #define NAME_TEXT	(sizeof("kbsd:") + NAME_MAX_BACKEND)
+#define PUBLIC_TEXT	(NAME_TEXT + sizeof(PUBLIC))
 
 struct kmip_settings	 kmip;
 
@@ -40,6 +43,7 @@ struct step {
 	int			 safe;
 	void			(*answered)(struct asked *,
 				    const struct kmip_answer *);
+	const struct step	*lost;		/* when no answer came */
 };
 
 struct asked {
@@ -47,32 +51,46 @@ struct asked {
 	const struct step	*step;
 	struct key_record	 record;
 	char			 id[NAME_MAX_BACKEND];
-	char			 name[NAME_TEXT];
+	char			 name[PUBLIC_TEXT];
+	char			 public[PUBLIC_TEXT];	/* of the other half */
 	struct op		*op;
-	int			 again;		/* registered twice */
+	const struct step	*put;		/* how it came there */
+	int			 again;		/* put twice */
+	int			 other;		/* the public half goes */
 };
 
 static uint8_t		*plain;		/* MATERIAL_MAX, secret */
 static int		 certfd = -1, keyfd = -1, cafd = -1, secretfd = -1;
 
 static void	got(struct asked *, const struct kmip_answer *);
-static void	registered(struct asked *, const struct kmip_answer *);
+static void	was_put(struct asked *, const struct kmip_answer *);
 static void	found_own(struct asked *, const struct kmip_answer *);
 static void	compared(struct asked *, const struct kmip_answer *);
+static void	activated(struct asked *, const struct kmip_answer *);
 static void	found_left(struct asked *, const struct kmip_answer *);
 static void	destroyed(struct asked *, const struct kmip_answer *);
 static void	revoked(struct asked *, const struct kmip_answer *);
 static void	destroyed_last(struct asked *, const struct kmip_answer *);
 
-static const struct step	 get = { KMIP_GET, 1, got };
-static const struct step	 put = { KMIP_REGISTER, 0, registered };
-static const struct step	 find_own = { KMIP_LOCATE, 1, found_own };
-static const struct step	 compare = { KMIP_GET, 1, compared };
-static const struct step	 find_left = { KMIP_LOCATE, 1, found_left };
-static const struct step	 destroy = { KMIP_DESTROY, 1, destroyed };
-static const struct step	 revoke = { KMIP_REVOKE, 1, revoked };
+static const struct step	 get = { KMIP_GET, 1, got, NULL };
+static const struct step	 find_own = { KMIP_LOCATE, 1, found_own,
+				    NULL };
+static const struct step	 put = { KMIP_REGISTER, 0, was_put,
+				    &find_own };
+static const struct step	 make = { KMIP_CREATE, 0, was_put,
+				    &find_own };
+static const struct step	 make_pair = { KMIP_CREATE_PAIR, 0, was_put,
+				    &find_own };
+static const struct step	 compare = { KMIP_GET, 1, compared, NULL };
+static const struct step	 activate = { KMIP_ACTIVATE, 0, activated,
+				    NULL };
+static const struct step	 find_left = { KMIP_LOCATE, 1, found_left,
+				    NULL };
+static const struct step	 destroy = { KMIP_DESTROY, 1, destroyed,
+				    NULL };
+static const struct step	 revoke = { KMIP_REVOKE, 1, revoked, NULL };
 static const struct step	 destroy_last = { KMIP_DESTROY, 1,
-				    destroyed_last };
+				    destroyed_last, NULL };
 
 /* --- jobs ---------------------------------------------------------------- */
 
@@ -97,10 +115,16 @@ end(struct asked *a, enum done_result result, const char *why, size_t len)
 static void
 end_refused(struct asked *a, const struct kmip_answer *answer)
 {
-	char	 why[REASON_TEXT_MAX];
+	const char	*lacks = hello_lacks(a->step->operation);
+	char		 why[REASON_TEXT_MAX];
 
-	snprintf(why, sizeof(why), "%.128s refused it (reason %u): %.256s",
-	    kmip.server.name, answer->reason, answer->message);
+	if (lacks != NULL)
+		snprintf(why, sizeof(why), "%.128s does not offer %s",
+		    kmip.server.name, lacks);
+	else
+		snprintf(why, sizeof(why), "%.128s refused it (reason %u): "
+		    "%.256s", kmip.server.name, answer->reason,
+		    answer->message);
 	end(a, DONE_UNAVAILABLE, why, 0);
 }
 
@@ -112,7 +136,8 @@ step_to(struct asked *a, const struct step *step)
 {
 	struct kmip_ask	 ask = {
 		.operation = step->operation, .id = a->id, .name = a->name,
-		.record = &a->record, .material = a->job->material,
+		.public = a->public, .record = &a->record,
+		.material = a->job->material,
 		.materiallen = a->job->materiallen,
 	};
 
@@ -130,8 +155,8 @@ step_done(void *arg, const struct kmip_answer *answer, const char *why,
 	a->op = NULL;
 	if (answer != NULL)
 		a->step->answered(a, answer);
-	else if (a->step == &put && sent && !a->again)
-		step_to(a, &find_own);
+	else if (a->step->lost != NULL && sent && !a->again)
+		step_to(a, a->step->lost);
 	else
 		end(a, DONE_UNAVAILABLE, why, 0);
 }
@@ -147,8 +172,12 @@ asked_new(struct job *job, const char *id)
 	a->job = job;
 	a->record = job->record;
 	(void)strlcpy(a->id, id, sizeof(a->id));
-	key_record_name(&job->record, name);
+	/* of an older version, when that is removed */
+	if (job->removed != 0)
+		a->record.version = job->removed;
+	key_record_name(&a->record, name);
 	snprintf(a->name, sizeof(a->name), "kbsd:%s", name);
+	snprintf(a->public, sizeof(a->public), "kbsd:%s" PUBLIC, name);
 	job->asked = a;
 	return (a);
 }
@@ -204,22 +233,50 @@ put_done(struct asked *a)
 	end(a, DONE_OK, "", 0);
 }
 
+/* It is there, and its id is known. */
 static void
-registered(struct asked *a, const struct kmip_answer *answer)
+put_there(struct asked *a)
 {
-	const char	*why;
-
-	if (answer->status != 0)
-		end_refused(a, answer);
-	else if ((why = kmip_read_id(answer, a->id, sizeof(a->id))) != NULL ||
-	    a->id[0] == '\0')
-		end(a, DONE_UNAVAILABLE, why != NULL ? why : "no id of the "
-		    "key came back", 0);
+	if (kmip.activate)
+		step_to(a, &activate);
 	else
 		put_done(a);
 }
 
-/* Its answer was lost.  None of its name: it never came there. */
+/* The public half of a pair is used by others, if by anybody. */
+static void
+activated(struct asked *a, const struct kmip_answer *answer)
+{
+	if (answer->status != 0)
+		end_refused(a, answer);
+	else
+		put_done(a);
+}
+
+/* Registered, or made by the server. */
+static void
+was_put(struct asked *a, const struct kmip_answer *answer)
+{
+	const char	*why = NULL;
+
+	if (answer->status != 0) {
+		end_refused(a, answer);
+		return;
+	}
+	why = a->put == &make_pair ?
+	    kmip_read_pair(answer, a->id, sizeof(a->id)) :
+	    kmip_read_id(answer, a->id, sizeof(a->id));
+	if (why != NULL || a->id[0] == '\0')
+		end(a, DONE_UNAVAILABLE, why != NULL ? why : "no id of the "
+		    "key came back", 0);
+	else
+		put_there(a);
+}
+
+/*
+ * Its answer was lost.  None of its name: it never came there, but for a pair
+ * that may be in the making still, and must not be made twice.
+ */
 static void
 found_own(struct asked *a, const struct kmip_answer *answer)
 {
@@ -229,11 +286,16 @@ found_own(struct asked *a, const struct kmip_answer *answer)
 		end_refused(a, answer);
 	else if ((why = kmip_read_id(answer, a->id, sizeof(a->id))) != NULL)
 		end(a, DONE_UNAVAILABLE, why, 0);
-	else if (a->id[0] != '\0')
+	else if (a->id[0] != '\0' && a->put == &put)
 		step_to(a, &compare);
+	else if (a->id[0] != '\0')
+		put_there(a);
+	else if (a->put == &make_pair)
+		end(a, DONE_UNAVAILABLE, "the connection ended before the "
+		    "pair was made", 0);
 	else {
 		a->again = 1;
-		step_to(a, &put);
+		step_to(a, a->put);
 	}
 }
 
@@ -249,32 +311,70 @@ compared(struct asked *a, const struct kmip_answer *answer)
 	    secret_cmp(plain, job->material, len) == 0;
 	explicit_bzero(plain, MATERIAL_MAX);
 	if (same)
-		put_done(a);
+		put_there(a);
 	else
 		end(a, DONE_REFUSED, "another key has its name at the KMIP "
 		    "server", 0);
 }
 
 static void
+put_begin(struct job *job, const struct step *step)
+{
+	struct asked	*a = asked_new(job, "");
+
+	a->put = step;
+	step_to(a, step);
+}
+
+static void
 kmip_put(struct job *job)
 {
-	step_to(asked_new(job, ""), &put);
+	put_begin(job, &put);
+}
+
+static void
+kmip_create(struct job *job)
+{
+	put_begin(job, job->record.algorithm == ALG_AES ? &make : &make_pair);
 }
 
 /* --- remove -------------------------------------------------------------- */
 
-/* Made, but never recorded: only its name is known. */
+/*
+ * It is gone, or never was there.  The public half of a pair that the server
+ * made has a name only; of what is not known here it is looked for as well.
+ */
+static void
+removed(struct asked *a)
+{
+	uint8_t	 algorithm = a->record.algorithm;
+
+	if (a->other || algorithm == ALG_AES || algorithm == ALG_EC) {
+		end(a, DONE_OK, "", 0);
+		return;
+	}
+	a->other = 1;
+	(void)strlcpy(a->name, a->public, sizeof(a->name));
+	step_to(a, &find_left);
+}
+
+/*
+ * Made, but never recorded, or the half of a pair: only its name is known.
+ * Where the server makes no pairs there is no half, so it may refuse that.
+ */
 static void
 found_left(struct asked *a, const struct kmip_answer *answer)
 {
 	const char	*why;
 
-	if (answer->status != 0)
+	if (answer->status != 0 && a->other && kmip.makes == 0)
+		removed(a);
+	else if (answer->status != 0)
 		end_refused(a, answer);
 	else if ((why = kmip_read_id(answer, a->id, sizeof(a->id))) != NULL)
 		end(a, DONE_UNAVAILABLE, why, 0);
 	else if (a->id[0] == '\0')
-		end(a, DONE_OK, "", 0);
+		removed(a);
 	else
 		step_to(a, &destroy);
 }
@@ -283,7 +383,7 @@ found_left(struct asked *a, const struct kmip_answer *answer)
 static void
 destroyed(struct asked *a, const struct kmip_answer *answer)
 {
-	if (answer->status != 0 && answer->reason == KMIP_DENIED)
+	if (answer->status != 0 && answer->reason != KMIP_NOT_FOUND)
 		step_to(a, &revoke);
 	else
 		destroyed_last(a, answer);
@@ -300,7 +400,7 @@ static void
 destroyed_last(struct asked *a, const struct kmip_answer *answer)
 {
 	if (answer->status == 0 || answer->reason == KMIP_NOT_FOUND)
-		end(a, DONE_OK, "", 0);
+		removed(a);
 	else
 		end_refused(a, answer);
 }
@@ -315,6 +415,8 @@ kmip_remove(struct job *job, const char *backend)
 	if (strncmp(backend, uuid_format(&job->record.id, id),
 	    UUID_TEXT - 1) == 0) {
 		snprintf(a->name, sizeof(a->name), "kbsd:%s", backend);
+		snprintf(a->public, sizeof(a->public), "kbsd:%s" PUBLIC,
+		    backend);
 		step_to(a, &find_left);
 	} else
 		step_to(a, &destroy);
@@ -352,7 +454,15 @@ kmip_config(struct rbuf *r)
 	kmip.version.minor = rb_u8(r);
 	rb_str(r, kmip.user, sizeof(kmip.user));
 	rb_str(r, kmip.protocols, sizeof(kmip.protocols));
+	kmip.makes = rb_u8(r);
+	kmip.activate = rb_bool(r);
 	return (rb_end(r));
+}
+
+static int
+kmip_makes(enum algorithm algorithm)
+{
+	return ((kmip.makes & 1 << algorithm) != 0);
 }
 
 static int
@@ -392,8 +502,11 @@ const struct backend backend_kmip = {
 	.open = kmip_open,
 	.get = kmip_get,
 	.put = kmip_put,
+	.makes = kmip_makes,
+	.create = kmip_create,
 	.remove = kmip_remove,
 	.cancel = kmip_cancel,
 	.stage = kmip_stage,
+	.missing = hello_missing,
 	.counters = wire_counters,
 };

@@ -40,14 +40,18 @@ struct kmip_settings {
 	char			 user[KMIP_WORD_MAX];	/* "": no credential */
 	char			 tls_name[KMIP_WORD_MAX];	/* "": server */
 	char			 protocols[KMIP_WORD_MAX];	/* of TLS */
+	uint8_t			 makes;		/* 1 << ALG_*: it does */
+	int			 activate;	/* what was put */
 };
 extern struct kmip_settings	 kmip;
 
 /* --- kmip_message.c: requests and responses ----------------------------- */
 
 enum kmip_operation {
+	KMIP_NOTHING = 0, KMIP_CREATE = 0x01, KMIP_CREATE_PAIR = 0x02,
 	KMIP_REGISTER = 0x03, KMIP_LOCATE = 0x08, KMIP_GET = 0x0a,
-	KMIP_REVOKE = 0x13, KMIP_DESTROY = 0x14, KMIP_DISCOVER = 0x1e,
+	KMIP_ACTIVATE = 0x12, KMIP_REVOKE = 0x13, KMIP_DESTROY = 0x14,
+	KMIP_QUERY = 0x18, KMIP_DISCOVER = 0x1e,
 };
 
 /* Result reasons that mean something to us. */
@@ -57,10 +61,12 @@ enum kmip_operation {
 /* All pointers are the asker's, and stay until it is answered. */
 struct kmip_ask {
 	enum kmip_operation	 operation;
-	const char		*id;		/* GET, REVOKE, DESTROY */
-	const char		*name;		/* REGISTER, LOCATE */
-	const struct key_record	*record;	/* REGISTER */
-	const uint8_t		*material;
+	const char		*id;		/* GET, ACTIVATE, REVOKE, */
+						/* DESTROY */
+	const char		*name;		/* what makes keys, LOCATE */
+	const char		*public;	/* CREATE_PAIR: its name */
+	const struct key_record	*record;	/* what makes keys */
+	const uint8_t		*material;	/* REGISTER */
 	size_t			 materiallen;
 };
 
@@ -70,6 +76,12 @@ struct kmip_answer {
 	char		 message[REASON_TEXT_MAX];
 	int		 has_payload;
 	struct ttlv	 payload;
+};
+
+/* What a server says of itself. */
+struct kmip_offer {
+	uint64_t	 operations;	/* 1 << enum kmip_operation; 0: all */
+	char		 server[128];	/* "": it has no name */
 };
 
 /* Append a whole request message; password is a C string, or NULL. */
@@ -86,6 +98,8 @@ const char	*kmip_response(const uint8_t *, size_t, enum kmip_operation,
 		    struct kmip_answer *);
 /* Of payloads: NULL, or what is wrong. */
 const char	*kmip_read_id(const struct kmip_answer *, char *, size_t);
+/* Of CREATE_PAIR, that of the private half; these two: "" where none is. */
+const char	*kmip_read_pair(const struct kmip_answer *, char *, size_t);
 /*
  * Material of a record's kind, PKCS#8 for pairs, into secret memory of
  * MATERIAL_MAX bytes.
@@ -96,6 +110,23 @@ const char	*kmip_read_key(const struct kmip_answer *,
 /* The newest that both have; -1: none. */
 int		 kmip_read_versions(const struct kmip_answer *,
 		    struct kmip_version *);
+const char	*kmip_read_offer(const struct kmip_answer *,
+		    struct kmip_offer *);
+
+/* --- kmip_hello.c: what a server is asked before all else --------------- */
+
+void		 hello_init(void);
+/*
+ * What to ask now, and in which version; KMIP_NOTHING: all that waits may be
+ * asked in that version.
+ */
+enum kmip_operation	 hello_next(const struct kmip_version **);
+/* Its answer: NULL, or what is wrong with it. */
+const char	*hello_answer(enum kmip_operation, const struct kmip_answer *);
+/* Its name where the server said that it does not offer it; else NULL. */
+const char	*hello_lacks(enum kmip_operation);
+/* What of it the configuration needs, as a sentence; "": nothing. */
+const char	*hello_missing(void);
 
 /* --- kmip_wire.c: the connection, and what waits for its answers -------- */
 

@@ -38,16 +38,17 @@ enum tag {
 	TAG_KEY_VALUE = 0x420045, TAG_MAXIMUM = 0x42004f, TAG_NAME = 0x420053,
 	TAG_NAME_TYPE = 0x420054, TAG_NAME_VALUE = 0x420055,
 	TAG_OBJECT_TYPE = 0x420057, TAG_OPERATION = 0x42005c,
-	TAG_PRIVATE_KEY = 0x420064, TAG_VERSION = 0x420069,
-	TAG_MAJOR = 0x42006a, TAG_MINOR = 0x42006b,
-	TAG_REQUEST_HEADER = 0x420077, TAG_REQUEST = 0x420078,
+	TAG_PRIVATE_KEY = 0x420064, TAG_PRIVATE_ID = 0x420066,
+	TAG_VERSION = 0x420069, TAG_MAJOR = 0x42006a, TAG_MINOR = 0x42006b,
+	TAG_QUERY_FUNCTION = 0x420074, TAG_REQUEST_HEADER = 0x420077,
+	TAG_REQUEST = 0x420078,
 	TAG_REQUEST_PAYLOAD = 0x420079, TAG_RESPONSE = 0x42007b,
 	TAG_RESPONSE_PAYLOAD = 0x42007c, TAG_MESSAGE = 0x42007d,
 	TAG_REASON = 0x42007e, TAG_STATUS = 0x42007f,
 	TAG_REVOCATION = 0x420081, TAG_REVOCATION_CODE = 0x420082,
 	TAG_SYMMETRIC_KEY = 0x42008f, TAG_TEMPLATE = 0x420091,
-	TAG_ID = 0x420094, TAG_USERNAME = 0x420099, TAG_PASSWORD = 0x4200a1,
-	TAG_ATTRIBUTES = 0x420125,
+	TAG_ID = 0x420094, TAG_USERNAME = 0x420099, TAG_VENDOR = 0x42009d,
+	TAG_PASSWORD = 0x4200a1, TAG_ATTRIBUTES = 0x420125,
 };
 
 #define OBJECT_SYMMETRIC	2
@@ -58,6 +59,8 @@ enum tag {
 #define FORMAT_PKCS8		4
 #define FORMAT_EC		6
 #define CESSATION		5
+#define QUERY_OPERATIONS	1
+#define QUERY_SERVER		3
 
 static const struct {
 	uint32_t	 algorithm;
@@ -74,10 +77,55 @@ static const struct {
 	    0x01 },				/* sign */
 };
 
+/* Of a pair that the server makes, as the reference server has it. */
+#define MASK_PRIVATE		0x08		/* decrypt */
+#define MASK_PUBLIC		0x04		/* encrypt */
+
+enum attribute { ATTR_ALGORITHM, ATTR_LENGTH, ATTR_MASK, ATTR_NAME };
+
+/* Named by a text in 1.x, by a tag of their own in 2.0. */
+static const struct {
+	const char	*text;
+	uint32_t	 tag;
+	enum ttlv_type	 type;
+} attributes[] = {
+	[ATTR_ALGORITHM] = { "Cryptographic Algorithm", TAG_ALGORITHM,
+	    TTLV_ENUMERATION },
+	[ATTR_LENGTH] = { "Cryptographic Length", TAG_LENGTH, TTLV_INTEGER },
+	[ATTR_MASK] = { "Cryptographic Usage Mask", TAG_MASK, TTLV_INTEGER },
+	[ATTR_NAME] = { "Name", TAG_NAME, TTLV_STRUCTURE },
+};
+
+enum group { GROUP_ALL, GROUP_COMMON, GROUP_PRIVATE, GROUP_PUBLIC };
+
+/* What attributes stand in: 1.x, 2.0. */
+static const uint32_t	 groups[][2] = {
+	[GROUP_ALL] = { TAG_TEMPLATE, TAG_ATTRIBUTES },
+	[GROUP_COMMON] = { 0x42001f, 0x420126 },
+	[GROUP_PRIVATE] = { 0x420065, 0x420127 },
+	[GROUP_PUBLIC] = { 0x42006e, 0x420128 },
+};
+
 /* --- requests ------------------------------------------------------------ */
 
 static void
-put_name(struct wbuf *w, uint32_t tag, const char *name)
+put_number(struct wbuf *w, const struct kmip_version *v, enum attribute a,
+    uint32_t n)
+{
+	size_t	 at;
+
+	if (v->major > 1) {
+		ttlv_put(w, attributes[a].tag, attributes[a].type, n);
+		return;
+	}
+	at = ttlv_begin(w, TAG_ATTRIBUTE);
+	ttlv_text(w, TAG_ATTRIBUTE_NAME, attributes[a].text);
+	ttlv_put(w, TAG_ATTRIBUTE_VALUE, attributes[a].type, n);
+	ttlv_end(w, at);
+}
+
+static void
+put_name_in(struct wbuf *w, uint32_t tag, const char *name)
 {
 	size_t	 at = ttlv_begin(w, tag);
 
@@ -86,25 +134,43 @@ put_name(struct wbuf *w, uint32_t tag, const char *name)
 	ttlv_end(w, at);
 }
 
-/* A 1.x attribute named by a text. */
 static void
-put_attribute_name(struct wbuf *w, const char *name)
+put_name(struct wbuf *w, const struct kmip_version *v, const char *name)
 {
-	size_t	 at = ttlv_begin(w, TAG_ATTRIBUTE);
+	size_t	 at;
 
-	ttlv_text(w, TAG_ATTRIBUTE_NAME, "Name");
-	put_name(w, TAG_ATTRIBUTE_VALUE, name);
+	if (v->major > 1) {
+		put_name_in(w, TAG_NAME, name);
+		return;
+	}
+	at = ttlv_begin(w, TAG_ATTRIBUTE);
+	ttlv_text(w, TAG_ATTRIBUTE_NAME, attributes[ATTR_NAME].text);
+	put_name_in(w, TAG_ATTRIBUTE_VALUE, name);
 	ttlv_end(w, at);
 }
 
-static void
-put_attribute_mask(struct wbuf *w, uint32_t mask)
+static size_t
+group_begin(struct wbuf *w, const struct kmip_version *v, enum group g)
 {
-	size_t	 at = ttlv_begin(w, TAG_ATTRIBUTE);
+	return (ttlv_begin(w, groups[g][v->major > 1]));
+}
 
-	ttlv_text(w, TAG_ATTRIBUTE_NAME, "Cryptographic Usage Mask");
-	ttlv_put(w, TAG_ATTRIBUTE_VALUE, TTLV_INTEGER, mask);
-	ttlv_end(w, at);
+/* NULL: it gets no name. */
+static void
+put_use(struct wbuf *w, const struct kmip_version *v, uint32_t mask,
+    const char *name)
+{
+	put_number(w, v, ATTR_MASK, mask);
+	if (name != NULL)
+		put_name(w, v, name);
+}
+
+static void
+put_kind(struct wbuf *w, const struct kmip_version *v,
+    const struct key_record *k)
+{
+	put_number(w, v, ATTR_ALGORITHM, kinds[k->algorithm].algorithm);
+	put_number(w, v, ATTR_LENGTH, k->length);
 }
 
 static void
@@ -131,23 +197,48 @@ static void
 put_register(struct wbuf *w, const struct kmip_version *v,
     const struct kmip_ask *ask)
 {
-	uint32_t	 mask = kinds[ask->record->algorithm].mask;
-	size_t		 at;
+	size_t	 at;
 
 	ttlv_put(w, TAG_OBJECT_TYPE, TTLV_ENUMERATION,
 	    kinds[ask->record->algorithm].object);
-	at = ttlv_begin(w, v->major == 1 ? TAG_TEMPLATE : TAG_ATTRIBUTES);
-	if (v->major == 1) {
-		put_attribute_mask(w, mask);
-		put_attribute_name(w, ask->name);
-	} else {
-		ttlv_put(w, TAG_MASK, TTLV_INTEGER, mask);
-		put_name(w, TAG_NAME, ask->name);
-	}
+	at = group_begin(w, v, GROUP_ALL);
+	put_use(w, v, kinds[ask->record->algorithm].mask, ask->name);
 	ttlv_end(w, at);
 	put_key(w, ask);
 }
 
+static void
+put_create(struct wbuf *w, const struct kmip_version *v,
+    const struct kmip_ask *ask)
+{
+	size_t	 at;
+
+	ttlv_put(w, TAG_OBJECT_TYPE, TTLV_ENUMERATION,
+	    kinds[ask->record->algorithm].object);
+	at = group_begin(w, v, GROUP_ALL);
+	put_kind(w, v, ask->record);
+	put_use(w, v, kinds[ask->record->algorithm].mask, ask->name);
+	ttlv_end(w, at);
+}
+
+static void
+put_create_pair(struct wbuf *w, const struct kmip_version *v,
+    const struct kmip_ask *ask)
+{
+	size_t	 at;
+
+	at = group_begin(w, v, GROUP_COMMON);
+	put_kind(w, v, ask->record);
+	ttlv_end(w, at);
+	at = group_begin(w, v, GROUP_PRIVATE);
+	put_use(w, v, MASK_PRIVATE, ask->name);
+	ttlv_end(w, at);
+	at = group_begin(w, v, GROUP_PUBLIC);
+	put_use(w, v, MASK_PUBLIC, ask->public);
+	ttlv_end(w, at);
+}
+
+/* In 1.x the attributes stand in nothing. */
 static void
 put_locate(struct wbuf *w, const struct kmip_version *v,
     const struct kmip_ask *ask)
@@ -156,11 +247,11 @@ put_locate(struct wbuf *w, const struct kmip_version *v,
 
 	ttlv_put(w, TAG_MAXIMUM, TTLV_INTEGER, 2);
 	if (v->major == 1) {
-		put_attribute_name(w, ask->name);
+		put_name(w, v, ask->name);
 		return;
 	}
-	at = ttlv_begin(w, TAG_ATTRIBUTES);
-	put_name(w, TAG_NAME, ask->name);
+	at = group_begin(w, v, GROUP_ALL);
+	put_name(w, v, ask->name);
 	ttlv_end(w, at);
 }
 
@@ -184,30 +275,63 @@ put_revocation(struct wbuf *w)
 }
 
 static void
+put_discover(struct wbuf *w, const struct kmip_version *v,
+    const struct kmip_ask *ask)
+{
+	(void)v;
+	(void)ask;
+	put_version(w, 2, 0);
+	put_version(w, 1, 4);
+}
+
+static void
+put_query(struct wbuf *w, const struct kmip_version *v,
+    const struct kmip_ask *ask)
+{
+	(void)v;
+	(void)ask;
+	ttlv_put(w, TAG_QUERY_FUNCTION, TTLV_ENUMERATION, QUERY_OPERATIONS);
+	ttlv_put(w, TAG_QUERY_FUNCTION, TTLV_ENUMERATION, QUERY_SERVER);
+}
+
+static void
+put_revoke(struct wbuf *w, const struct kmip_version *v,
+    const struct kmip_ask *ask)
+{
+	(void)v;
+	ttlv_text(w, TAG_ID, ask->id);
+	put_revocation(w);
+}
+
+/* All others name a key, and that is all. */
+static const struct {
+	enum kmip_operation	 operation;
+	void			(*put)(struct wbuf *,
+				    const struct kmip_version *,
+				    const struct kmip_ask *);
+} payloads[] = {
+	{ KMIP_CREATE,		put_create },
+	{ KMIP_CREATE_PAIR,	put_create_pair },
+	{ KMIP_REGISTER,	put_register },
+	{ KMIP_LOCATE,		put_locate },
+	{ KMIP_REVOKE,		put_revoke },
+	{ KMIP_QUERY,		put_query },
+	{ KMIP_DISCOVER,	put_discover },
+};
+
+static void
 put_payload(struct wbuf *w, const struct kmip_version *v,
     const struct kmip_ask *ask)
 {
-	size_t	 at = ttlv_begin(w, TAG_REQUEST_PAYLOAD);
+	size_t	 at = ttlv_begin(w, TAG_REQUEST_PAYLOAD), i;
 
-	switch (ask->operation) {
-	case KMIP_REGISTER:
-		put_register(w, v, ask);
-		break;
-	case KMIP_LOCATE:
-		put_locate(w, v, ask);
-		break;
-	case KMIP_DISCOVER:
-		put_version(w, 2, 0);
-		put_version(w, 1, 4);
-		break;
-	case KMIP_REVOKE:
+	for (i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++)
+		if (payloads[i].operation == ask->operation)
+			break;
+	if (i < sizeof(payloads) / sizeof(payloads[0]))
+		payloads[i].put(w, v, ask);
+	else
 		ttlv_text(w, TAG_ID, ask->id);
-		put_revocation(w);
-		break;
-	default:
-		ttlv_text(w, TAG_ID, ask->id);
-		break;
-	}
 	ttlv_end(w, at);
 }
 
@@ -312,18 +436,54 @@ kmip_response(const uint8_t *p, size_t len, enum kmip_operation operation,
 	return (NULL);
 }
 
-const char *
-kmip_read_id(const struct kmip_answer *a, char *id, size_t size)
+static const char *
+read_id(const struct kmip_answer *a, uint32_t tag, char *id, size_t size)
 {
 	struct ttlv	 item;
 	int		 rc;
 
 	id[0] = '\0';
-	if ((rc = ttlv_find(&a->payload, TAG_ID, TTLV_TEXT, &item)) == 0)
+	if ((rc = ttlv_find(&a->payload, tag, TTLV_TEXT, &item)) == 0)
 		return (NULL);
 	if (rc == -1 || item.len == 0 || ttlv_string(&item, id, size) == -1)
 		return ("an unusable id of a key");
 	return (NULL);
+}
+
+const char *
+kmip_read_id(const struct kmip_answer *a, char *id, size_t size)
+{
+	return (read_id(a, TAG_ID, id, size));
+}
+
+const char *
+kmip_read_pair(const struct kmip_answer *a, char *id, size_t size)
+{
+	return (read_id(a, TAG_PRIVATE_ID, id, size));
+}
+
+/* A name that is no plain text is none. */
+const char *
+kmip_read_offer(const struct kmip_answer *a, struct kmip_offer *offer)
+{
+	struct ttlv	 item;
+	struct rbuf	 r;
+	uint32_t	 n;
+	int		 rc;
+
+	memset(offer, 0, sizeof(*offer));
+	rb_init(&r, a->payload.value, a->payload.len);
+	while ((rc = ttlv_next(&r, &item)) == 1) {
+		if (item.tag == TAG_OPERATION &&
+		    item.type == TTLV_ENUMERATION &&
+		    (n = ttlv_number(&item)) < 64)
+			offer->operations |= (uint64_t)1 << n;
+		else if (item.tag == TAG_VENDOR && item.type == TTLV_TEXT &&
+		    ttlv_string(&item, offer->server,
+		    sizeof(offer->server)) == -1)
+			offer->server[0] = '\0';
+	}
+	return (rc == -1 ? "it does not say what it offers" : NULL);
 }
 
 int

@@ -83,8 +83,7 @@ static struct wbuf		 out;
 static size_t			 outdone;
 static uint8_t			*in;		/* secret, KMIP_MESSAGE_MAX */
 static size_t			 inlen;
-static struct kmip_version	 version;
-static int			 discovering;
+static enum kmip_operation	 hello;		/* asked before all else */
 static unsigned int		 failures;
 static char			 last[REASON_TEXT_MAX];
 static uint64_t			 count_asked, count_connections, count_broken;
@@ -142,7 +141,7 @@ wire_close(void)
 	outdone = 0;
 	explicit_bzero(in, inlen);
 	inlen = 0;
-	discovering = 0;
+	hello = KMIP_NOTHING;
 	state = WIRE_CLOSED;
 	event_del(idle);
 }
@@ -195,7 +194,7 @@ op_timeout(int f, short what, void *arg)
 	snprintf(why, sizeof(why), "%.128s did not answer in time%s%.256s",
 	    kmip.server.name, last[0] != '\0' ? ": " : "", last);
 	op_end(op, NULL, why);
-	if (sent)
+	if (sent || hello != KMIP_NOTHING)
 		wire_broken("%s hangs", kmip.server.name);
 }
 
@@ -234,33 +233,25 @@ wire_flush(void)
 	return (0);
 }
 
-static int
-wire_discover(void)
-{
-	static const struct kmip_version	 oldest = { 1, 4 };
-	static const struct kmip_ask		 ask = {
-		.operation = KMIP_DISCOVER,
-	};
-
-	discovering = 1;
-	kmip_request(&out, &oldest, kmip.user, password, &ask);
-	return (wire_flush());
-}
-
-/* All that waits, in one go. */
+/* All that waits, in one go, once the server is known. */
 static int
 wire_send(void)
 {
-	struct op	*op;
+	const struct kmip_version	*version;
+	struct kmip_ask			 ask = { 0 };
+	struct op			*op;
 
-	if (discovering)
+	if (hello != KMIP_NOTHING)
 		return (wire_flush());
-	if (version.major == 0)
-		return (wire_discover());
+	if ((hello = hello_next(&version)) != KMIP_NOTHING) {
+		ask.operation = hello;
+		kmip_request(&out, version, kmip.user, password, &ask);
+		return (wire_flush());
+	}
 	TAILQ_FOREACH(op, &ops, entry) {
 		if (op->sent)
 			continue;
-		kmip_request(&out, &version, kmip.user, password, &op->ask);
+		kmip_request(&out, version, kmip.user, password, &op->ask);
 		op->sent = 1;
 		op->tries++;
 		count_asked++;
@@ -272,24 +263,18 @@ wire_send(void)
 
 /* --- reading ------------------------------------------------------------ */
 
-/* An error says that it is an old server: 1.4 is what is tried then. */
 static int
-wire_discovered(size_t len)
+wire_greeted(size_t len)
 {
 	struct kmip_answer	 a;
 	const char		*why;
 
-	discovering = 0;
-	if ((why = kmip_response(in, len, KMIP_DISCOVER, &a)) != NULL) {
+	if ((why = kmip_response(in, len, hello, &a)) != NULL ||
+	    (why = hello_answer(hello, &a)) != NULL) {
 		wire_broken("answer of %s: %s", kmip.server.name, why);
 		return (-1);
 	}
-	if (a.status != 0 || kmip_read_versions(&a, &version) == -1) {
-		version.major = 1;
-		version.minor = 4;
-	}
-	log_info("%s speaks KMIP %u.%u", kmip.server.name, version.major,
-	    version.minor);
+	hello = KMIP_NOTHING;
 	return (wire_send());
 }
 
@@ -300,8 +285,8 @@ wire_answered(size_t len)
 	struct op		*op = TAILQ_FIRST(&ops);
 	const char		*why;
 
-	if (discovering)
-		return (wire_discovered(len));
+	if (hello != KMIP_NOTHING)
+		return (wire_greeted(len));
 	if (op == NULL || !op->sent) {
 		wire_broken("%s answers what was not asked", kmip.server.name);
 		return (-1);
@@ -634,7 +619,7 @@ wire_open(int cert, int key, int ca, int secret)
 	wire_password(secret);
 	if ((in = secret_alloc(KMIP_MESSAGE_MAX)) == NULL)
 		fatal("secret memory");
-	version = kmip.version;
+	hello_init();
 	idle = timer_new(wire_idle, NULL);
 	again = timer_new(wire_again, NULL);
 }

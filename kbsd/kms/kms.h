@@ -56,6 +56,7 @@ struct job {
 	uint8_t			 detail[DIGEST_LEN]; /* of wrapping key, */
 					/* of material (STORE) */
 	enum given		 given;		/* STORE: what comes */
+	int			 made_there;	/* STORE: nothing comes */
 	uint8_t			*material;	/* STORE: locked heap */
 	size_t			 materiallen;
 	uint64_t		 deadline;
@@ -124,11 +125,19 @@ struct backend {
 	void		(*get)(struct job *, const struct row *);
 	/* Keep the job's material under record.backend. */
 	void		(*put)(struct job *);
+	/*
+	 * Does it make keys of this kind itself?  Then make the job's, as
+	 * put does: it is got and looked at before it is believed.
+	 */
+	int		(*makes)(enum algorithm);
+	void		(*create)(struct job *);
 	/* What is not there is removed. */
 	void		(*remove)(struct job *, const char *backend);
 	void		(*cancel)(struct job *);
 	/* What keeps it, "" where nothing is known. */
 	const char	*(*stage)(const struct job *);
+	/* What the configuration needs and it has not; "": nothing. */
+	const char	*(*missing)(void);
 	void		(*counters)(struct wbuf *);
 	/* Seconds until its credential ends; 0: nobody knows. */
 	uint64_t	(*credential)(void);
@@ -161,6 +170,8 @@ int	 jobs_changing(const struct job *);
 /* work.c */
 
 void	 work_init(const struct backend *);
+/* Does the keystore itself make a key like this? */
+int	 work_makes(const struct key_record *);
 /* All that must come first has come. */
 void	 work_begin(struct job *);
 /* What keeps it; NULL: not the keystore. */

@@ -100,6 +100,19 @@ rule_fetch(const struct job *job)
 	return (NULL);
 }
 
+/* Nothing comes, and nothing of it is anywhere yet. */
+static const char *
+rule_made_there(const struct job *job)
+{
+	if (job->given != GIVEN_KEY)
+		return ("nothing is given");
+	if (!is_zero(job->detail))
+		return ("the material that was meant has not come");
+	if (job->operation == OP_KEY_CREATE && job->record.backend[0] != '\0')
+		return ("a key that is to be made is somewhere already");
+	return (NULL);
+}
+
 static const char *
 rule_store(const struct job *job)
 {
@@ -111,13 +124,15 @@ rule_store(const struct job *job)
 	if (job->operation == OP_KEY_ROTATE) {
 		if (!job->fits)
 			return ("the seal of the record does not fit");
-		if (job->materiallen == 0)
+		if (job->materiallen == 0 && !job->made_there)
 			return ("a new version needs material");
 	} else if (record->serial != 0 || !is_unsealed(record))
 		return ("a new key has a seal already");
 	if (!equal(job->policy_digest, record->policy_digest) ||
 	    uuid_isnil(&record->policy) != is_zero(record->policy_digest))
 		return ("the record names another policy");
+	if (job->made_there)
+		return (rule_made_there(job));
 	if (job->materiallen == 0)	/* a backend's own key */
 		return (job->given == GIVEN_KEY ? NULL : "nothing is given");
 	if (job->given == GIVEN_ID && job->operation != OP_KEY_ROTATE)

@@ -18,7 +18,8 @@
  * A job that may begin: our own record of the key is looked at, then the
  * keystore is asked for the material, then our record is written.  What a
  * keystore elsewhere takes its time for was decided before: so it is decided
- * once more when the answer is here.
+ * once more when the answer is here.  A key that the keystore makes itself is
+ * got once, and looked at, before there is a record of it.
  *
  * The record is written behind new material, and goes after old: a key is
  * there as a whole, or it is undone by who finds the broker's record of it.
@@ -206,6 +207,22 @@ fetch_got(struct job *job, enum done_result result, const char *reason,
 
 /* --- store -------------------------------------------------------------- */
 
+int
+work_makes(const struct key_record *record)
+{
+	return (backend->makes != NULL &&
+	    backend->makes((enum algorithm)record->algorithm));
+}
+
+static void
+put(struct job *job)
+{
+	if (job->made_there)
+		backend->create(job);
+	else
+		backend->put(job);
+}
+
 /* Has the keystore a key that may be registered by its id there? */
 static int
 known_there(const struct job *job, struct outcome *out)
@@ -316,7 +333,7 @@ rotate_begin(struct job *job, struct outcome *out)
 		return (store_looked_at(job, job->material, job->materiallen,
 		    out));
 	if (!backend->elsewhere) {
-		backend->put(job);
+		put(job);
 		return (WORK_ASKED);
 	}
 	rc = records_next_version(&next->id, &last, next->backend);
@@ -328,7 +345,7 @@ rotate_begin(struct job *job, struct outcome *out)
 	}
 	if (rc < 0 || (rc = records_make_unsure(next)) != 0)
 		return (failed(rc, out));
-	backend->put(job);
+	put(job);
 	return (WORK_ASKED);
 }
 
@@ -361,18 +378,18 @@ store_begin(struct job *job, struct outcome *out)
 
 	if (job->operation == OP_KEY_ROTATE)
 		return (rotate_begin(job, out));
-	if ((rc = store_named(job, out)) != DONE_OK)
+	if (!job->made_there && (rc = store_named(job, out)) != DONE_OK)
 		return (rc);
 	if ((rc = records_find(&job->record.id, &row)) != 0) {
 		out->reason = "there is, or was, a key of this id";
 		return (rc == 1 ? DONE_REFUSED : failed(rc, out));
 	}
-	if (job->materiallen == 0)
+	if (job->materiallen == 0 && !job->made_there)
 		return (store_looked_at(job, NULL, 0, out));
 	if (job->given == GIVEN_BOX)
 		return (store_looked_at(job, job->material, job->materiallen,
 		    out));
-	backend->put(job);
+	put(job);
 	return (WORK_ASKED);
 }
 
@@ -649,6 +666,16 @@ keep_box(struct job *job, const uint8_t *box, size_t len, const char **reason)
 	return (DONE_OK);
 }
 
+/* It comes back to work_got(). */
+static void
+made(struct job *job)
+{
+	struct outcome	 out;
+
+	job->asked_us = now_us();
+	(void)store_looked_at(job, NULL, 0, &out);
+}
+
 void
 work_got(struct job *job, enum done_result result, const char *reason,
     const void *material, size_t len)
@@ -669,6 +696,9 @@ work_got(struct job *job, enum done_result result, const char *reason,
 	if (result == DONE_OK && job->given == GIVEN_BOX)
 		result = keep_box(job, job->material, job->materiallen,
 		    &reason);
+	/* What is made there and no use is nobody's mistake; it is undone. */
+	if (result != DONE_OK && job->made_there)
+		result = DONE_UNAVAILABLE;
 	stored(job, result == DONE_NONE || result == DONE_REFUSED ?
 	    DONE_INVALID : result, reason);
 }
@@ -680,6 +710,10 @@ work_put(struct job *job, enum done_result result, const char *reason,
 	answered(job, result, reason);
 	if (job->ours != NULL) {
 		job->ours(job, result, reason, box, len);
+		return;
+	}
+	if (result == DONE_OK && job->made_there) {
+		made(job);
 		return;
 	}
 	if (result == DONE_OK && len > 0)

@@ -694,7 +694,8 @@ print_kmip(const struct keystore *k)
 		    k->secret);
 	print_word("\ttls ", k->protocols);
 	print_cache(k);
-	printf("}\n");
+	printf("%s%s}\n", k->by_server ? "\tkeys by server\n" : "",
+	    k->activate ? "\tactivate\n" : "");
 }
 
 static void

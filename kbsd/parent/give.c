@@ -358,10 +358,27 @@ give_fetcher(struct child *c, struct wbuf *w)
 	return (give_fd(FD_CA, files_public(a->ca)));
 }
 
+/* Which keys its server makes itself: no server makes any of EC. */
+static uint8_t
+keystore_makes(const struct keystore *k)
+{
+	return (k->by_server ? 1 << ALG_AES | 1 << ALG_RSA : 0);
+}
+
 static int
 give_engine(struct child *c, struct wbuf *w)
 {
-	give_keystores(w, c->set->conf);
+	const struct config	*conf = c->set->conf;
+	const struct keystore	*k;
+	uint32_t		 n = 0;
+
+	TAILQ_FOREACH(k, &conf->keystores, entry)
+		n++;
+	wb_u32(w, n);
+	TAILQ_FOREACH(k, &conf->keystores, entry) {
+		wb_str(w, k->name);
+		wb_u8(w, keystore_makes(k));
+	}
 	return (0);
 }
 
@@ -407,6 +424,8 @@ give_kmip(struct child *c, struct wbuf *w)
 	wb_u8(w, (uint8_t)(k->version % 10));
 	wb_str(w, k->username);
 	wb_str(w, k->protocols);
+	wb_u8(w, keystore_makes(k));
+	wb_u8(w, (uint8_t)k->activate);
 	if (give_fd(FD_KMS_CERT, files_public(k->cert)) == -1 ||
 	    give_fd(FD_KMS_KEY, files_secret(k->key, 0)) == -1)
 		return (-1);

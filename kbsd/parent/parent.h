@@ -90,6 +90,8 @@ struct keystore {
 	char			*tls_name;	/* NULL: server */
 	char			*username;	/* NULL: no credential */
 	char			*protocols;
+	int			 by_server;	/* it makes the keys */
+	int			 activate;
 	char			*cert;
 	char			*key;
 	/* pkcs11; secret is its PIN */

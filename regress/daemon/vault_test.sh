@@ -205,6 +205,49 @@ several_body()
 	stop_kbsd
 }
 
+# kmip_has NUMBER: so many keys has PyKMIP, halves of pairs counted
+kmip_has()
+{
+	atf_check -o inline:"$1\n" sqlite3 "$dir/kmip/kmip.db" \
+	    "SELECT count(*) FROM managed_objects"
+}
+
+daemon_case made_there "keys that the KMIP server makes itself, and activates" \
+    "sqlite3"
+made_there_body()
+{
+	start_ita
+	start_kmip
+	start_kbsd "$(keystore_kmip "keys by server" activate)"
+	policy=$(policy)
+	aes=$(ctl key create -a AES -l 256 -p "$policy") || atf_fail "no AES"
+	kmip_has 1
+	get_key "$aes" got
+	atf_check -o inline:"32\n" sh -c "wc -c <got"
+	rsa=$(ctl key create -a RSA -l 2048 -p "$policy") || atf_fail "no RSA"
+	kmip_has 3
+	get_key "$rsa" first
+	atf_check -o match:"2048 bit" \
+	    openssl pkey -inform DER -in first -noout -text
+	# The server makes none of EC: what kbsd makes is registered.
+	ec=$(ctl key create -a EC -c secp384r1 -p "$policy") || atf_fail "no EC"
+	kmip_has 4
+	get_key "$ec" got
+	exits 0 ctl key rotate "$rsa"
+	kmip_has 6
+	get_key "$rsa" second
+	atf_check -s exit:1 cmp -s first second
+	exits 0 ctl keystore check
+	atf_check -o match:"localhost is PyKMIP .* Software Server" \
+	    cat "$log"
+	for key in "$aes" "$rsa" "$ec"; do
+		exits 0 ctl key delete "$key"
+		exits 1 get_key "$key" got
+	done
+	kmip_has 0
+	stop_kbsd
+}
+
 none_pending()
 {
 	[ "$(sqlite3 "$state/store/store.db" \

@@ -304,12 +304,22 @@ start_fetcher_with_ca(void)
 	return (start_fetcher());
 }
 
+static void
+engine_words(struct wbuf *w)
+{
+	wb_u32(w, 2);
+	wb_str(w, "main");
+	wb_u8(w, 0);
+	wb_str(w, "other");
+	wb_u8(w, 1 << ALG_AES);
+}
+
 static struct child *
 start_engine(void)
 {
 	struct wbuf	 w = { 0 };
 
-	words(&w, "main", "other");
+	engine_words(&w);
 	return (start_plain("engine", PROC_ENGINE, &w));
 }
 
@@ -318,7 +328,7 @@ start_maker(void)
 {
 	struct wbuf	 w = { 0 };
 
-	words(&w, "main", "other");
+	engine_words(&w);
 	return (start_plain("engine", PROC_MAKER, &w));
 }
 

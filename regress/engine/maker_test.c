@@ -35,14 +35,14 @@ struct store {
 };
 
 static void
-recv_store(struct play *p, struct store *s, int ms)
+recv_store_at(struct peer *kms, struct store *s, int ms)
 {
 	const uint8_t	*material;
 	uint8_t		 d[DIGEST_LEN];
 	struct rbuf	 r;
 
 	memset(s, 0, sizeof(*s));
-	peer_recv(p->kms[0], IMSG_KMS_STORE, &r, ms);
+	peer_recv(kms, IMSG_KMS_STORE, &r, ms);
 	recv_head(&r, &s->head);
 	rb_digest(&r, s->policy);
 	rb_digest(&r, s->digest);
@@ -56,6 +56,12 @@ recv_store(struct play *p, struct store *s, int ms)
 		digest(d, s->material, s->len);
 		ATF_CHECK(memcmp(d, s->digest, DIGEST_LEN) == 0);
 	}
+}
+
+static void
+recv_store(struct play *p, struct store *s, int ms)
+{
+	recv_store_at(p->kms[0], s, ms);
 }
 
 static void
@@ -166,6 +172,59 @@ ATF_TC_BODY(create, tc)
 		if (all[i].algorithm != ALG_AES)
 			memset(before, 0, sizeof(before));
 		stored(&p, &h);
+	}
+	play_end(&p);
+}
+
+/* A keystore that makes keys itself is only told to. */
+ATF_TC_WITHOUT_HEAD(made_there);
+ATF_TC_BODY(made_there, tc)
+{
+	static const struct {
+		uint8_t		 op;
+		enum algorithm	 algorithm;
+		uint16_t	 bits;
+		enum curve	 curve;
+		int		 there;
+		int		 ms;		/* kms has so long */
+	} all[] = {
+		{ OP_KEY_CREATE, ALG_AES, 256, CURVE_NONE, 1, 5000 },
+		{ OP_KEY_CREATE, ALG_RSA, 7680, CURVE_NONE, 1, 30000 },
+		{ OP_KEY_CREATE, ALG_EC, 256, CURVE_P256, 0, 5000 },
+		{ OP_KEY_ROTATE, ALG_AES, 128, CURVE_NONE, 1, 5000 },
+		{ OP_KEY_ROTATE, ALG_EC, 384, CURVE_P384, 0, 5000 },
+	};
+	static const uint8_t	 zero[DIGEST_LEN];
+	struct play		 p;
+	struct halves		 h;
+	struct store		 s;
+	uint64_t		 now;
+	size_t			 i;
+
+	play_start(&p, PROC_MAKER);
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		halves_init(&h, all[i].op, i + 1, NULL);
+		kind(&h, all[i].algorithm, all[i].bits, all[i].curve);
+		strlcpy(h.record.keystore, KEYSTORE1,
+		    sizeof(h.record.keystore));
+		strlcpy(h.gkeystore, KEYSTORE1, sizeof(h.gkeystore));
+		now = now_ms();
+		h.deadline = h.gexpiry = now + DEADLINE_MAKE_MS;
+		send_order(&p, &h);
+		send_grant(&p, &h);
+		recv_store_at(p.kms[1], &s, WAIT);
+		ATF_CHECK_EQ(all[i].op, s.head.op);
+		ATF_CHECK_EQ_MSG(all[i].there, s.len == 0, "%zu", i);
+		ATF_CHECK_EQ(GIVEN_KEY, s.given);
+		if (all[i].there)
+			ATF_CHECK_EQ(0, memcmp(s.digest, zero, DIGEST_LEN));
+		else
+			check_key(&h, &s);
+		ATF_CHECK(s.deadline + 2000 > now + (uint64_t)all[i].ms &&
+		    s.deadline < now + (uint64_t)all[i].ms + 2000);
+		send_stored(p.kms[1], &h.name, DONE_UNAVAILABLE, "not now",
+		    NULL);
+		want_done(&p, &h, DONE_UNAVAILABLE);
 	}
 	play_end(&p);
 }
@@ -718,6 +777,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, register_refused);
 	ATF_TP_ADD_TC(tp, create_mismatch);
 	ATF_TP_ADD_TC(tp, create_long);
+	ATF_TP_ADD_TC(tp, made_there);
 	ATF_TP_ADD_TC(tp, queue);
 	ATF_TP_ADD_TC(tp, material_flood);
 	ATF_TP_ADD_TC(tp, violations);

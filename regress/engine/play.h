@@ -93,7 +93,9 @@ play_start(struct play *p, enum process_kind kind)
 	p->c = child_start("engine", kind, 0, 0, NULL);
 	wb_u32(&w, 2);
 	wb_str(&w, KEYSTORE0);
+	wb_u8(&w, 0);
 	wb_str(&w, KEYSTORE1);
+	wb_u8(&w, 1 << ALG_AES | 1 << ALG_RSA);
 	child_config(p->c, &w);
 	child_go(p->c);
 	p->broker = child_edge(p->c, PROC_BROKER, 0, BROKER);

@@ -47,9 +47,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const enum kmip_operation	 operations[] = { KMIP_GET,
 						    KMIP_REGISTER,
+						    KMIP_CREATE_PAIR,
+						    KMIP_QUERY,
 						    KMIP_DISCOVER };
 	struct kmip_version	 v;
 	struct kmip_answer	 a;
+	struct kmip_offer	 offer;
 	char			 id[64];
 	size_t			 i;
 	ssize_t			 n = kmip_length(data, size);
@@ -61,6 +64,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    !a.has_payload)
 			continue;
 		(void)kmip_read_id(&a, id, sizeof(id));
+		(void)kmip_read_pair(&a, id, sizeof(id));
+		if (kmip_read_offer(&a, &offer) == NULL &&
+		    memchr(offer.server, '\0', sizeof(offer.server)) == NULL)
+			abort();
 		(void)kmip_read_versions(&a, &v);
 		key_fuzz(&a, ALG_AES, 256);
 		key_fuzz(&a, ALG_RSA, 3072);

@@ -18,134 +18,7 @@
  * The kms program with a keystore behind PyKMIP, the real server, over mutual
  * TLS; and behind servers that only seem to be one.
  */
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "play.h"
-#include "standin.h"
-
-static pid_t		 server = -1;
-static unsigned int	 port;
-
-/* What the next kms is told. */
-static struct {
-	const char	*host;
-	const char	*tls_name;
-	uint8_t		 major, minor;
-	const char	*user;
-	const char	*cert, *key, *ca;
-	const char	*password;	/* file; NULL: none */
-	const char	*protocols;
-} conf;
-
-static int
-open_file(const char *name)
-{
-	int	 fd;
-
-	ATF_REQUIRE_MSG((fd = open(name, O_RDONLY)) != -1, "%s", name);
-	return (fd);
-}
-
-static void
-kms_begin(void)
-{
-	struct wbuf	 w = { 0 };
-
-	mkdir("d", 0700);
-	ATF_REQUIRE(getcwd(dir, sizeof(dir) - 2) != NULL);
-	strlcat(dir, "/d", sizeof(dir));
-	child_outside = 1;
-	kms = child_start("kms", PROC_KMS, 0, 0, dir);
-	wb_str(&w, "main");
-	wb_u8(&w, KEYSTORE_KMIP);
-	wb_u32(&w, 0);
-	wb_str(&w, conf.host);
-	wb_u16(&w, (uint16_t)port);
-	wb_str(&w, conf.tls_name);
-	wb_u8(&w, conf.major);
-	wb_u8(&w, conf.minor);
-	wb_str(&w, conf.user);
-	wb_str(&w, conf.protocols);
-	child_config(kms, &w);
-	child_descriptor(kms, FD_SEAL_KEY, key_file("seal"));
-	child_descriptor(kms, FD_KMS_CERT, open_file(conf.cert));
-	child_descriptor(kms, FD_KMS_KEY, open_file(conf.key));
-	child_descriptor(kms, FD_CA, open_file(conf.ca));
-	if (conf.password != NULL)
-		child_descriptor(kms, FD_KMS_SECRET,
-		    open_file(conf.password));
-	memset(wrapping, 'w', sizeof(wrapping));
-}
-
-static void
-server_start(const char *first, const char *second)
-{
-	const char *const	 words[] = { first, second, NULL };
-
-	server = standin_start("kmip", "k", &port, words);
-}
-
-static void
-prepare(const atf_tc_t *tc)
-{
-	if (access("/usr/lib/python3/dist-packages/kmip", R_OK) == -1)
-		atf_tc_skip("python3-pykmip is missing");
-	standin_find(tc);
-	memset(&conf, 0, sizeof(conf));
-	conf.host = "localhost";
-	conf.tls_name = conf.user = "";
-	conf.cert = "k/client.pem";
-	conf.key = "k/client.key";
-	conf.ca = "k/ca.pem";
-	conf.protocols = "tlsv1.2,tlsv1.3";
-}
-
-static void
-begin(const atf_tc_t *tc)
-{
-	prepare(tc);
-	server_start(NULL, NULL);
-	kms_start();
-}
-
-static void
-end(void)
-{
-	kms_end();
-	standin_stop(server, "k");
-}
-
-/* As another client of the server does: what it prints is in the file said. */
-static void
-client(const char *python)
-{
-	FILE	*fp;
-
-	ATF_REQUIRE((fp = fopen("client.py", "w")) != NULL);
-	fprintf(fp, "from kmip import enums\n"
-	    "from kmip.pie import client, objects\n"
-	    "A, M = enums.CryptographicAlgorithm, "
-	    "enums.CryptographicUsageMask\n"
-	    "c = client.ProxyKmipClient(hostname='127.0.0.1', port=%u, "
-	    "cert='k/client.pem', key='k/client.key', ca='k/ca.pem', "
-	    "ssl_version='PROTOCOL_TLSv1_2', config_file='client.conf')\n"
-	    "with c:\n    %s\n", port, python);
-	ATF_REQUIRE_EQ(0, fclose(fp));
-	run("printf '[client]\\n' >client.conf; "
-	    "/usr/bin/python3 client.py >said 2>client.log || "
-	    "{ cat client.log; false; }");
-}
-
-#define TEST(name, text)						\
-ATF_TC(name);								\
-ATF_TC_HEAD(name, tc)							\
-{									\
-	atf_tc_set_md_var(tc, "descr", text);				\
-	atf_tc_set_md_var(tc, "require.progs", "openssl");		\
-}									\
-ATF_TC_BODY(name, tc)
+#include "kmip_play.h"
 
 /* --- a good server ------------------------------------------------------ */
 
@@ -387,78 +260,51 @@ TEST(down, "down, gone in between, back again")
 	end();
 }
 
-/*
- * Bytes go through it both ways; but the first connection of each name in
- * `cut' ends at its first request: before the server has it, or after.
- */
-static const char	 relay[] =
-    "import os,select,socket,sys,time\n"
-    "to=int(sys.argv[1])\n"
-    "s=socket.socket();s.bind(('127.0.0.1',0));s.listen(9)\n"
-    "open('tmp','w').write(str(s.getsockname()[1]))\n"
-    "os.rename('tmp','relay.port')\n"
-    "while True:\n"
-    "    a=s.accept()[0];b=socket.create_connection(('127.0.0.1',to))\n"
-    "    cut=open('cut').read();open('cut','w').close();n=0\n"
-    "    while True:\n"
-    "        r=select.select([a,b],[],[],10)[0]\n"
-    "        if not r: break\n"
-    "        d=r[0].recv(65536)\n"
-    "        if not d: break\n"
-    "        n+=r[0] is a\n"
-    "        if n==3 and cut=='before': break\n"
-    "        (b if r[0] is a else a).sendall(d)\n"
-    "        if n==3 and cut=='after': time.sleep(.5);break\n"
-    "    a.close();b.close()\n";
-
 TEST(cut, "a request whose connection ends is made again, a key once")
 {
 	struct key_record	 k, first;
-	unsigned int		 real;
-	FILE			*fp;
-	pid_t			 pid;
 	int			 i;
 
 	prepare(tc);
 	server_start(NULL, NULL);
 	conf.major = 1;
 	conf.minor = 4;
-	run("printf '' >cut");
-	ATF_REQUIRE((fp = fopen("relay.py", "w")) != NULL);
-	fputs(relay, fp);
-	fclose(fp);
-	ATF_REQUIRE((pid = fork()) != -1);
-	if (pid == 0) {
-		char	 text[16];
-
-		snprintf(text, sizeof(text), "%u", port);
-		execlp("python3", "python3", "relay.py", text, (char *)NULL);
-		_exit(127);
-	}
-	for (i = 0; i < 500 && access("relay.port", R_OK) == -1; i++)
-		usleep(10000);
-	real = port;
-	port = (unsigned int)atoi(slurp("relay.port", NULL));
+	relay_start(FIRST_REQUEST);
 	kms_start();
 	made(&first, 0);
 	kms_end();
 	for (i = 0; i < 2; i++) {
-		run("printf %s >cut", i == 0 ? "before" : "after");
-		kms_start();
+		cut_next(i);
 		ATF_CHECK_EQ_MSG(DONE_OK, do_fetch(&first, NULL), "%d", i);
 		ATF_CHECK(child_logged(kms, "localhost closed", 1000));
 		kms_end();
-		run("printf %s >cut", i == 0 ? "before" : "after");
-		kms_start();
+		cut_next(i);
 		made(&k, 0);
 		ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
 		kms_end();
 	}
+	relay_stop();
 	/* One of each, and none twice. */
-	port = real;
 	client("print(len(c.locate()))");
 	ATF_CHECK_STREQ("3\n", slurp("said", NULL));
-	kill(pid, SIGKILL);
+	standin_stop(server, "k");
+}
+
+TEST(cut_query, "who ends the connection at a Query does not get it again")
+{
+	struct key_record	 k;
+
+	prepare(tc);
+	server_start(NULL, NULL);
+	conf.major = 2;
+	conf.minor = 0;
+	relay_start(FIRST_QUERY);
+	cut_next(0);
+	made(&k, 0);
+	ATF_CHECK(child_logged(kms, "localhost closed", 1000));
+	ATF_CHECK(!child_logged(kms, "Software Server", 0));
+	kms_end();
+	relay_stop();
 	standin_stop(server, "k");
 }
 
@@ -591,6 +437,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, credential);
 	ATF_TP_ADD_TC(tp, down);
 	ATF_TP_ADD_TC(tp, cut);
+	ATF_TP_ADD_TC(tp, cut_query);
 	ATF_TP_ADD_TC(tp, wrong_tls);
 	ATF_TP_ADD_TC(tp, seeming);
 	return (atf_no_error());

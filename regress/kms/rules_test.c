@@ -300,6 +300,48 @@ ATF_TC_BODY(store, tc)
 	ATF_CHECK(rules_request(&j, "main") != NULL);
 }
 
+/* Nothing comes: only from who makes it, and nothing of it is anywhere. */
+ATF_TC_WITHOUT_HEAD(made_there);
+ATF_TC_BODY(made_there, tc)
+{
+	struct recorded	 r;
+	struct job	 j, good;
+
+	make_fetch(&good, &r);
+	good.type = IMSG_KMS_STORE;
+	good.operation = OP_KEY_CREATE;
+	good.half = HALF_GRANT;
+	good.record.serial = 0;
+	good.record.backend[0] = '\0';
+	good.made_there = 1;
+	memset(good.detail, 0, DIGEST_LEN);
+	ATF_REQUIRE_EQ(NULL, rules_request(&good, "main"));
+	j = good;
+	j.detail[0] = 1;
+	ATF_CHECK(rules_request(&j, "main") != NULL);
+	j = good;
+	strlcpy(j.record.backend, "7", sizeof(j.record.backend));
+	ATF_CHECK(rules_request(&j, "main") != NULL);
+	j = good;
+	j.given = GIVEN_ID;
+	ATF_CHECK(rules_request(&j, "main") != NULL);
+	j = good;
+	j.record.serial = 1;
+	ATF_CHECK(rules_request(&j, "main") != NULL);
+	/* The next version of a key, which is somewhere already. */
+	j = good;
+	j.operation = OP_KEY_ROTATE;
+	j.fits = 1;
+	j.record.serial = 1;
+	strlcpy(j.record.backend, "7", sizeof(j.record.backend));
+	ATF_CHECK_EQ(NULL, rules_request(&j, "main"));
+	j.fits = 0;
+	ATF_CHECK(rules_request(&j, "main") != NULL);
+	j.fits = 1;
+	j.made_there = 0;
+	ATF_CHECK(rules_request(&j, "main") != NULL);
+}
+
 ATF_TC_WITHOUT_HEAD(move);
 ATF_TC_BODY(move, tc)
 {
@@ -331,6 +373,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, pairings);
 	ATF_TP_ADD_TC(tp, line);
 	ATF_TP_ADD_TC(tp, store);
+	ATF_TP_ADD_TC(tp, made_there);
 	ATF_TP_ADD_TC(tp, move);
 	return (atf_no_error());
 }

@@ -51,6 +51,7 @@ taken_body()
 	good 'keystore "v" vault {\nurl "https://a:1"\nurl "https://b"\nmount "a/b"\nnamespace "n/m"\nversion 2\napprole "r-1" secret file "/s"\napprole mount "x"\nca "/c"\n}\n'
 	good 'keystore "k" kmip { server "h" certificate "/c" key "/k" ca "/a" }\n'
 	good 'keystore "k" kmip {\nserver "h" port 1\nserver name "n"\nversion "1.4"\ncertificate "/c" key "/k"\nca "/a"\nuser "u" password file "/p"\ntls "tlsv1.3"\n}\n'
+	good 'keystore "k" kmip { server "h" certificate "/c" key "/k" ca "/a"; keys by server; activate }\n'
 	good 'keystore "v" vault { url "http://127.0.0.1:8200" token file "/t" }\n'
 	good 'keystore "v" vault { url "http://v" token file "/t"; cache 60s; insecure }\n'
 	good 'keystore "h" pkcs11 { module "/m" token "t" pin file "/p" }\n'
@@ -146,6 +147,8 @@ refused_body()
 	bad - 'version is not 1.4 or 2.0' "$k version \"1.2\" }\n"
 	bad - 'tls "sslv3": not tlsv1.2' "$k tls \"sslv3\" }\n"
 	bad 1 'port 0 is not between' 'keystore "k" kmip { server "h" port 0 }\n'
+	bad 1 'syntax error' "$k keys by \"server\" }\n"
+	bad 1 'syntax error' 'keystore "v" vault { keys by server }\n'
 	h='keystore "h" pkcs11 { module "/m" token "t" pin file "/p"'
 	bad - 'module is missing' 'keystore "h" pkcs11 { token "t" pin file "/p" }\n'
 	bad - 'module "m.so" must begin with /' \

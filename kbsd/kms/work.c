@@ -666,12 +666,21 @@ keep_box(struct job *job, const uint8_t *box, size_t len, const char **reason)
 	return (DONE_OK);
 }
 
-/* It comes back to work_got(). */
+/*
+ * It comes back to work_got().  A new key is no other one: what is released on
+ * attestation only would lose its mark so.
+ */
 static void
 made(struct job *job)
 {
 	struct outcome	 out;
+	int		 rc;
 
+	if ((rc = records_backend(job->record.backend)) != 0) {
+		stored(job, DONE_UNAVAILABLE, rc < 0 ? "the key database "
+		    "failed" : "the keystore gave it the id of another key");
+		return;
+	}
 	job->asked_us = now_us();
 	(void)store_looked_at(job, NULL, 0, &out);
 }

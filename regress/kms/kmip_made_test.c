@@ -502,6 +502,25 @@ TEST(acting, "what a server says that it made is looked at")
 	acting_stop();
 }
 
+TEST(same_id, "a new key is no other one, least of all a marked one")
+{
+	struct key_record	 k;
+
+	makes(tc);
+	acting_start();
+	run("printf '01 " ID "\n0a " KEY256 "\n' >acts");
+	kms_start();
+	kind(&k, ALG_AES, 256);
+	k.flags = KEY_ATTESTED_ONLY;
+	ATF_REQUIRE_EQ(DONE_OK, do_store(&k));
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_rotate(&k));
+	kind(&k, ALG_AES, 256);
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_store(&k));
+	ATF_CHECK(child_logged(kms, "the id of another key", 1000));
+	kms_end();
+	acting_stop();
+}
+
 TEST(not_activated, "a key that can't be activated is none")
 {
 	struct key_record	 k;
@@ -606,6 +625,7 @@ TEST(not_offered, "a server that knows no Query, or answers nonsense, goes on")
 		ATF_CHECK_EQ_MSG(1, check(1, state, sizeof(state)), "%zu: %s",
 		    i, state);
 		ATF_CHECK(!child_logged(kms, "does not offer", 0));
+		ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
 		kms_end();
 	}
 	acting_stop();
@@ -622,6 +642,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, activated);
 	ATF_TP_ADD_TC(tp, cut_activation);
 	ATF_TP_ADD_TC(tp, acting);
+	ATF_TP_ADD_TC(tp, same_id);
 	ATF_TP_ADD_TC(tp, not_activated);
 	ATF_TP_ADD_TC(tp, no_locate);
 	ATF_TP_ADD_TC(tp, offered);

@@ -283,7 +283,7 @@ attestation_opts : /* empty */
 		;
 
 attestation_opt	: TRUST AUTHORITY API STRING {
-			word_of(OF_SERVICE, "trust authority");
+			word_of(OF_SERVICE, "trust authority api");
 			set_once(&attestation->api, $4, "api");
 		}
 		| BASE STRING {

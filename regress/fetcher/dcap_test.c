@@ -367,6 +367,44 @@ TEST(pccs, "CRLs in digits, another name of a header, in small letters")
 	ATF_CHECK_EQ(0, child_end(c));
 }
 
+TEST(intel, "Intel's own service, and where its root CRL is, by a proxy")
+{
+	struct child	*c;
+	struct peer	*v;
+	unsigned int	 proxy_port;
+	char		 to[16], *text;
+	const char	*words[] = { "-t", to, NULL };
+
+	standin = standin_find(tc);
+	mint();
+	pcs_start("api.trustedservices.intel.com,"
+	    "certificates.trustedservices.intel.com");
+	conf_default();
+	snprintf(to, sizeof(to), "%u", port);
+	standin_start("proxy", "proxy", &proxy_port, words);
+	strlcpy(conf.url, "https://api.trustedservices.intel.com",
+	    sizeof(conf.url));
+	snprintf(conf.proxy, sizeof(conf.proxy), "http://127.0.0.1:%u",
+	    proxy_port);
+	c = fetcher_start();
+	v = verifier(c);
+	same(SGX(v, 0), "coll/sgx-" FMSPC);
+	worked(c);
+	same(ask(v, TEE_TDX, OTHER, PROCESSOR, 0), "coll/tdx-" OTHER);
+	ATF_CHECK_EQ(1, count("rootcrl"));
+	text = slurp("proxy/seen", NULL);
+	ATF_CHECK(strstr(text, "CONNECT certificates.trustedservices.intel."
+	    "com:443 HTTP/1.1") != NULL);
+	while ((text = strstr(text, "CONNECT ")) != NULL) {
+		text += 8;
+		ATF_CHECK_MSG(strncmp(text, "api.trustedservices.intel.com:"
+		    "443 ", 34) == 0 || strncmp(text,
+		    "certificates.trustedservices.intel.com:443 ", 43) == 0,
+		    "elsewhere: %.60s", text);
+	}
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
 /* Of whom, and what is said then. */
 static const struct {
 	const char	*fault;
@@ -775,6 +813,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, good);
 	ATF_TP_ADD_TC(tp, pccs);
+	ATF_TP_ADD_TC(tp, intel);
 	ATF_TP_ADD_TC(tp, wrong);
 	ATF_TP_ADD_TC(tp, chains);
 	ATF_TP_ADD_TC(tp, merge);

@@ -263,7 +263,7 @@ int
 pcs_read(uint8_t part, const char *chain, const uint8_t *data, size_t len,
     struct wbuf *w, char *why, size_t whysize)
 {
-	char		 pem[CHAIN_MAX], text[128];
+	char		 pem[CHAIN_MAX] = "", text[128];
 	ssize_t		 n = 0;
 
 	if (parts[part - FETCH_MAX].issued) {

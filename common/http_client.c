@@ -410,6 +410,17 @@ http_cancel(struct http *h)
 }
 
 const char *
+http_answer_header(const struct http_answer *answer, const char *name)
+{
+	struct curl_header	*header;
+
+	if (curl_easy_header(answer->http->easy, name, 0, CURLH_HEADER, -1,
+	    &header) != CURLHE_OK || header->amount != 1)
+		return (NULL);
+	return (header->value);
+}
+
+const char *
 http_stage(struct http *h)
 {
 	curl_off_t	 t = 0;
@@ -470,6 +481,7 @@ http_finish(struct http *h, CURLcode code)
 	if (code != CURLE_OK)
 		http_why(h, code, answer.why, sizeof(answer.why));
 	curl_easy_getinfo(h->easy, CURLINFO_REDIRECT_URL, &answer.location);
+	answer.http = h;
 	answer.data = h->body.data;
 	answer.len = h->body.len;
 	log_debug("%s: %ld, %zu bytes in %llu ms%s%s", h->url->text,

@@ -49,6 +49,7 @@ struct http_answer {
 	size_t		 len;
 	const char	*location;		/* of 3xx; NULL: none */
 	char		 why[HTTP_WHY_MAX];	/* "": all of it came */
+	struct http	*http;			/* for its headers */
 };
 
 /* Before the chroot.  Dies on failure. */
@@ -70,6 +71,12 @@ void		 http_proxy(const struct url *);
 struct http	*http_start(const struct http_ask *,
 		    void (*done)(void *, const struct http_answer *), void *);
 void		 http_cancel(struct http *);
+/*
+ * In done(): the value of a header, whose name may be in any case; it is gone
+ * when done() returns.  NULL: none came, or more than one.
+ */
+const char	*http_answer_header(const struct http_answer *,
+		    const char *name);
 /* How far it is, for the reason of a timeout. */
 const char	*http_stage(struct http *);
 /* New ones, so far. */

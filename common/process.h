@@ -223,6 +223,7 @@ enum process_imsg {
 #define START_FILES	0x04	/* works on files in directory */
 #define START_OUTSIDE	0x08	/* makes connections to the outside */
 #define START_MODULE	0x10	/* loads a library with files of its own */
+#define START_READ	0x20	/* reads files in directory */
 
 /* Most a message may hold in all pieces, whatever a table says. */
 #define EDGE_MESSAGE_MAX	(48u * 1024 * 1024)

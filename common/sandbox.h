@@ -25,10 +25,11 @@
 
 /*
  * Close the sandbox of a process.  Of flags count START_FILES (it may work on
- * files in the current directory), START_OUTSIDE (it may connect to others by
- * TCP and ask for names), START_MODULE (a library that it has loaded works on
- * the files of sandbox_path()) and START_CHROOT (it stands in a chroot; where
- * Landlock is missing that is the least).  What is in force is written into
+ * files in the current directory), START_READ (it may open those by name, to
+ * read), START_OUTSIDE (it may connect to others by TCP and ask for names),
+ * START_MODULE (a library that it has loaded works on the files of
+ * sandbox_path()) and START_CHROOT (it stands in a chroot; where Landlock is
+ * missing that is the least).  What is in force is written into
  * text, e.g. "seccomp landlock:4".  Dies when what is indispensable fails.
  */
 void	sandbox_enter(enum process_kind, int flags, char *text,

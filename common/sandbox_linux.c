@@ -109,7 +109,7 @@ struct path_attr {
 #define LL_FS_DATABASE		((1ULL << 1) | (1ULL << 2) | (1ULL << 3) | \
 				(1ULL << 5) | (1ULL << 8) | LL_FS_TRUNCATE)
 
-/* Of a module: read file, read dir; and remove dir, make dir. */
+/* Read file, read dir; and what a module may too: remove dir, make dir. */
 #define LL_FS_READ		((1ULL << 2) | (1ULL << 3))
 #define LL_FS_TREE		(LL_FS_DATABASE | (1ULL << 4) | (1ULL << 7))
 /* What there is to allow of a path that is no directory. */
@@ -172,9 +172,9 @@ landlock_path(int ruleset, uint64_t handled, struct path_attr *path)
 }
 
 static void
-landlock_files(int ruleset, uint64_t handled)
+landlock_files(int ruleset, uint64_t handled, uint64_t wanted)
 {
-	struct path_attr	 path = { .allowed = LL_FS_DATABASE };
+	struct path_attr	 path = { .allowed = wanted };
 
 	if ((path.fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
 		fatal("open working directory");
@@ -202,7 +202,9 @@ landlock_enter(int flags)
 	if (ruleset == -1)
 		fatal("landlock_create_ruleset");
 	if ((flags & START_FILES) != 0)
-		landlock_files(ruleset, attr.fs);
+		landlock_files(ruleset, attr.fs, LL_FS_DATABASE);
+	else if ((flags & START_READ) != 0)
+		landlock_files(ruleset, attr.fs, LL_FS_READ);
 	for (i = 0; (flags & START_MODULE) != 0 && i < npaths; i++)
 		landlock_path(ruleset, attr.fs, &paths[i]);
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) == -1)
@@ -222,12 +224,15 @@ landlock_enter(int flags)
 #define ACCEPTS		(FRONTS | KIND(PROC_CONTROL))
 #define DATABASES	(KIND(PROC_STORE) | KIND(PROC_KMS))
 #define FILES		(DATABASES | KIND(PROC_AUDIT))
-#define FETCHER		KIND(PROC_FETCHER)
 /* Beside its kind: who makes connections (START_OUTSIDE), and who does not. */
 #define OUTSIDE		(1U << PROC_MAX)
 #define INSIDE		(1U << (PROC_MAX + 1))
 /* A kms whose keystore's own library works on files (START_MODULE). */
 #define MODULE		(1U << (PROC_MAX + 2))
+/* A fetcher that goes outside. */
+#define LOOKS		(1U << (PROC_MAX + 4))
+/* Who opens files in its directory, and writes none (START_READ). */
+#define READS		(1U << (PROC_MAX + 3))
 #define MAKER		KIND(PROC_MAKER)
 
 struct allowed {
@@ -285,9 +290,9 @@ static const struct allowed allowed[] = {
 	/* files; Landlock or chroot says where those of a database are */
 	{ FILES, SCMP_SYS(pread64) },
 	{ FILES, SCMP_SYS(fdatasync) },
-	{ FILES, SCMP_SYS(newfstatat) },
+	{ FILES | READS, SCMP_SYS(newfstatat) },
 	/* unseen: the same in a newer libc */
-	{ FILES, SCMP_SYS(fstat) },
+	{ FILES | READS, SCMP_SYS(fstat) },
 	{ DATABASES, SCMP_SYS(pwrite64) },
 	{ DATABASES, SCMP_SYS(ftruncate) },
 	{ DATABASES, SCMP_SYS(openat) },
@@ -321,6 +326,7 @@ static const struct allowed allowed[] = {
 #define INT		0xffffffffULL
 #define POINTER		(~0ULL)
 #define FUTEX_OPERATION	(INT & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME))
+#define OPEN_WRITES	(INT & (O_ACCMODE | O_CREAT | O_TRUNC))
 #define SOCKET_TYPE	(INT & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
 
 struct filter {
@@ -348,6 +354,7 @@ static const struct filter filters[] = {
 	{ FRONTS | OUTSIDE | MODULE, SCMP_SYS(fcntl), { { 1, INT,
 	    F_GETFL } } },
 	{ FRONTS | OUTSIDE, SCMP_SYS(fcntl), { { 1, INT, F_SETFL } } },
+	{ READS, SCMP_SYS(openat), { { 2, OPEN_WRITES, O_RDONLY } } },
 	{ FILES, SCMP_SYS(fcntl), { { 1, INT, F_SETLK } } },
 	{ DATABASES, SCMP_SYS(fcntl), { { 1, INT, F_GETLK } } },
 	{ MODULE, SCMP_SYS(fcntl), { { 1, INT, F_SETLKW } } },
@@ -375,12 +382,12 @@ static const struct filter unheard[] = {
 	{ MODULE, SCMP_SYS(socket), { { 0, INT, AF_UNIX } } },
 };
 
-/* Libraries of the fetcher look for files now and then: there are none. */
+/* libcurl and its kind look for files now and then: there are none. */
 static const struct allowed missing[] = {
-	{ FETCHER, SCMP_SYS(open) },
-	{ FETCHER, SCMP_SYS(openat) },
-	{ FETCHER, SCMP_SYS(access) },
-	{ FETCHER, SCMP_SYS(newfstatat) },
+	{ LOOKS, SCMP_SYS(open) },
+	{ LOOKS, SCMP_SYS(openat) },
+	{ LOOKS, SCMP_SYS(access) },
+	{ LOOKS, SCMP_SYS(newfstatat) },
 };
 
 static void
@@ -471,6 +478,21 @@ seccomp_enter(unsigned int who)
 	seccomp_release(ctx);
 }
 
+static unsigned int
+seccomp_who(enum process_kind kind, int flags)
+{
+	unsigned int	 who = KIND(kind);
+
+	who |= (flags & START_OUTSIDE) != 0 ? OUTSIDE : INSIDE;
+	if ((flags & START_MODULE) != 0)
+		who |= MODULE;
+	if ((flags & START_READ) != 0)
+		who |= READS;
+	if (kind == PROC_FETCHER && (flags & START_OUTSIDE) != 0)
+		who |= LOOKS;
+	return (who);
+}
+
 void
 sandbox_enter(enum process_kind kind, int flags, char *text, size_t textsize)
 {
@@ -487,8 +509,7 @@ sandbox_enter(enum process_kind kind, int flags, char *text, size_t textsize)
 		    "that it can chroot, or on Linux 5.13 or newer");
 	if (abi > 0)
 		snprintf(landlock, sizeof(landlock), " landlock:%ld", abi);
-	seccomp_enter(KIND(kind) | ((flags & START_OUTSIDE) != 0 ? OUTSIDE :
-	    INSIDE) | ((flags & START_MODULE) != 0 ? MODULE : 0));
+	seccomp_enter(seccomp_who(kind, flags));
 	snprintf(text, textsize, "no_new_privs seccomp%s%s", landlock,
 	    chrooted ? " chroot" : "");
 }

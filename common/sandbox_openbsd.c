@@ -81,18 +81,19 @@ sandbox_enter(enum process_kind kind, int flags, char *text, size_t textsize)
 {
 	char	 all[128];
 	size_t	 i;
-	int	 files = (flags & START_FILES) != 0;
+	int	 reads = (flags & START_READ) != 0;
+	int	 files = (flags & (START_FILES | START_READ)) != 0;
 
 	for (i = 0; (flags & START_MODULE) != 0 && i < npaths; i++)
 		if (unveil(paths[i].path, paths[i].writable ? "rwc" : "r") ==
 		    -1)
 			fatal("unveil %s", paths[i].path);
-	if (files && unveil(".", "rwc") == -1)
+	if (files && unveil(".", reads ? "r" : "rwc") == -1)
 		fatal("unveil");
 	if (files && unveil(NULL, NULL) == -1)
 		fatal("unveil");
-	snprintf(all, sizeof(all), "%s%s", promises[kind],
-	    (flags & START_OUTSIDE) != 0 ? " inet" : "");
+	snprintf(all, sizeof(all), "%s%s%s", promises[kind], reads ?
+	    " rpath" : "", (flags & START_OUTSIDE) != 0 ? " inet" : "");
 	if (pledge(all, NULL) == -1)
 		fatal("pledge");
 	snprintf(text, textsize, "pledge%s%s", files ? " unveil" : "",

@@ -433,9 +433,13 @@ enum descriptor_role {
  *   Then u8: evidence is judged here too; if so, str name of that block, whose
  *   fetcher is the instance behind those, and u8: an FD_ROOT comes for it,
  *   behind the others, in the place of Intel's root.
- * fetcher: str name, str api URL, str base URL, u8 api version, u32 retry
- *   least (ms), u32 retry most (ms), str proxy (""), u32 least seconds
- *   between two JWKS fetches, u32 count, strs: further hosts for CRLs.
+ * fetcher: u8 kind (FETCHER_*), str name, then the kind's own.
+ *   service: str api URL, str base URL, u8 api version, u32 retry least (ms),
+ *   u32 retry most (ms), str proxy (""), u32 least seconds between two JWKS
+ *   fetches, u32 count, strs: further hosts for CRLs.
+ *   dcap: str URL of a PCS or PCCS ("": collateral lies in the directory
+ *   where it stands), u32 retry least (ms), u32 retry most (ms), str proxy
+ *   (""), u32 least seconds between two fetches of the same.
  * engine, maker: u32 count, then per keystore (instance order of kms): str
  *   name, u8 which keys it makes itself (a mask of 1 << ALG_*).
  * kms: str name, u8 type (KEYSTORE_*), u32 seconds that material from
@@ -452,6 +456,7 @@ enum descriptor_role {
  *   key in it; then, each as u32 count, strs: paths that the module reads,
  *   paths that it writes below, NAME=value of its environment.
  */
+enum fetcher_kind { FETCHER_SERVICE, FETCHER_DCAP, FETCHER_KIND_MAX };
 enum role { ROLE_ALL, ROLE_ADMIN, ROLE_TRANSFER, ROLE_MAX };
 enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
 	KEYSTORE_PKCS11, KEYSTORE_TYPE_MAX };

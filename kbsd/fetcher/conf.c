@@ -77,23 +77,62 @@ conf_crl_hosts(struct rbuf *r)
 	return (0);
 }
 
-int
-conf_read(struct rbuf *r)
+static void
+conf_retry(struct rbuf *r)
 {
-	rb_str(r, settings.name, sizeof(settings.name));
+	settings.retry_least = rb_u32(r);
+	settings.retry_most = rb_u32(r);
+}
+
+static int
+conf_service(struct rbuf *r)
+{
 	if (conf_url(r, "api", &settings.api, url_parse) == -1 ||
 	    conf_url(r, "base", &settings.base, url_parse) == -1)
 		return (-1);
 	settings.version = rb_u8(r);
-	settings.retry_least = rb_u32(r);
-	settings.retry_most = rb_u32(r);
+	conf_retry(r);
 	if (conf_proxy(r) == -1)
 		return (-1);
 	settings.interval = (uint64_t)rb_u32(r) * 1000;
 	if (conf_crl_hosts(r) == -1)
 		return (-1);
-	if (settings.version < 1 || settings.version > 2 ||
-	    settings.retry_least > settings.retry_most)
+	return (settings.version < 1 || settings.version > 2 ? -1 : 0);
+}
+
+/* It must not be said to go outside when it can't, nor the reverse. */
+static int
+conf_dcap(struct rbuf *r)
+{
+	struct rbuf	 look = *r;
+	char		 text[URL_MAX];
+
+	rb_str(&look, text, sizeof(text));
+	settings.directory = text[0] == '\0';
+	if (settings.directory == self.outside)
+		return (-1);
+	if (settings.directory)
+		*r = look;
+	else if (conf_url(r, "collateral", &settings.api, url_parse) == -1)
+		return (-1);
+	conf_retry(r);
+	if (conf_proxy(r) == -1)
+		return (-1);
+	settings.interval = (uint64_t)rb_u32(r) * 1000;
+	return (0);
+}
+
+int
+conf_read(struct rbuf *r)
+{
+	settings.kind = rb_enum(r, FETCHER_KIND_MAX - 1);
+	rb_str(r, settings.name, sizeof(settings.name));
+	if (r->failed || settings.name[0] == '\0')
+		return (-1);
+	if ((settings.kind == FETCHER_DCAP ? conf_dcap(r) :
+	    conf_service(r)) == -1)
+		return (-1);
+	if (settings.retry_least > settings.retry_most)
 		return (-1);
 	return (rb_end(r));
 }

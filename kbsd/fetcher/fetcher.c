@@ -17,9 +17,11 @@
 
 /*
  * The fetcher process: nonces, appraisals, key sets and revocation lists of
- * one attestation service, for the verifiers.  It owns the service's API
- * key; it may connect to the outside and do nothing else, opens no file, and
- * never sees a key of the broker or decides anything about evidence.
+ * one attestation service, or the collateral of Intel's quotes, for the
+ * verifiers.  It owns the service's API key; it may connect to the outside
+ * and do nothing else, opens no file (or may read those of one directory, and
+ * connects to nobody), and never sees a key of the broker or decides anything
+ * about evidence.
  */
 #include <string.h>
 #include <unistd.h>
@@ -70,6 +72,8 @@ fetcher_descriptor(uint32_t role, int fd)
 static void
 fetcher_libraries(void)
 {
+	if (!self.outside)
+		return;
 	http_init();
 	resolve_init();
 }
@@ -91,18 +95,26 @@ fetcher_api_key(void)
 static void
 fetcher_secrets(void)
 {
-	if (settings.version == 0)
+	int	 service = settings.kind == FETCHER_SERVICE;
+
+	if (settings.name[0] == '\0')
 		fatalx("no configuration has come");
 	secret_openssl(LOCKED_HEAP);
 	json_init();
-	if (api_key_fd == -1 || ca_fd == -1)
-		fatalx("API key or ca has not come");
-	fetcher_api_key();
+	if ((api_key_fd == -1) == service ||
+	    (ca_fd == -1) == !settings.directory)
+		fatalx("API key or ca has not come, or should not");
+	if (service) {
+		fetcher_api_key();
+		close(api_key_fd);
+		memory_init();
+	} else
+		dcap_init();
+	if (settings.directory)
+		return;
 	http_ca(ca_fd);
-	close(api_key_fd);
 	close(ca_fd);
 	http_proxy(settings.has_proxy ? &settings.proxy : NULL);
-	memory_init();
 }
 
 static void
@@ -119,6 +131,9 @@ fetcher_counters(struct wbuf *w)
 	fetcher_count(w, "appraisals", counts.requests[FETCH_ATTEST]);
 	fetcher_count(w, "key sets", counts.requests[FETCH_JWKS]);
 	fetcher_count(w, "revocation lists", counts.requests[FETCH_CRL]);
+	fetcher_count(w, "collateral", counts.requests[PART_PCK_CRL] +
+	    counts.requests[PART_ROOT_CRL] + counts.requests[PART_TCB_INFO] +
+	    counts.requests[PART_QE_IDENTITY]);
 	fetcher_count(w, "connections", http_connections);
 	fetcher_count(w, "retries", counts.retries);
 	fetcher_count(w, "failed", counts.failed);

@@ -16,14 +16,16 @@
 
 
 /*
- * The fetcher process: HTTPS to one attestation service.  It has the network
- * and judges nothing: what it brings is believed only where it is signed
- * under a configured root.  It goes to the hosts of the configuration and
- * nowhere else, whatever a certificate, an answer or the verifier says.
+ * The fetcher process: HTTPS to one attestation service, or to who has the
+ * collateral of Intel's quotes; or that lies in a directory, and there is no
+ * network.  It judges nothing: what it brings is believed only where it is
+ * signed under a configured root.  It goes to the hosts of the configuration
+ * and nowhere else, whatever a certificate, an answer or the verifier says.
  */
 #ifndef FETCHER_H
 #define FETCHER_H
 
+#include <sys/types.h>
 #include <sys/queue.h>
 
 #include <stddef.h>
@@ -41,18 +43,30 @@ struct event;
 #define GETS_MAX	256		/* of all verifiers together */
 #define GETS_BYTES_MAX	(64u * 1024 * 1024)	/* bodies under way */
 #define POLICY_IDS_MAX	(3 * POLICY_LIST_MAX)
-#define CRLS_MAX	64		/* remembered */
+#define MEMORIES_MAX	64		/* beside the key set */
 #define CRL_HOSTS_MAX	64		/* in the configuration */
 #define BODY_MAX	(256 * 1024)	/* key sets and CRLs */
 #define TOKEN_BODY_MAX	(TOKEN_TEXT_MAX + 1024)
 #define NONCE_BODY_MAX	(8 * 1024)
+#define CHAIN_MAX	(16 * 1024)	/* issuers of a piece of collateral */
+#define KEEP_MS		(60 * 60 * 1000) /* collateral */
 #define RETRIES		2
+
+/*
+ * What is asked of others: what kbsd.h names, but for FETCH_DCAP, which is
+ * these, in the order that GOT has them.
+ */
+enum part { PART_PCK_CRL = FETCH_MAX, PART_ROOT_CRL, PART_TCB_INFO,
+	PART_QE_IDENTITY, ASK_MAX };
+#define PARTS		(ASK_MAX - FETCH_MAX)
 
 /* --- conf.c ----------------------------------------------------------- */
 
 struct settings {
-	char		 name[NAME_MAX_STORE];
-	struct url	 api;
+	enum fetcher_kind kind;
+	char		 name[NAME_MAX_STORE];	/* "": none has come */
+	int		 directory;		/* dcap: no URL, no network */
+	struct url	 api;			/* dcap: the PCS or PCCS */
 	struct url	 base;
 	unsigned int	 version;		/* of the API */
 	uint32_t	 retry_least;		/* ms */
@@ -70,17 +84,27 @@ int		 conf_read(struct rbuf *);
 
 /* --- service.c -------------------------------------------------------- */
 
+#define FMSPC_LEN	6
+
+/* Whose collateral: 12 hex digits in lower case. */
+struct platform {
+	uint8_t		 tees;			/* TEE_SGX or TEE_TDX */
+	char		 fmspc[2 * FMSPC_LEN + 1];
+	int		 is_platform;		/* of Intel's two PCK CAs */
+};
+
 /* What a verifier asks, as in kbsd.h. */
 struct question {
 	uint8_t		 what;
 	uint8_t		 tees;
 	uint32_t	 nids;
 	char		(*ids)[UUID_TEXT];
-	struct evidence	 evidence;
+	struct evidence	 evidence;		/* FETCH_ATTEST */
+	struct platform	 platform;		/* FETCH_DCAP */
 };
 
 const char	*service_name(uint8_t what);
-/* The most bytes an answer may have. */
+/* The most bytes an answer may have.  All three for parts, too. */
 size_t		 service_most(uint8_t what);
 /* Whether the API key goes with it. */
 int		 service_api(uint8_t what);
@@ -98,9 +122,37 @@ const char	*service_crl(const char *text, struct url *);
 /* The body of GOT out of an answer with status 200; -1 with why. */
 int		 service_read(uint8_t what, const uint8_t *, size_t,
 		    struct wbuf *, char *why, size_t whysize);
+/* One DER SEQUENCE to the last byte. */
+int		 service_der(const uint8_t *, size_t);
 /* Add what the service says about an error to why, as far as it is text. */
 void		 service_error(const uint8_t *, size_t, char *why,
 		    size_t whysize);
+
+/* --- pcs.c ------------------------------------------------------------ */
+
+/* Where a part is, PCS or PCCS; NULL, or what is wrong. */
+const char	*pcs_url(uint8_t part, const struct platform *, struct url *);
+/* The header with the issuers of a part; NULL when it has none, or not. */
+const char	*pcs_chain(uint8_t part, const struct http_answer *);
+/* PEM out of such a header: its length, or -1 with why. */
+ssize_t		 pcs_unescape(const char *, char *pem, size_t size,
+		    char *why, size_t whysize);
+/*
+ * A part as GOT has it, when it and its issuers (PEM; of the root CRL there
+ * are none) are of their form; -1 with why.
+ */
+int		 pcs_part(uint8_t part, const uint8_t *, size_t,
+		    const char *pem, size_t pemlen, struct wbuf *, char *why,
+		    size_t whysize);
+/* The same out of an answer with status 200; chain is that header. */
+int		 pcs_read(uint8_t part, const char *chain, const uint8_t *,
+		    size_t, struct wbuf *, char *why, size_t whysize);
+
+/* --- directory.c ------------------------------------------------------ */
+
+/* The body of GOT out of the files that lie here; -1 with why. */
+int		 directory_read(const struct platform *, struct wbuf *,
+		    char *why, size_t whysize);
 
 /* --- retry.c ---------------------------------------------------------- */
 
@@ -124,23 +176,58 @@ void		 fetch_cancel(struct fetch *);
 
 /* --- memory.c --------------------------------------------------------- */
 
-/* The key set or a CRL, with all who wait for it. */
+/* The key set, a CRL or a part of collateral, with all who want it. */
 struct memory;
-struct get;
+
+/* What has come of it; all of it is the memory's. */
+struct held {
+	uint8_t		 result;		/* GOT_* */
+	uint16_t	 status;
+	const char	*why;
+	const uint8_t	*data;
+	size_t		 len;
+	uint64_t	 fetched;		/* Unix seconds */
+};
+
+struct wait {
+	TAILQ_ENTRY(wait)	 entry;
+	struct memory		*memory;	/* NULL: wants none */
+	int			 queued;
+	int			 refresh;	/* do not answer from memory */
+	void			(*done)(void *, const struct held *);
+	void			*arg;
+};
 
 void		 memory_init(void);
-/* What holds this URL, NULL when too many others are under way. */
-struct memory	*memory_find(uint8_t what, const struct url *);
-/* Answer get now or when it has come. */
-void		 memory_get(struct memory *, struct get *);
-/* get waits no longer. */
-void		 memory_leave(struct memory *, struct get *);
+/*
+ * done() is called once, now or when it has come; then it stays where it is
+ * until memory_leave().  -1, and no done(): too many others are under way.
+ */
+int		 memory_get(struct wait *, uint8_t what, const struct url *);
+/* What is held now, after done() has said that something is. */
+void		 memory_held(const struct wait *, struct held *);
+/* It is wanted no longer; allowed at any time. */
+void		 memory_leave(struct wait *);
+
+/* --- dcap.c ----------------------------------------------------------- */
+
+struct dcap;
+struct get;
+
+void		 dcap_init(void);
+/* The evidence of FETCH_DCAP: -1 if it is malformed. */
+int		 dcap_platform(struct platform *, uint8_t tees,
+		    const uint8_t *, size_t);
+/* Answer get, now or later. */
+void		 dcap_get(struct get *, const struct platform *);
+/* Which part has not come. */
+const char	*dcap_missing(const struct dcap *);
+void		 dcap_free(struct dcap *);
 
 /* --- get.c ------------------------------------------------------------ */
 
 struct get {
 	TAILQ_ENTRY(get)	 entry;
-	TAILQ_ENTRY(get)	 waitentry;	/* memory.c's */
 	struct edge		*edge;
 	uint64_t		 tag;
 	uint8_t			 what;
@@ -148,12 +235,13 @@ struct get {
 	uint64_t		 deadline;
 	size_t			 bytes;
 	struct fetch		*fetch;		/* its own, or */
-	struct memory		*memory;	/* what it waits for */
+	struct wait		 wait;		/* for what others want, or */
+	struct dcap		*dcap;		/* for several of these */
 	struct event		*timer;
 };
 
 struct counts {
-	uint64_t	 requests[FETCH_MAX];	/* sent outside */
+	uint64_t	 requests[ASK_MAX];	/* sent outside */
 	uint64_t	 retries;
 	uint64_t	 failed;
 	uint64_t	 busy;
@@ -163,6 +251,10 @@ extern struct counts	 counts;
 
 int		 get_take(struct edge *, struct rbuf *);
 void		 get_down(struct edge *);
+/* After this long there is an answer, whatever it waits for. */
+void		 get_timer(struct get *);
+void		 get_refuse(struct get *, uint8_t result, const char *what,
+		    const char *why);
 unsigned int	 get_count(void);
 /* Answer and free; the body is borrowed. */
 void		 get_answer(struct get *, uint8_t result, uint16_t status,

@@ -22,6 +22,7 @@
 #include <sys/queue.h>
 
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -44,8 +45,9 @@ get_count(void)
 static void
 get_free(struct get *g)
 {
-	if (g->memory != NULL)
-		memory_leave(g->memory, g);
+	memory_leave(&g->wait);
+	if (g->dcap != NULL)
+		dcap_free(g->dcap);
 	if (g->fetch != NULL)
 		fetch_cancel(g->fetch);
 	if (g->timer != NULL)
@@ -75,8 +77,8 @@ get_answer(struct get *g, uint8_t result, uint16_t status, const char *why,
 	get_free(g);
 }
 
-static void
-get_refuse(struct get *g, const char *what, const char *why)
+void
+get_refuse(struct get *g, uint8_t result, const char *what, const char *why)
 {
 	char	 text[REASON_TEXT_MAX];
 
@@ -85,7 +87,7 @@ get_refuse(struct get *g, const char *what, const char *why)
 	strlcat(text, why, sizeof(text));
 	log_warnx("%s: %s", settings.name, text);
 	counts.failed++;
-	get_answer(g, GOT_REFUSED, 0, text, NULL, 0, 0);
+	get_answer(g, result, 0, text, NULL, 0, 0);
 }
 
 /* Whoever waits for a shared fetch has a time of his own. */
@@ -93,11 +95,22 @@ static void
 get_timeout(int fd, short what, void *arg)
 {
 	struct get	*g = arg;
+	char		 why[64];
 
 	(void)fd;
 	(void)what;
-	get_answer(g, GOT_UNAVAILABLE, 0, "it did not come in time", NULL, 0,
-	    0);
+	snprintf(why, sizeof(why), "%s did not come in time",
+	    g->dcap != NULL ? dcap_missing(g->dcap) : "it");
+	get_answer(g, GOT_UNAVAILABLE, 0, why, NULL, 0, 0);
+}
+
+void
+get_timer(struct get *g)
+{
+	uint64_t	 now = now_ms();
+
+	g->timer = timer_new(get_timeout, g);
+	timer_set(g->timer, g->deadline > now ? g->deadline - now : 0);
 }
 
 static void
@@ -119,7 +132,7 @@ get_own(struct get *g, const struct question *q)
 	size_t		 len;
 
 	if ((why = service_ask(q, &url, &body, &len)) != NULL) {
-		get_refuse(g, service_name(q->what), why);
+		get_refuse(g, GOT_REFUSED, service_name(q->what), why);
 		return;
 	}
 	if (gets_bytes + len > GETS_BYTES_MAX) {
@@ -138,28 +151,33 @@ get_own(struct get *g, const struct question *q)
 }
 
 static void
+get_came(void *arg, const struct held *h)
+{
+	struct get	*g = arg;
+
+	get_answer(g, h->result, h->status, h->why, h->data, h->len,
+	    h->fetched);
+}
+
+static void
 get_shared(struct get *g, const char *text)
 {
-	struct memory	*m;
 	struct url	 url;
 	const char	*why;
-	uint64_t	 now;
 
 	memset(&url, 0, sizeof(url));
 	if (g->what == FETCH_CRL &&
 	    (why = service_crl(text, &url)) != NULL) {
-		get_refuse(g, "URL of a revocation list", why);
+		get_refuse(g, GOT_REFUSED, "URL of a revocation list", why);
 		return;
 	}
-	if ((m = memory_find(g->what, &url)) == NULL) {
+	get_timer(g);
+	g->wait.refresh = g->refresh;
+	g->wait.done = get_came;
+	g->wait.arg = g;
+	if (memory_get(&g->wait, g->what, &url) == -1)
 		get_answer(g, GOT_BUSY, 0, "too many revocation lists under "
 		    "way", NULL, 0, 0);
-		return;
-	}
-	now = now_ms();
-	g->timer = timer_new(get_timeout, g);
-	timer_set(g->timer, g->deadline > now ? g->deadline - now : 0);
-	memory_get(m, g);
 }
 
 /*
@@ -170,6 +188,10 @@ static int
 get_read(struct rbuf *r, struct get *g, struct question *q, char *url,
     size_t urlsize)
 {
+	static const size_t	 evidence_most[FETCH_MAX] = {
+		[FETCH_ATTEST] = EVIDENCE_MAX + 64 * 1024,
+		[FETCH_DCAP] = FMSPC_LEN + 1,
+	};
 	static char	 ids[POLICY_IDS_MAX][UUID_TEXT];
 	struct rbuf	 inner;
 	const uint8_t	*evidence;
@@ -184,6 +206,7 @@ get_read(struct rbuf *r, struct get *g, struct question *q, char *url,
 	q->tees = rb_u8(r);
 	q->nids = rb_u32(r);
 	if (r->failed || q->nids > POLICY_IDS_MAX ||
+	    (q->what == FETCH_DCAP) != (settings.kind == FETCHER_DCAP) ||
 	    (q->tees & ~TEE_ALL) != 0 ||
 	    (q->what == FETCH_CRL) != (url[0] != '\0') ||
 	    (q->what != FETCH_ATTEST && q->nids != 0))
@@ -191,10 +214,11 @@ get_read(struct rbuf *r, struct get *g, struct question *q, char *url,
 	q->ids = ids;
 	for (i = 0; i < q->nids; i++)
 		rb_str(r, q->ids[i], sizeof(q->ids[i]));
-	evidence = rb_bytes(r, &len, 0, q->what == FETCH_ATTEST ?
-	    EVIDENCE_MAX + 64 * 1024 : 0);
+	evidence = rb_bytes(r, &len, 0, evidence_most[q->what]);
 	if (rb_end(r) == -1)
 		return (-1);
+	if (q->what == FETCH_DCAP)
+		return (dcap_platform(&q->platform, q->tees, evidence, len));
 	if (q->what != FETCH_ATTEST)
 		return (0);
 	rb_init(&inner, evidence, len);
@@ -215,6 +239,8 @@ get_begin(struct get *g, const struct question *q, const char *url)
 	else if (g->deadline <= now)
 		get_answer(g, GOT_UNAVAILABLE, 0, "its time was over before "
 		    "it began", NULL, 0, 0);
+	else if (q->what == FETCH_DCAP)
+		dcap_get(g, &q->platform);
 	else if (q->what == FETCH_JWKS || q->what == FETCH_CRL)
 		get_shared(g, url);
 	else

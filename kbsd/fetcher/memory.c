@@ -16,11 +16,11 @@
 
 
 /*
- * The key set and the CRLs, remembered as the bytes that came last, so that
- * many verifiers, new ones too, ask the service once.  When it is asked is
- * decided by time alone: no flood of unknown key ids and no failure makes it
- * more than once an interval, and a failure never pushes out what is good.
- * Whether the bytes still hold is for the verifier to say.
+ * The key set, the CRLs and the parts of collateral, remembered as the bytes
+ * that came last, so that many verifiers, new ones too, ask the service once.
+ * When it is asked is decided by time alone: no flood of unknown key ids and
+ * no failure makes it more than once an interval, and a failure never pushes
+ * out what is good.  Whether the bytes still hold is for the verifier to say.
  */
 #include <sys/queue.h>
 
@@ -46,12 +46,13 @@ struct memory {
 	uint16_t		 status;
 	char			 why[REASON_TEXT_MAX];
 	struct fetch		*fetch;		/* under way */
-	TAILQ_HEAD(, get)	 waiting;
+	unsigned int		 wanted;	/* waits that name it */
+	TAILQ_HEAD(, wait)	 waiting;
 };
 
 /* The longest unused first; the key set is one of them, and stays. */
 static TAILQ_HEAD(, memory)	 memories = TAILQ_HEAD_INITIALIZER(memories);
-static unsigned int		 nmemories;
+static unsigned int		 nmemories;	/* without the key set */
 
 static struct memory *
 memory_new(uint8_t what, const struct url *url)
@@ -64,7 +65,7 @@ memory_new(uint8_t what, const struct url *url)
 	m->url = *url;
 	TAILQ_INIT(&m->waiting);
 	TAILQ_INSERT_TAIL(&memories, m, entry);
-	nmemories++;
+	nmemories += what != FETCH_JWKS;
 	return (m);
 }
 
@@ -95,10 +96,11 @@ memory_room(void)
 {
 	struct memory	*m;
 
-	if (nmemories < 1 + CRLS_MAX)
+	if (nmemories < MEMORIES_MAX)
 		return (0);
 	TAILQ_FOREACH(m, &memories, entry)
-		if (m->what == FETCH_CRL && m->fetch == NULL)
+		if (m->what != FETCH_JWKS && m->fetch == NULL &&
+		    m->wanted == 0)
 			break;
 	if (m == NULL)
 		return (-1);
@@ -109,7 +111,7 @@ memory_room(void)
 	return (0);
 }
 
-struct memory *
+static struct memory *
 memory_find(uint8_t what, const struct url *url)
 {
 	struct memory	*m;
@@ -126,12 +128,6 @@ memory_find(uint8_t what, const struct url *url)
 	if (memory_room() == -1)
 		return (NULL);
 	return (memory_new(what, url));
-}
-
-static void
-memory_give(struct memory *m, struct get *g)
-{
-	get_answer(g, GOT_OK, 200, "", m->data, m->len, m->fetched);
 }
 
 static void
@@ -152,12 +148,59 @@ memory_keep(struct memory *m, struct wbuf *body)
 	m->fetched_ms = now_ms();
 }
 
-/* Who did not ask for a new one is served with the old one, if need be. */
+void
+memory_held(const struct wait *w, struct held *h)
+{
+	const struct memory	*m = w->memory;
+
+	memset(h, 0, sizeof(*h));
+	h->result = GOT_OK;
+	h->status = 200;
+	h->why = "";
+	h->data = m->data;
+	h->len = m->len;
+	h->fetched = m->fetched;
+}
+
+static void
+memory_give(struct wait *w)
+{
+	struct held	 h;
+
+	memory_held(w, &h);
+	w->done(w->arg, &h);
+}
+
+/* Nothing is there to give, or not what was asked for. */
+static void
+memory_fail(struct wait *w, const char *why)
+{
+	struct held	 h;
+
+	memset(&h, 0, sizeof(h));
+	h.result = w->memory->result;
+	h.status = w->memory->status;
+	h.why = why;
+	w->done(w->arg, &h);
+}
+
+/*
+ * Who did not ask for a new one is served with the old one, if need be; with
+ * collateral everybody is, for each part of it says until when it holds.
+ */
+static int
+memory_serves(const struct memory *m, const struct wait *w)
+{
+	return (m->result == GOT_OK || (m->data != NULL &&
+	    (!w->refresh || m->what >= FETCH_MAX)));
+}
+
+/* Wanted once more till the end: a done() may free what else is known. */
 static void
 memory_done(void *arg, struct outcome *out)
 {
 	struct memory	*m = arg;
-	struct get	*g;
+	struct wait	*w;
 
 	m->fetch = NULL;
 	m->result = out->result;
@@ -165,26 +208,29 @@ memory_done(void *arg, struct outcome *out)
 	strlcpy(m->why, out->why, sizeof(m->why));
 	if (out->result == GOT_OK)
 		memory_keep(m, &out->body);
-	while ((g = TAILQ_FIRST(&m->waiting)) != NULL) {
-		memory_leave(m, g);
-		if (m->result == GOT_OK || (m->data != NULL && !g->refresh))
-			memory_give(m, g);
+	m->wanted++;
+	while ((w = TAILQ_FIRST(&m->waiting)) != NULL) {
+		TAILQ_REMOVE(&m->waiting, w, entry);
+		w->queued = 0;
+		if (memory_serves(m, w))
+			memory_give(w);
 		else
-			get_answer(g, m->result, m->status, m->why, NULL, 0,
-			    0);
+			memory_fail(w, m->why);
 	}
+	m->wanted--;
 }
 
 /* The gate is closed, and there is nothing to give. */
 static void
-memory_deny(struct memory *m, struct get *g, uint64_t since)
+memory_deny(struct wait *w, uint64_t since)
 {
 	char	 why[REASON_TEXT_MAX];
 
 	snprintf(why, sizeof(why), "%.*s (asked %llu s ago, again in %llu s)",
-	    REASON_TEXT_MAX - 80, m->why, (unsigned long long)(since / 1000),
-	    (unsigned long long)((settings.interval - since) / 1000 + 1));
-	get_answer(g, m->result, m->status, why, NULL, 0, 0);
+	    REASON_TEXT_MAX - 80, w->memory->why,
+	    (unsigned long long)(since / 1000), (unsigned long long)
+	    ((settings.interval - since) / 1000 + 1));
+	memory_fail(w, why);
 }
 
 /*
@@ -205,35 +251,54 @@ memory_fetch(struct memory *m)
 	return (0);
 }
 
-void
-memory_get(struct memory *m, struct get *g)
+/* How long it is given out without another look. */
+static uint64_t
+memory_fresh_ms(const struct memory *m)
 {
+	if (m->what < FETCH_MAX || settings.interval > KEEP_MS)
+		return (settings.interval);
+	return (KEEP_MS);
+}
+
+int
+memory_get(struct wait *w, uint8_t what, const struct url *url)
+{
+	struct memory	*m;
 	uint64_t	 now = now_ms();
 	int		 fresh, shut;
 
-	fresh = m->data != NULL && now - m->fetched_ms < settings.interval;
+	if ((m = memory_find(what, url)) == NULL)
+		return (-1);
+	w->memory = m;
+	m->wanted++;
+	fresh = m->data != NULL && now - m->fetched_ms < memory_fresh_ms(m);
 	shut = m->tried && now - m->tried_ms < settings.interval;
-	if (m->fetch == NULL && (shut || (fresh && !g->refresh))) {
+	if (m->fetch == NULL && (shut || (fresh && !w->refresh))) {
 		if (m->data == NULL) {
-			memory_deny(m, g, now - m->tried_ms);
-			return;
+			memory_deny(w, now - m->tried_ms);
+			return (0);
 		}
 		counts.remembered++;
-		memory_give(m, g);
-		return;
+		memory_give(w);
+		return (0);
 	}
 	if (m->fetch == NULL && memory_fetch(m) == -1) {
-		get_answer(g, GOT_BUSY, 0, "no memory for a request", NULL, 0,
-		    0);
-		return;
+		memory_leave(w);
+		return (-1);
 	}
-	g->memory = m;
-	TAILQ_INSERT_TAIL(&m->waiting, g, waitentry);
+	w->queued = 1;
+	TAILQ_INSERT_TAIL(&m->waiting, w, entry);
+	return (0);
 }
 
 void
-memory_leave(struct memory *m, struct get *g)
+memory_leave(struct wait *w)
 {
-	TAILQ_REMOVE(&m->waiting, g, waitentry);
-	g->memory = NULL;
+	if (w->memory == NULL)
+		return;
+	if (w->queued)
+		TAILQ_REMOVE(&w->memory->waiting, w, entry);
+	w->queued = 0;
+	w->memory->wanted--;
+	w->memory = NULL;
 }

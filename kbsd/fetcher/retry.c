@@ -223,6 +223,17 @@ fetch_again(struct fetch *f)
 	return (1);
 }
 
+static int
+fetch_read(struct fetch *f, const struct http_answer *answer,
+    struct outcome *out)
+{
+	if (f->what < FETCH_MAX)
+		return (service_read(f->what, answer->data, answer->len,
+		    &out->body, out->why, sizeof(out->why)));
+	return (pcs_read(f->what, pcs_chain(f->what, answer), answer->data,
+	    answer->len, &out->body, out->why, sizeof(out->why)));
+}
+
 static void
 fetch_answered(void *arg, const struct http_answer *answer)
 {
@@ -239,8 +250,7 @@ fetch_answered(void *arg, const struct http_answer *answer)
 	memset(&out, 0, sizeof(out));
 	if (answer->status == 200) {
 		out.status = 200;
-		if (service_read(f->what, answer->data, answer->len,
-		    &out.body, out.why, sizeof(out.why)) == -1)
+		if (fetch_read(f, answer, &out) == -1)
 			out.result = GOT_UNAVAILABLE;
 		fetch_end(f, &out);
 		return;

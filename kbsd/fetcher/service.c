@@ -53,13 +53,19 @@ static const struct service {
 	int		 api;
 	int		(*read)(const uint8_t *, size_t, struct wbuf *,
 			    char *, size_t);
-} services[FETCH_MAX] = {
+} services[ASK_MAX] = {
 	[FETCH_NONCE] =	 { "nonce", NONCE_BODY_MAX, 1, service_read_nonce },
 	[FETCH_ATTEST] = { "appraisal", TOKEN_BODY_MAX, 1,
 			    service_read_token },
 	[FETCH_JWKS] =	 { "key set", BODY_MAX, 0, service_read_jwks },
 	[FETCH_CRL] =	 { "revocation list", BODY_MAX, 0,
 			    service_read_crl },
+	[FETCH_DCAP] =	 { .name = "collateral" },
+	/* pcs.c reads these. */
+	[PART_PCK_CRL] = { "PCK CRL", BODY_MAX, 0, NULL },
+	[PART_ROOT_CRL] = { "root CRL", BODY_MAX, 0, NULL },
+	[PART_TCB_INFO] = { "TCB info", BODY_MAX, 0, NULL },
+	[PART_QE_IDENTITY] = { "QE identity", BODY_MAX, 0, NULL },
 };
 
 const char *
@@ -385,15 +391,11 @@ service_read_jwks(const uint8_t *data, size_t len, struct wbuf *body,
 	return (ret);
 }
 
-/* One DER SEQUENCE to the last byte, or PEM. */
-static int
-crl_whole(const uint8_t *data, size_t len)
+int
+service_der(const uint8_t *data, size_t len)
 {
 	size_t	 i, n, size = 0;
 
-	if (len >= sizeof(PEM_CRL) - 1 &&
-	    memcmp(data, PEM_CRL, sizeof(PEM_CRL) - 1) == 0)
-		return (1);
 	if (len < 2 || data[0] != 0x30)
 		return (0);
 	if (data[1] < 0x80)
@@ -410,7 +412,10 @@ static int
 service_read_crl(const uint8_t *data, size_t len, struct wbuf *body,
     char *why, size_t whysize)
 {
-	if (!crl_whole(data, len)) {
+	int	 pem = len >= sizeof(PEM_CRL) - 1 &&
+		    memcmp(data, PEM_CRL, sizeof(PEM_CRL) - 1) == 0;
+
+	if (!pem && !service_der(data, len)) {
 		snprintf(why, whysize, "%zu bytes that are neither DER nor "
 		    "PEM", len);
 		return (-1);

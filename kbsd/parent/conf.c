@@ -30,6 +30,7 @@
 
 #define DEFAULT_DIRECTORY	"/var/lib/kbsd"
 #define DEFAULT_CONTROL		"/run/kbsd/kbsd.sock"
+#define DEFAULT_COLLATERAL	"https://api.trustedservices.intel.com"
 
 struct config *
 config_new(void)
@@ -90,6 +91,8 @@ attestation_free(struct attestation *a)
 	free(a->issuer);
 	free(a->audience);
 	free(a->proxy);
+	free(a->collateral);
+	free(a->collateral_dir);
 	words_free(&a->crl_hosts);
 	free(a);
 }
@@ -275,7 +278,17 @@ check_url(const char *block, const char *what, const char *url)
 }
 
 static int
-check_attestation(const struct attestation *a)
+check_retry(const struct attestation *a)
+{
+	if (a->retry_least <= a->retry_most)
+		return (0);
+	log_warnx("attestation \"%s\": retry wait: the least is more than "
+	    "the most", a->name);
+	return (-1);
+}
+
+static int
+check_service(const struct attestation *a)
 {
 	int	 bad = 0;
 
@@ -291,12 +304,21 @@ check_attestation(const struct attestation *a)
 		    "certificate that may sign token certificates", a->name);
 		bad = -1;
 	}
-	if (a->retry_least > a->retry_most) {
-		log_warnx("attestation \"%s\": retry wait: the least is more "
-		    "than the most", a->name);
-		bad = -1;
-	}
-	return (bad);
+	return (bad | check_retry(a));
+}
+
+/* The fetcher is told where it is, and that it stands in it. */
+static int
+check_dcap(const struct attestation *a)
+{
+	if (a->collateral_dir == NULL)
+		return (check_url(a->name, "collateral from",
+		    a->collateral) | check_retry(a));
+	if (a->collateral_dir[0] == '/')
+		return (0);
+	log_warnx("attestation \"%s\": collateral directory \"%s\" must "
+	    "begin with /", a->name, a->collateral_dir);
+	return (-1);
 }
 
 /* They become part of paths and of a header. */
@@ -402,8 +424,9 @@ listed(const char *list, const char *host, size_t len)
 static void
 default_proxy(struct attestation *a)
 {
-	const char	*proxy = getenv("https_proxy"), *host = a->api;
+	const char	*proxy = getenv("https_proxy");
 	const char	*none = getenv("no_proxy");
+	const char	*host = a->dcap ? a->collateral : a->api;
 	size_t		 len;
 
 	if (a->proxy != NULL || proxy == NULL || proxy[0] == '\0' ||
@@ -522,10 +545,33 @@ check_pkcs11(struct keystore *k)
 	return (bad);
 }
 
+static int
+finish_attestations(struct config *conf)
+{
+	struct attestation	*a, *last = NULL;
+	int			 bad = 0;
+
+	TAILQ_FOREACH(a, &conf->attestations, entry) {
+		if (a->dcap)
+			last = a;
+		if (a->dcap && a->collateral_dir == NULL)
+			set_default(&a->collateral, DEFAULT_COLLATERAL);
+		if (a->collateral_dir == NULL)
+			set_default(&a->ca, default_ca());
+		default_proxy(a);
+		bad |= a->dcap ? check_dcap(a) : check_service(a);
+	}
+	/* Its fetcher is the instance behind those of the services. */
+	if (last != NULL) {
+		TAILQ_REMOVE(&conf->attestations, last, entry);
+		TAILQ_INSERT_TAIL(&conf->attestations, last, entry);
+	}
+	return (bad);
+}
+
 int
 config_finish(struct config *conf)
 {
-	struct attestation	*a;
 	struct keystore		*k;
 	unsigned int		 n = 0;
 	int			 bad = 0;
@@ -549,11 +595,7 @@ config_finish(struct config *conf)
 	default_listener(conf);
 	default_keystore(conf);
 	default_tls_names(conf);
-	TAILQ_FOREACH(a, &conf->attestations, entry) {
-		set_default(&a->ca, default_ca());
-		default_proxy(a);
-		bad |= check_attestation(a);
-	}
+	bad |= finish_attestations(conf);
 	TAILQ_FOREACH(k, &conf->keystores, entry) {
 		if (k->type == KEYSTORE_VAULT)
 			bad |= check_vault(k);
@@ -619,7 +661,22 @@ print_list(const char *before, const struct words *words)
 }
 
 static void
-print_attestation(const struct attestation *a)
+print_dcap(const struct attestation *a)
+{
+	printf("attestation \"%s\" {\n\tdcap\n", a->name);
+	print_word("\tcollateral from ", a->collateral);
+	print_word("\tcollateral directory ", a->collateral_dir);
+	print_word("\troot ", a->root);
+	print_word("\tca ", a->ca);
+	print_word("\tproxy ", a->proxy);
+	if (a->collateral != NULL)
+		printf("\tretry wait %us to %us\n\trefetch %us\n",
+		    a->retry_least / 1000, a->retry_most / 1000, a->refetch);
+	printf("}\n");
+}
+
+static void
+print_service(const struct attestation *a)
 {
 	printf("attestation \"%s\" {\n", a->name);
 	print_word("\ttrust authority api ", a->api);
@@ -764,8 +821,12 @@ config_print(const struct config *conf)
 	if (conf->require_nonce)
 		printf("require nonce\n");
 	printf("verbose %d\n", conf->verbose);
-	TAILQ_FOREACH(a, &conf->attestations, entry)
-		print_attestation(a);
+	TAILQ_FOREACH(a, &conf->attestations, entry) {
+		if (a->dcap)
+			print_dcap(a);
+		else
+			print_service(a);
+	}
 	TAILQ_FOREACH(k, &conf->keystores, entry)
 		prints[k->type](k);
 }

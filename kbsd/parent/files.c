@@ -163,6 +163,28 @@ files_write(const char *path, const void *data, size_t len, mode_t mode)
 	return (rename(fresh, path));
 }
 
+/* The operator's, who fills it: it is only looked whether it is there. */
+static int
+files_collateral(const struct config *conf)
+{
+	const struct attestation	*a;
+	struct stat			 st;
+
+	TAILQ_FOREACH(a, &conf->attestations, entry) {
+		if (a->collateral_dir == NULL)
+			continue;
+		if (stat(a->collateral_dir, &st) == -1) {
+			log_warn("%s", a->collateral_dir);
+			return (-1);
+		}
+		if (!S_ISDIR(st.st_mode)) {
+			log_warnx("%s is no directory", a->collateral_dir);
+			return (-1);
+		}
+	}
+	return (0);
+}
+
 int
 files_prepare(const struct config *conf, const struct users *users)
 {
@@ -186,7 +208,7 @@ files_prepare(const struct config *conf, const struct users *users)
 		if (make_directory(files_path(conf, "kms-%s", k->name), 0700,
 		    users->keyuid, users->keygid) == -1)
 			return (-1);
-	return (0);
+	return (files_collateral(conf));
 }
 
 static int

@@ -61,12 +61,35 @@ give_keystore(uint8_t flags, const struct keystore *k)
 	return (flags);
 }
 
+/* Collateral comes from outside, or lies where the fetcher stands. */
+static uint8_t
+give_attestation(uint8_t flags, const struct attestation *a)
+{
+	return (flags | (a->collateral_dir != NULL ? START_READ :
+	    START_OUTSIDE));
+}
+
+/* Where it stands. */
+static const char *
+give_directory(const struct child *c)
+{
+	const struct config		*conf = c->set->conf;
+	const struct attestation	*a = c->object;
+	const struct keystore		*k = c->object;
+
+	if (c->kind == PROC_STORE)
+		return (files_path(conf, "store"));
+	if (c->kind == PROC_KMS)
+		return (files_path(conf, "kms-%s", k->name));
+	if (c->kind == PROC_FETCHER && a->collateral_dir != NULL)
+		return (a->collateral_dir);
+	return (files_path(conf, "empty"));
+}
+
 static int
 give_start(struct child *c)
 {
-	const struct config	*conf = c->set->conf;
 	const struct users	*users = &c->set->users;
-	const struct keystore	*k = c->object;
 	struct wbuf		 w = { 0 };
 	char			 title[128];
 	uint8_t			 flags = 0;
@@ -76,9 +99,9 @@ give_start(struct child *c)
 	if (c->kind == PROC_STORE || c->kind == PROC_KMS)
 		flags |= START_FILES;
 	if (c->kind == PROC_FETCHER)
-		flags |= START_OUTSIDE;
+		flags = give_attestation(flags, c->object);
 	if (c->kind == PROC_KMS)
-		flags = give_keystore(flags, k);
+		flags = give_keystore(flags, c->object);
 	wb_u32(&w, c->kind);
 	wb_u32(&w, c->instance);
 	wb_u32(&w, c->front);
@@ -87,12 +110,7 @@ give_start(struct child *c)
 	wb_u32(&w, keyuser[c->kind] ? users->keygid : users->gid);
 	wb_u8(&w, flags);
 	wb_u8(&w, (uint8_t)log_getverbose());
-	if (c->kind == PROC_STORE)
-		wb_str(&w, files_path(conf, "store"));
-	else if (c->kind == PROC_KMS)
-		wb_str(&w, files_path(conf, "kms-%s", k->name));
-	else
-		wb_str(&w, files_path(conf, "empty"));
+	wb_str(&w, give_directory(c));
 	snprintf(title, sizeof(title), "%s %u", process_name(c->kind),
 	    c->instance);
 	wb_str(&w, title);
@@ -312,6 +330,34 @@ give_audit(struct child *c, struct wbuf *w)
 }
 
 static int
+give_service(struct wbuf *w, const struct attestation *a)
+{
+	wb_str(w, a->name);
+	wb_str(w, a->issuer);
+	wb_str(w, a->audience);
+	wb_u8(w, (uint8_t)a->version);
+	wb_u32(w, a->refetch);
+	wb_u8(w, (uint8_t)pin_missing(a));
+	if (pin_missing(a))
+		return (0);
+	return (give_fd(FD_ROOT, files_public(a->root)));
+}
+
+/* The block that judges here, behind the services; NULL: there is none. */
+static int
+give_dcap(struct wbuf *w, const struct attestation *a)
+{
+	wb_u8(w, a != NULL);
+	if (a == NULL)
+		return (0);
+	wb_str(w, a->name);
+	wb_u8(w, a->root != NULL);
+	if (a->root == NULL)
+		return (0);
+	return (give_fd(FD_ROOT, files_public(a->root)));
+}
+
+static int
 give_verifier(struct child *c, struct wbuf *w)
 {
 	const struct config		*conf = c->set->conf;
@@ -319,24 +365,33 @@ give_verifier(struct child *c, struct wbuf *w)
 	uint32_t			 n = 0;
 
 	TAILQ_FOREACH(a, &conf->attestations, entry)
-		n++;
+		n += !a->dcap;
 	wb_u32(w, conf->prefork);
 	wb_u8(w, (uint8_t)conf->require_nonce);
 	wb_u32(w, n);
-	TAILQ_FOREACH(a, &conf->attestations, entry) {
-		wb_str(w, a->name);
-		wb_str(w, a->issuer);
-		wb_str(w, a->audience);
-		wb_u8(w, (uint8_t)a->version);
-		wb_u32(w, a->refetch);
-		wb_u8(w, (uint8_t)pin_missing(a));
-		if (!pin_missing(a) && give_fd(FD_ROOT,
-		    files_public(a->root)) == -1)
+	TAILQ_FOREACH(a, &conf->attestations, entry)
+		if (!a->dcap && give_service(w, a) == -1)
 			return (-1);
-	}
-	wb_u8(w, 0);
+	a = TAILQ_LAST(&conf->attestations, attestations);
+	if (give_dcap(w, a != NULL && a->dcap ? a : NULL) == -1)
+		return (-1);
 	return (give_fd(FD_NONCE_KEY, files_secret(files_path(conf,
 	    "keys/nonce.key"), 1)));
+}
+
+static int
+give_collateral(struct wbuf *w, const struct attestation *a)
+{
+	wb_u8(w, FETCHER_DCAP);
+	wb_str(w, a->name);
+	wb_str(w, a->collateral);
+	wb_u32(w, a->retry_least);
+	wb_u32(w, a->retry_most);
+	wb_str(w, a->proxy);
+	wb_u32(w, a->refetch);
+	if (a->collateral == NULL)
+		return (0);
+	return (give_fd(FD_CA, files_public(a->ca)));
 }
 
 static int
@@ -344,6 +399,9 @@ give_fetcher(struct child *c, struct wbuf *w)
 {
 	const struct attestation	*a = c->object;
 
+	if (a->dcap)
+		return (give_collateral(w, a));
+	wb_u8(w, FETCHER_SERVICE);
 	wb_str(w, a->name);
 	wb_str(w, a->api);
 	wb_str(w, a->base);

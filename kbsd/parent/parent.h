@@ -59,6 +59,10 @@ struct attestation {
 	char			*issuer;
 	char			*audience;
 	char			*proxy;
+	/* of Intel quotes that are judged here: the list's last */
+	int			 dcap;
+	char			*collateral;	/* URL of a PCS or PCCS, or */
+	char			*collateral_dir;	/* where it lies */
 	unsigned int		 version;	/* of the API: 1 or 2 */
 	unsigned int		 retry_least;	/* ms */
 	unsigned int		 retry_most;
@@ -116,7 +120,7 @@ struct config {
 	char			*admin_password;	/* file */
 	char			*recipient;	/* of backups; NULL: none */
 	unsigned int		 prefork;
-	TAILQ_HEAD(, attestation) attestations;
+	TAILQ_HEAD(attestations, attestation) attestations;
 	TAILQ_HEAD(, keystore)	 keystores;
 	unsigned int		 attempts;
 	unsigned int		 interval;	/* s */

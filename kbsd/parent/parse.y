@@ -58,6 +58,13 @@ static TAILQ_HEAD(, macro)	 macros = TAILQ_HEAD_INITIALIZER(macros);
 static struct config		*conf;
 static struct attestation	*attestation;
 static struct keystore		*keystore;
+
+/* What a word of an attestation block belongs to, and the first of each. */
+enum word_kind { OF_SERVICE, OF_DCAP, OF_NETWORK, WORD_KIND_MAX };
+static struct {
+	const char	*text;
+	int		 line;
+}		 words_of[WORD_KIND_MAX];
 static int			 errors;
 static int			 token_line;	/* where the last one began */
 static char			 last_word[64];	/* for syntax errors */
@@ -71,6 +78,9 @@ static const char	*macro_get(const char *);
 static int		 macro_set(const char *, const char *, int);
 static void		 listener_add(char *, int64_t, enum role);
 static void		 attestation_begin(char *);
+static void		 attestation_dcap(void);
+static void		 attestation_end(void);
+static void		 word_of(enum word_kind, const char *);
 static void		 keystore_begin(char *, enum keystore_type);
 static void		 set_once(char **, char *, const char *);
 static void		 add_word(struct words *, char *);
@@ -85,9 +95,10 @@ typedef union {
 %}
 
 %token	ACTIVATE ADMINISTRATOR API APPROLE ATTEMPTS ATTESTATION AUDIENCE AUDIT
-%token	AUTHORITY BACKUP BASE BY CA CACHE CERTIFICATE CONNECTIONS CONTROL CRL
-%token	DIRECTORY ENVIRONMENT ERROR FILETOKEN GROUP HOST INCLUDE INSECURE ISSUER
-%token	KEY KEYS KEYSTORE KEYUSER KMIP LIFETIME LISTEN LOCAL LOCKOUT LOGIN
+%token	AUTHORITY BACKUP BASE BY CA CACHE CERTIFICATE COLLATERAL CONNECTIONS
+%token	CONTROL CRL DCAP DIRECTORY ENVIRONMENT ERROR FILETOKEN FROM GROUP HOST
+%token	INCLUDE INSECURE ISSUER KEY KEYS KEYSTORE KEYUSER KMIP LIFETIME LISTEN
+%token	LOCAL LOCKOUT LOGIN
 %token	LOGTOKEN MASTER MODULE MOUNT NAMES NAMESPACE NAMETOKEN NETWORK NONCE ON
 %token	OPTIONAL PASSWORD PIN PKCS11 PORT PREFORK PROXY READTOKEN RECIPIENT
 %token	REFETCH REQUIRE RETRY ROLE ROLEADMIN ROLEALL ROLETRANSFER ROOT SECRET
@@ -168,7 +179,9 @@ main		: DIRECTORY STRING {
 			conf->verbose = range($2, 0, 2, "verbose");
 		}
 		| ATTESTATION STRING { attestation_begin($2); $2 = NULL; }
-		    '{' optnl attestation_opts '}'
+		    '{' optnl attestation_opts '}' {
+			attestation_end();
+		}
 		| KEYSTORE STRING LOCAL {
 			keystore_begin($2, KEYSTORE_LOCAL);
 			$2 = NULL;
@@ -271,44 +284,69 @@ attestation_opts : /* empty */
 		;
 
 attestation_opt	: TRUST AUTHORITY API STRING {
+			word_of(OF_SERVICE, "trust authority api");
 			set_once(&attestation->api, $4, "api");
 		}
 		| BASE STRING {
+			word_of(OF_SERVICE, "base");
 			set_once(&attestation->base, $2, "base");
 		}
 		| API KEY FILETOKEN STRING {
+			word_of(OF_SERVICE, "api key file");
 			set_once(&attestation->api_key, $4, "api key file");
 		}
 		| API VERSIONTOKEN NUMBER {
+			word_of(OF_SERVICE, "api version");
 			attestation->version = range($3, 1, 2, "api version");
 		}
 		| ROOT STRING pin {
 			set_once(&attestation->root, $2, "root");
 			attestation->pin = (int)$3;
+			if (attestation->pin)
+				word_of(OF_SERVICE, "pin");
 		}
 		| CA STRING {
+			word_of(OF_NETWORK, "ca");
 			set_once(&attestation->ca, $2, "ca");
 		}
 		| ISSUER STRING {
+			word_of(OF_SERVICE, "issuer");
 			set_once(&attestation->issuer, $2, "issuer");
 		}
 		| AUDIENCE STRING {
+			word_of(OF_SERVICE, "audience");
 			set_once(&attestation->audience, $2, "audience");
 		}
 		| PROXY STRING {
+			word_of(OF_NETWORK, "proxy");
 			set_once(&attestation->proxy, $2, "proxy");
 		}
 		| CRL HOST STRING {
+			word_of(OF_SERVICE, "crl host");
 			add_word(&attestation->crl_hosts, $3);
 		}
 		| RETRY WAIT seconds TO seconds {
+			word_of(OF_NETWORK, "retry wait");
 			attestation->retry_least = 1000 *
 			    range($3, 0, 60, "retry wait");
 			attestation->retry_most = 1000 *
 			    range($5, 0, 60, "retry wait");
 		}
 		| REFETCH seconds {
+			word_of(OF_NETWORK, "refetch");
 			attestation->refetch = range($2, 1, 86400, "refetch");
+		}
+		| DCAP			{ attestation_dcap(); }
+		| COLLATERAL FROM STRING {
+			word_of(OF_DCAP, "collateral");
+			word_of(OF_NETWORK, "collateral from");
+			set_once(&attestation->collateral, $3,
+			    "collateral from");
+		}
+		| COLLATERAL DIRECTORY STRING {
+			word_of(OF_DCAP, "collateral");
+			set_once(&attestation->collateral_dir, $3,
+			    "collateral directory");
 		}
 		;
 
@@ -550,6 +588,57 @@ attestation_begin(char *name)
 	TAILQ_INIT(&a->crl_hosts);
 	TAILQ_INSERT_TAIL(&conf->attestations, a, entry);
 	attestation = a;
+	memset(words_of, 0, sizeof(words_of));
+}
+
+static void
+word_of(enum word_kind kind, const char *text)
+{
+	if (words_of[kind].text != NULL)
+		return;
+	words_of[kind].text = text;
+	words_of[kind].line = token_line;
+}
+
+/* One fetcher brings the collateral of all. */
+static void
+attestation_dcap(void)
+{
+	const struct attestation	*a;
+
+	TAILQ_FOREACH(a, &conf->attestations, entry)
+		if (a->dcap && a != attestation)
+			yyerror("dcap is set in attestation \"%s\" already",
+			    a->name);
+	attestation->dcap = 1;
+}
+
+/* With the line of the word that is out of place. */
+static void
+word_misplaced(enum word_kind kind, const char *why)
+{
+	int	 line = token_line;
+
+	if (words_of[kind].text == NULL)
+		return;
+	token_line = words_of[kind].line;
+	yyerror("attestation \"%s\": %s %s", attestation->name,
+	    words_of[kind].text, why);
+	token_line = line;
+}
+
+static void
+attestation_end(void)
+{
+	if (!attestation->dcap) {
+		word_misplaced(OF_DCAP, "stands only beside dcap");
+		return;
+	}
+	word_misplaced(OF_SERVICE, "is of a service, and can't stand beside "
+	    "dcap");
+	if (attestation->collateral_dir != NULL)
+		word_misplaced(OF_NETWORK, "is of no use beside a collateral "
+		    "directory: nothing is fetched");
 }
 
 static void
@@ -591,12 +680,15 @@ static const struct keyword {
 	{ "ca",			CA },
 	{ "cache",		CACHE },
 	{ "certificate",	CERTIFICATE },
+	{ "collateral",		COLLATERAL },
 	{ "connections",	CONNECTIONS },
 	{ "control",		CONTROL },
 	{ "crl",		CRL },
+	{ "dcap",		DCAP },
 	{ "directory",		DIRECTORY },
 	{ "environment",	ENVIRONMENT },
 	{ "file",		FILETOKEN },
+	{ "from",		FROM },
 	{ "group",		GROUP },
 	{ "host",		HOST },
 	{ "include",		INCLUDE },

@@ -122,6 +122,7 @@ pin_forget(struct set *set, const char *name, char *why, size_t whysize)
 			break;
 	if (a == NULL || !a->pin) {
 		snprintf(why, whysize, a == NULL ? "no such attestation block" :
+		    a->root == NULL ? "its root is Intel's, which is built in" :
 		    "its root is a file of the configuration: change that");
 		return (-1);
 	}
@@ -139,6 +140,16 @@ pin_forget(struct set *set, const char *name, char *why, size_t whysize)
 	return (0);
 }
 
+static const char *
+pin_state(const struct attestation *a)
+{
+	if (a->root == NULL)
+		return ("built in");
+	if (!a->pin)
+		return ("configured");
+	return (pin_missing(a) ? "to be taken" : "taken on first use");
+}
+
 void
 pin_show(struct set *set, struct wbuf *w)
 {
@@ -150,12 +161,13 @@ pin_show(struct set *set, struct wbuf *w)
 	uint32_t			 rows = 0;
 
 	TAILQ_FOREACH(a, &set->conf->attestations, entry) {
-		if (fingerprint(BIO_new_file(a->root, "r"), hex) == -1)
+		if (a->root == NULL)
+			strlcpy(hex, "-", sizeof(hex));
+		else if (fingerprint(BIO_new_file(a->root, "r"), hex) == -1)
 			strlcpy(hex, "-", sizeof(hex));
 		wb_str(&cells, a->name);
-		wb_str(&cells, a->root);
-		wb_str(&cells, !a->pin ? "configured" : pin_missing(a) ?
-		    "to be taken" : "taken on first use");
+		wb_str(&cells, a->root == NULL ? "-" : a->root);
+		wb_str(&cells, pin_state(a));
 		wb_str(&cells, hex);
 		rows++;
 	}

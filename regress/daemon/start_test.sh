@@ -642,6 +642,62 @@ other_taken()
 	return 1
 }
 
+# judged WORD ...: a block that judges Intel quotes here.
+judged()
+{
+	echo 'attestation "local" {'
+	printf '\t%s\n' dcap "$@"
+	echo '}'
+}
+
+daemon_case collateral "where the collateral of Intel quotes comes from"
+collateral_body()
+{
+	start_ita
+	mkdir coll
+	"$standin/tee" -d tee -o /dev/null \
+	    --collateral "coll/sgx-30807f000000" || atf_fail "no collateral"
+	# From files, behind a service, in front of which it stands.
+	judged "collateral directory \"$dir/coll\"" >local.conf
+	chmod 600 local.conf
+	write_conf
+	printf 'include "%s"\n' "$dir/local.conf" | cat - "$conf" >both.conf
+	cat both.conf >"$conf"
+	run_kbsd
+	ctl -j show roots | jq -r '.[] | .attestation + " " + .root + " " +
+	    .state' >said
+	printf 'ita %s configured\nlocal - built in\n' \
+	    "$dir/ita/root.pem" >want
+	cmp -s want said || atf_fail "$(cat said)"
+	exits 1 ctl unpin local
+	grep -q "Intel's, which is built in" cried || atf_fail "$(cat cried)"
+	[ -n "$(pid_of fetcher 1)" ] && [ -z "$(pid_of fetcher 2)" ] ||
+	    atf_fail "$(ctl show processes)"
+	# Over the network, alone, with a root of our own.
+	judged "collateral from \"https://localhost:1\"" \
+	    "root \"$dir/tee/tee-root.pem\"" \
+	    "ca \"$dir/ita/tls-ca.pem\"" >local.conf
+	ita=
+	write_conf "include \"$dir/local.conf\""
+	exits 0 ctl reload
+	wait_for 100 alone || atf_fail "$(ctl show roots)"
+	[ -n "$(pid_of fetcher)" ] || atf_fail "$(ctl show processes)"
+	# A directory that is none is said before anything is changed.
+	judged "collateral directory \"$dir/none\"" >local.conf
+	exits 1 ctl reload
+	alone || atf_fail "$(ctl show roots)"
+	stop_kbsd
+	start_refused "$dir/none: No such file"
+	judged "collateral directory \"$conf\"" >local.conf
+	start_refused "is no directory"
+}
+
+alone()
+{
+	[ "$(ctl -j show roots | jq -r '.[] | .attestation + " " + .state')" \
+	    = "local configured" ]
+}
+
 daemon_case bad_environment "what is wrong with it is named"
 bad_environment_body()
 {

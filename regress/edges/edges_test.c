@@ -278,6 +278,7 @@ start_fetcher(void)
 	int		 fd;
 
 	/* Nobody listens there. */
+	wb_u8(&w, FETCHER_SERVICE);
 	wb_str(&w, "ita");
 	wb_str(&w, "https://127.0.0.1:1");
 	wb_str(&w, "https://127.0.0.1:1");

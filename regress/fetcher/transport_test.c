@@ -151,6 +151,7 @@ fetcher_begin(void)
 	struct wbuf	 w = { 0 };
 
 	c = child_start("fetcher", PROC_FETCHER, 0, 0, NULL);
+	wb_u8(&w, FETCHER_SERVICE);
 	wb_str(&w, "ita");
 	wb_str(&w, conf.api);
 	wb_str(&w, conf.base);

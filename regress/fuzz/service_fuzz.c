@@ -16,10 +16,12 @@
 
 
 /*
- * Bytes as an answer of the attestation service, as the text of its error
- * and as the URL of a revocation list.  A URL that is taken must be https to
- * a host that the configuration names, and read again must be the same.
+ * Bytes as an answer of the attestation service, as the text of its error, as
+ * the URL of a revocation list, and as a piece of collateral behind the text
+ * of its header.  A URL that is taken must be https to a host that the
+ * configuration names, and read again must be the same.
  */
+#include <sys/types.h>
 #include <sys/queue.h>
 
 #include <stdint.h>
@@ -53,6 +55,51 @@ url_fuzz(const uint8_t *data, size_t size)
 		abort();
 }
 
+/* What is taken is as the verifier gets it, and taken once more. */
+static void
+part_check(uint8_t part, const struct wbuf *w)
+{
+	struct wbuf	 again = { 0 };
+	struct rbuf	 r;
+	const uint8_t	*body;
+	const char	*pem = NULL;
+	char		 why[REASON_TEXT_MAX];
+	size_t		 len, pemlen = 0;
+
+	rb_init(&r, w->data, w->len);
+	body = rb_bytes(&r, &len, 1, BODY_MAX);
+	if (part != PART_ROOT_CRL)
+		pem = (const char *)rb_bytes(&r, &pemlen, 1, CHAIN_MAX);
+	if (rb_end(&r) == -1 || pcs_part(part, body, len, pem, pemlen,
+	    &again, why, sizeof(why)) == -1 || again.len != w->len ||
+	    memcmp(again.data, w->data, w->len) != 0)
+		abort();
+	wb_free(&again);
+}
+
+/* A header up to a NUL, then the body. */
+static void
+part_fuzz(uint8_t part, const uint8_t *data, size_t size)
+{
+	struct wbuf	 w = { 0 };
+	const uint8_t	*end = memchr(data, '\0', size);
+	const char	*chain = (const char *)data;
+	char		 why[REASON_TEXT_MAX];
+
+	if (end == NULL)
+		return;
+	end++;
+	why[0] = '\0';
+	if (pcs_read(part, chain, end, size - (size_t)(end - data), &w, why,
+	    sizeof(why)) == -1) {
+		if (why[0] == '\0' || w.len != 0)
+			abort();
+		return;
+	}
+	part_check(part, &w);
+	wb_free(&w);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -71,11 +118,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (size == 0)
 		return (0);
-	what = data[0] % (FETCH_MAX + 1);
+	what = data[0] % ASK_MAX;
 	data++;
 	size--;
-	if (what == FETCH_MAX) {
-		url_fuzz(data, size);
+	if (what == FETCH_DCAP || what >= FETCH_MAX) {
+		if (what == FETCH_DCAP)
+			url_fuzz(data, size);
+		else
+			part_fuzz(what, data, size);
 		return (0);
 	}
 	why[0] = '\0';

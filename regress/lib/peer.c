@@ -92,6 +92,17 @@ child_exec(const char *program, int parent, int log)
 
 int	 child_outside, child_module;
 
+/* A fetcher goes outside, or reads what lies in its directory. */
+static uint8_t
+child_flags(enum process_kind kind, const char *directory)
+{
+	if (kind == PROC_FETCHER)
+		return (directory != NULL ? START_READ : START_OUTSIDE);
+	return ((uint8_t)((directory != NULL ? START_FILES : 0) |
+	    (child_outside ? START_OUTSIDE : 0) |
+	    (child_module ? START_MODULE : 0)));
+}
+
 struct child *
 child_start(const char *program, enum process_kind kind, uint32_t instance,
     uint32_t front, const char *directory)
@@ -119,9 +130,7 @@ child_start(const char *program, enum process_kind kind, uint32_t instance,
 	wb_u32(&w, 1);
 	wb_u32(&w, (uint32_t)getuid());
 	wb_u32(&w, (uint32_t)getgid());
-	wb_u8(&w, (uint8_t)((directory != NULL ? START_FILES : 0) |
-	    (kind == PROC_FETCHER || child_outside ? START_OUTSIDE : 0) |
-	    (child_module ? START_MODULE : 0)));
+	wb_u8(&w, child_flags(kind, directory));
 	wb_u8(&w, 1);
 	wb_str(&w, directory != NULL ? directory : "/");
 	wb_str(&w, "kbsd: test");

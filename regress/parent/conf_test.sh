@@ -102,6 +102,70 @@ proxy_body()
 	shown '' https_proxy=http://p
 }
 
+# Intel quotes that are judged here.
+atf_test_case dcap
+dcap_body()
+{
+	d='attestation "local" {\ndcap\n'
+	good 'attestation "local" { dcap }\n'
+	good "${d}collateral from \"https://pccs:8081/x\"\nca \"/c\"\nproxy \"http://p:1\"\nroot \"/r\"\nretry wait 1s to 3s\nrefetch 5s\n}\n"
+	good "${d}collateral directory \"/c\"\nroot \"/r\"\n}\n"
+	# Behind the services, wherever it stands; Intel's is the default.
+	good "${d}}\nattestation \"a\" { $ita }\nattestation \"b\" { $ita }\n"
+	atf_check_equal '"a""b""local"' \
+	    "$(sed -n 's/^attestation \(.*\) {/\1/p' printed | tr -d '\n')"
+	atf_check -o inline:'	collateral from "https://api.trustedservices.intel.com"\n' \
+	    grep 'collateral from' printed
+	# Nothing of the network where there is none, nor of a root.
+	good "${d}collateral directory \"/c\"\n}\n"
+	atf_check -o inline:'attestation "local" {\n\tdcap\n\tcollateral directory "/c"\n}\n' \
+	    sed -n '/^attestation/,/^}/p' printed
+
+	bad 3 'dcap is set in attestation "a" already' \
+	    'attestation "a" { dcap }\nattestation "b" {\ndcap\n}\n'
+	for o in 'trust authority api "https://x"' 'base "https://x"' \
+	    'api key file "/k"' 'api version 2' 'issuer "i"' 'audience "a"' \
+	    'crl host "h"'; do
+		w=${o%% \"*}
+		bad 4 "${w% [0-9]*}" "${d}root \"/r\"\n$o\n}\n"
+		grep -q "can't stand beside dcap" err || atf_fail "of $o"
+		# Before it, too.
+		bad 2 "can't stand beside dcap" \
+		    "attestation \"i\" {\n$o\n\ndcap }\n"
+	done
+	bad 3 'pin is of a service' "${d}root \"/r\" pin\n}\n"
+	for o in 'collateral from "https://x"' 'ca "/c"' 'proxy "http://p"' \
+	    'retry wait 1s to 2s' 'refetch 5s'; do
+		bad 4 'no use beside a collateral directory' \
+		    "${d}collateral directory \"/c\"\n$o\n}\n"
+	done
+	for o in 'collateral from "https://x"' 'collateral directory "/x"'; do
+		bad 2 'collateral stands only beside dcap' \
+		    "attestation \"i\" { $ita\n$o\n}\n"
+	done
+	bad - 'collateral directory "c" must begin with /' \
+	    "${d}collateral directory \"c\"\n}\n"
+	for u in http://x x https:// 'https://u@x' 'https://x/?a' ''; do
+		bad - "collateral from \"$u\" is no plain https" \
+		    "${d}collateral from \"$u\"\n}\n"
+	done
+	bad - 'the least is more than the most' \
+	    "${d}retry wait 9s to 2s\n}\n"
+	bad 4 'collateral directory is set twice' \
+	    "${d}collateral directory \"/c\"\ncollateral directory \"/c\"\n}\n"
+	bad 3 'near "x"' "${d}collateral x\n}\n"
+
+	# The environment's proxy is for Intel's service, too.
+	printf "${d}}\n" >conf
+	atf_check -e ignore -o match:'proxy "http://p"' env -u no_proxy \
+	    https_proxy=http://p "$(atf_get_srcdir)/../../bin/kbsd" -nv -f conf
+	atf_check -e ignore -o not-match:'proxy' env no_proxy=intel.com \
+	    https_proxy=http://p "$(atf_get_srcdir)/../../bin/kbsd" -nv -f conf
+	printf "${d}collateral directory \"/c\"\n}\n" >conf
+	atf_check -e ignore -o not-match:'proxy' env -u no_proxy \
+	    https_proxy=http://p "$(atf_get_srcdir)/../../bin/kbsd" -nv -f conf
+}
+
 atf_test_case refused
 refused_body()
 {
@@ -237,6 +301,7 @@ options_body()
 atf_init_test_cases()
 {
 	atf_add_test_case taken
+	atf_add_test_case dcap
 	atf_add_test_case refused
 	atf_add_test_case proxy
 	atf_add_test_case several

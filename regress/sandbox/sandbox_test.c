@@ -73,9 +73,13 @@
 /* Of one whose library works on files: with START_MODULE, never in a chroot. */
 #define PROC_KMS_MODULE		(PROC_MAX + 1)
 #define MODULE			KIND(PROC_KMS_MODULE)
+/* Of a fetcher whose collateral lies in its directory: with START_READ. */
+#define PROC_FETCHER_READS	(PROC_MAX + 2)
+#define READS			KIND(PROC_FETCHER_READS)
 #define DATABASES	(KIND(PROC_STORE) | KIND(PROC_KMS) | \
 			KIND(PROC_KMS_OUTSIDE))
 #define FILES		(DATABASES | KIND(PROC_AUDIT) | MODULE)
+#define FILES_OPENED	(DATABASES | MODULE | READS)
 #define FETCHER		KIND(PROC_FETCHER)
 #define CONNECTS	(FETCHER | KIND(PROC_KMS_OUTSIDE))
 #define MAKER		KIND(PROC_MAKER)
@@ -124,6 +128,9 @@ TRY(truncate_outside, openat(AT_FDCWD, world.file, O_WRONLY | O_TRUNC))
 TRY(create_outside, openat(AT_FDCWD, "../out/new", O_WRONLY | O_CREAT, 0600))
 TRY(open_mem, openat(AT_FDCWD, "/proc/self/mem", O_RDWR))
 TRY(open_tmpfile, openat(AT_FDCWD, "/tmp", O_RDWR | O_TMPFILE, 0600))
+TRY(own_read, openat(AT_FDCWD, "own", O_RDONLY | O_NOFOLLOW))
+TRY(own_write, openat(AT_FDCWD, "own", O_WRONLY))
+TRY(own_make, openat(AT_FDCWD, "new", O_RDONLY | O_CREAT, 0600))
 TRY(module_read, openat(AT_FDCWD, world.reads, O_RDONLY))
 TRY(module_overwrite, openat(AT_FDCWD, world.reads, O_WRONLY))
 TRY(module_make, openat(AT_FDCWD, world.writes, O_RDWR | O_CREAT, 0600))
@@ -512,27 +519,33 @@ struct attempt {
 			    { FETCHER | MODULE, EITHER, ACCES },	\
 			    { DATABASES, CHROOT, NOENT },		\
 			    { DATABASES, PLAIN, ACCES })
+/* The same, only to be read: no other way is open to who only reads. */
+#define READ_OUTSIDE(name, freely)					\
+			BUT(name, freely,				\
+			    { FETCHER | MODULE, EITHER, ACCES },	\
+			    { DATABASES | READS, CHROOT, NOENT },	\
+			    { DATABASES | READS, PLAIN, ACCES })
 #define MAY(name, kinds)						\
 			BUT(name, 1, { kinds, EITHER, WORKS })
 
 static const struct attempt attempts[] = {
-	OUTSIDE(open_passwd, 1), OUTSIDE(open_outside, 1),
-	OUTSIDE(write_outside, 1), OUTSIDE(climb_outside, 1),
+	READ_OUTSIDE(open_passwd, 1), READ_OUTSIDE(open_outside, 1),
+	OUTSIDE(write_outside, 1), READ_OUTSIDE(climb_outside, 1),
 	OUTSIDE(truncate_outside, 1), OUTSIDE(create_outside, 1),
 	OUTSIDE(open_mem, 0), OUTSIDE(open_tmpfile, 0), OUTSIDE(creat, 1),
 	BUT(unlink_outside, 0, { MODULE, EITHER, ACCES },
 	    { DATABASES, CHROOT, NOENT }, { DATABASES, PLAIN, ACCES }),
 	BUT(module_read, 1, { MODULE, EITHER, WORKS },
-	    { FETCHER, EITHER, ACCES }, { DATABASES, CHROOT, NOENT },
-	    { DATABASES, PLAIN, ACCES }),
+	    { FETCHER, EITHER, ACCES }, { DATABASES | READS, CHROOT, NOENT },
+	    { DATABASES | READS, PLAIN, ACCES }),
 	OUTSIDE(module_overwrite, 1),
 	BUT(module_make, 1, { MODULE, EITHER, WORKS },
 	    { FETCHER, EITHER, ACCES }, { DATABASES, CHROOT, NOENT },
 	    { DATABASES, PLAIN, ACCES }),
 	/* Landlock does not hide that a file is there; chroot does. */
 	BUT(stat_outside, 1, { FETCHER, EITHER, ACCES },
-	    { MODULE, EITHER, WORKS }, { FILES, CHROOT, NOENT },
-	    { FILES, PLAIN, WORKS }),
+	    { MODULE, EITHER, WORKS }, { FILES | READS, CHROOT, NOENT },
+	    { FILES | READS, PLAIN, WORKS }),
 	BUT(access_outside, 1, { MODULE, EITHER, WORKS },
 	    { DATABASES, CHROOT, NOENT }, { DATABASES, PLAIN, WORKS }),
 	FREE(openat2), BUT(mkdir, 1, { MODULE, EITHER, ACCES }),
@@ -602,6 +615,12 @@ static const struct attempt attempts[] = {
 	MAY(messages, ALL), MAY(receive, FRONTS | CONNECTS),
 	MAY(poll, FRONTS | CONNECTS),
 	BUT(own_file, 1, { DATABASES | MODULE, EITHER, WORKS },
+	    { FETCHER, EITHER, ACCES }),
+	BUT(own_read, 1, { FILES_OPENED, EITHER, WORKS },
+	    { FETCHER, EITHER, ACCES }),
+	BUT(own_write, 1, { DATABASES | MODULE, EITHER, WORKS },
+	    { FETCHER, EITHER, ACCES }),
+	BUT(own_make, 1, { DATABASES | MODULE, EITHER, WORKS },
 	    { FETCHER, EITHER, ACCES }),
 	MAY(append, FILES), MAY(internet, CONNECTS),
 };
@@ -825,12 +844,21 @@ child_confine(enum start start)
 		_exit(203);
 }
 
+static enum process_kind
+kind_real(enum process_kind kind)
+{
+	if ((KIND(kind) & READS) != 0)
+		return (PROC_FETCHER);
+	return (kind >= PROC_MAX ? PROC_KMS : kind);
+}
+
 static int
 kind_flags(enum process_kind kind)
 {
 	return (((KIND(kind) & (DATABASES | MODULE)) != 0 ? START_FILES : 0) |
 	    ((KIND(kind) & CONNECTS) != 0 ? START_OUTSIDE : 0) |
-	    ((KIND(kind) & MODULE) != 0 ? START_MODULE : 0));
+	    ((KIND(kind) & MODULE) != 0 ? START_MODULE : 0) |
+	    ((KIND(kind) & READS) != 0 ? START_READ : 0));
 }
 
 static void
@@ -853,7 +881,7 @@ child_try(const struct attempt *attempt, enum process_kind kind,
 	child_confine(start);
 	if (confined) {
 		sandbox_early();
-		sandbox_enter(kind >= PROC_MAX ? PROC_KMS : kind,
+		sandbox_enter(kind_real(kind),
 		    kind_flags(kind) | (start == CHROOT ? START_CHROOT : 0),
 		    text, sizeof(text));
 	}
@@ -1017,7 +1045,8 @@ ATF_TC_BODY(nothing, tc)
 	X(audit, PROC_AUDIT) X(verifier, PROC_VERIFIER)			\
 	X(fetcher, PROC_FETCHER) X(engine, PROC_ENGINE)			\
 	X(maker, PROC_MAKER) X(kms, PROC_KMS)				\
-	X(kms_outside, PROC_KMS_OUTSIDE) X(kms_module, PROC_KMS_MODULE)
+	X(kms_outside, PROC_KMS_OUTSIDE) X(kms_module, PROC_KMS_MODULE)	\
+	X(fetcher_reads, PROC_FETCHER_READS)
 
 #define CASE(name, kind)						\
 ATF_TC(root_##name);							\
@@ -1046,7 +1075,7 @@ ATF_TC_WITHOUT_HEAD(all);
 ATF_TC_BODY(all, tc)
 {
 #define COUNT(name, kind)	+ 1
-	ATF_CHECK_EQ(PROC_MAX + 1, 0 KINDS(COUNT));
+	ATF_CHECK_EQ(PROC_MAX + 2, 0 KINDS(COUNT));
 }
 
 #define ADD(name, kind)							\

@@ -22,7 +22,7 @@ import re
 import threading
 
 ENDPOINTS = ("certs", "nonce", "attest", "crl", "crl-root", "crl-signing",
-             "kv", "auth", "mount")
+             "kv", "auth", "mount", "tcb", "qe", "pckcrl", "rootcrl")
 
 TRANSPORT = {
     "slow": "wait SECONDS before the answer",

@@ -454,22 +454,24 @@ class Keys:
 # --- the three hierarchies ----------------------------------------------
 
 def tls_identity(keys, host, address):
-    """The HTTPS server's certificate and key, and the CA it hangs under."""
+    """The HTTPS server's certificate and key, and the CA it hangs under.
+
+    The host may be several, with commas between them."""
     org = "Stand-in Trust Authority"
     ca = keys.cert("tls-ca", lambda: certificate(
         dn("Stand-in TLS CA", org), keys.ec("tls-ca"), ca=True, pathlen=0))
     names = [x509.DNSName("localhost"),
              x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
              x509.IPAddress(ipaddress.ip_address("::1"))]
-    if host != "localhost":
-        names.append(x509.DNSName(host))
+    hosts = host.split(",")
+    names += [x509.DNSName(h) for h in hosts if h != "localhost"]
     try:
         ip = x509.IPAddress(ipaddress.ip_address(address))
         if ip not in names:
             names.append(ip)
     except ValueError:
         pass
-    cert = certificate(dn(host, org), keys.ec("tls"), names=names,
+    cert = certificate(dn(hosts[0], org), keys.ec("tls"), names=names,
                        issuer=(ca, keys.ec("tls-ca")), days=365)
     write_file(keys.path("tls.pem"), pem(cert) + pem(ca))
     return keys.path("tls.pem"), keys.path("tls.key")

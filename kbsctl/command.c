@@ -692,6 +692,9 @@ const struct command	 commands[] = {
 	    run_keystores },
 	{ "keystore", "rekey", "", 1, 1, "keystore", "keystore rekey",
 	    run_rekey },
+	{ "appraise", NULL, "jt:c:r:", 1, 1,
+	    "[-j] [-t time] [-c directory] [-r root] file", "",
+	    run_appraise },
 	{ "import", NULL, "s:k:e:o:", 0, 0,
 	    "[--state directory [--keystore name]] "
 	    "[--env file --output directory]", "", run_import },

@@ -16,9 +16,12 @@
 
 /* Files, passwords and key material: read, and nothing left behind. */
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <readpassphrase.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -80,6 +83,79 @@ input_file(const char *path, size_t max, size_t *len)
 	/* What the caller wipes is exactly what it was given. */
 	buf[*len] = '\0';
 	return (buf);
+}
+
+/* A pipe that nobody writes to is empty, and not waited for. */
+static int
+try_open(const char *path)
+{
+	struct stat	 st;
+	int		 fd, flags;
+
+	if (strcmp(path, "-") == 0)
+		return (STDIN_FILENO);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK |
+	    O_NOCTTY)) == -1)
+		return (-1);
+	if (fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) ||
+	    S_ISFIFO(st.st_mode)) && (flags = fcntl(fd, F_GETFL)) != -1 &&
+	    fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) != -1)
+		return (fd);
+	close(fd);
+	errno = S_ISDIR(st.st_mode) ? EISDIR : ENOTSUP;
+	return (-1);
+}
+
+/* All that comes, until it is more than max; -1 with errno. */
+static ssize_t
+try_read(int fd, uint8_t *buf, size_t max)
+{
+	size_t	 len = 0;
+	ssize_t	 n;
+
+	while ((n = read(fd, buf + len, max + 1 - len)) != 0) {
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return (-1);
+		if ((len += (size_t)n) > max) {
+			errno = EFBIG;
+			return (-1);
+		}
+	}
+	return ((ssize_t)len);
+}
+
+uint8_t *
+input_try(const char *path, size_t max, size_t *len, char *why,
+    size_t whysize)
+{
+	uint8_t	*buf = NULL;
+	ssize_t	 n = -1;
+	int	 fd, error;
+
+	if ((fd = try_open(path)) != -1) {
+		if ((buf = malloc(max + 1)) == NULL)
+			fatal("malloc");
+		n = try_read(fd, buf, max);
+	}
+	error = errno;
+	if (fd > STDIN_FILENO)
+		close(fd);
+	if (n != -1) {
+		buf[n] = '\0';
+		*len = (size_t)n;
+		return (buf);
+	}
+	free(buf);
+	if (error == EFBIG)
+		(void)snprintf(why, whysize, "%s: more than %zu bytes", path,
+		    max);
+	else
+		(void)snprintf(why, whysize, "%s: %s", path, error == ENOTSUP ?
+		    "neither a file nor a pipe" : strerror(error));
+	errno = error;
+	return (NULL);
 }
 
 /* The first line of a descriptor: only as much as a password may have. */

@@ -32,6 +32,8 @@ enum kbsctl_exit {
 	KBSCTL_FAILED,		/* refused, or it could not be done */
 	KBSCTL_USAGE,
 	KBSCTL_ABSENT,		/* no kbsd answers */
+	/* appraise: it is no evidence */
+	KBSCTL_UNREADABLE = KBSCTL_USAGE
 };
 
 struct options {
@@ -126,6 +128,12 @@ void		 session_call(json_t *request, int seconds, line_fn, void *,
 /* A whole file, "-" for standard input; NUL behind it; dies on failure. */
 uint8_t		*input_file(const char *path, size_t max, size_t *len);
 /*
+ * The same of a file or a pipe, but no device, which may be empty; NULL with
+ * errno and why, which names it.
+ */
+uint8_t		*input_try(const char *path, size_t max, size_t *len,
+		    char *why, size_t whysize);
+/*
  * A password: the first line of a file; of standard input, or asked for
  * twice on a terminal, when file is NULL or "-".  Dies on failure.
  */
@@ -152,6 +160,17 @@ int		 run_policy_lint(const struct command *, const struct args *);
 int		 run_exposures(const struct command *, const struct args *);
 /* A policy as kbsd lists it; dies when it is none.  policy_free() it. */
 struct policy	*policy_of(const json_t *, const char *what);
+
+/* --- appraise.c, verifier.c: evidence judged without a daemon ------------- */
+
+int		 run_appraise(const struct command *, const struct args *);
+struct wbuf;
+/*
+ * Start a verifier, ask, and wait for its end.  Its answer, malloc'd, with a
+ * NUL behind it; NULL with why: it did not answer, or not live to its end.
+ */
+char		*verifier_ask(const struct wbuf *what, size_t *len,
+		    char *why, size_t whysize);
 
 /* --- take.c: objects that are brought ------------------------------------ */
 

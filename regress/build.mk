@@ -98,6 +98,7 @@ FUZZ_AREA_jws =		verifier
 FUZZ_AREA_jwks =	verifier
 FUZZ_AREA_crl =		verifier
 FUZZ_AREA_snp =		verifier
+FUZZ_AREA_once =	verifier
 FUZZ_AREA_claims =	verifier
 FUZZ_AREA_dcap_quote =	verifier
 FUZZ_AREA_dcap_pck =	verifier

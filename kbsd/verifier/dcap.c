@@ -392,30 +392,62 @@ dcap_step_name(enum dcap_step step)
 	return (steps[step].name);
 }
 
+static void
+work_init(struct work *w, struct dcap_anchor *anchor, const uint8_t *quote,
+    size_t len, int64_t now, struct dcap_verdict *verdict)
+{
+	memset(verdict, 0, sizeof(*verdict));
+	memset(w, 0, sizeof(*w));
+	w->anchor = anchor;
+	w->data = quote;
+	w->len = len;
+	w->now = now;
+	w->verdict = verdict;
+}
+
+static int
+step_run(struct work *w, enum dcap_step step)
+{
+	int	 rc = steps[step].run(w);
+
+	w->verdict->steps[step] = rc == -1 ? DCAP_BAD : rc == 0 ? DCAP_GOOD :
+	    DCAP_NOT_ASKED;
+	return (rc);
+}
+
 int
 dcap_verify(struct dcap_anchor *anchor, const struct dcap_set *set,
     const uint8_t *quote, size_t len, int64_t now, int allow_debug,
     struct dcap_verdict *verdict)
 {
 	struct work	 w;
-	size_t		 i;
-	int		 rc;
+	int		 i;
 
-	memset(verdict, 0, sizeof(*verdict));
-	memset(&w, 0, sizeof(w));
-	w.anchor = anchor;
+	work_init(&w, anchor, quote, len, now, verdict);
 	w.set = set;
-	w.data = quote;
-	w.len = len;
-	w.now = now;
 	w.allow_debug = allow_debug;
-	w.verdict = verdict;
-	for (i = 0; i < DCAP_STEPS; i++) {
-		if ((rc = steps[i].run(&w)) == -1) {
-			verdict->steps[i] = DCAP_BAD;
+	for (i = 0; i < DCAP_STEPS; i++)
+		if (step_run(&w, (enum dcap_step)i) == -1)
 			return (-1);
-		}
-		verdict->steps[i] = rc == 0 ? DCAP_GOOD : DCAP_NOT_ASKED;
-	}
 	return (0);
+}
+
+int
+dcap_verify_bare(struct dcap_anchor *anchor, const uint8_t *quote,
+    size_t len, int64_t now, struct dcap_verdict *verdict)
+{
+	static const enum dcap_step	 order[] = { DCAP_STEP_LAYOUT,
+					    DCAP_STEP_PCK_CHAIN,
+					    DCAP_STEP_QE_SIGNATURE,
+					    DCAP_STEP_QE_DATA,
+					    DCAP_STEP_SIGNATURE,
+					    DCAP_STEP_COLLATERAL };
+	struct work			 w;
+	size_t				 i;
+
+	work_init(&w, anchor, quote, len, now, verdict);
+	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		if (step_run(&w, order[i]) == -1)
+			break;
+	return (-1);
 }

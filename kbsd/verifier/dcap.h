@@ -410,6 +410,12 @@ const char	*dcap_step_name(enum dcap_step);
 int		 dcap_verify(struct dcap_anchor *, const struct dcap_set *,
 		    const uint8_t *quote, size_t len, int64_t now,
 		    int allow_debug, struct dcap_verdict *);
+/*
+ * For people: what can be told where there is no set.  Only what needs none is
+ * looked at, and at best the fault is DCAP_COLLATERAL_MISSING: always -1.
+ */
+int		 dcap_verify_bare(struct dcap_anchor *, const uint8_t *quote,
+		    size_t len, int64_t now, struct dcap_verdict *);
 
 /* --- dcap_claims.c ------------------------------------------------- */
 

@@ -186,5 +186,7 @@ static const struct process processes[] = {
 int
 main(int argc, char *argv[])
 {
+	if (argc == 2 && strcmp(argv[1], ONCE_OPTION) == 0)
+		once_main();
 	process_main(processes, 1, argc, argv);
 }

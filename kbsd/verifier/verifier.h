@@ -33,6 +33,7 @@
 #include <stdint.h>
 
 #include "kbsd.h"
+#include "once.h"
 
 #define BLOCKS_MAX	16		/* attestation blocks */
 #define ROOTS_MAX	4		/* certificates of one root file */
@@ -467,5 +468,49 @@ int		 judge_evidence(const struct policy *, const struct evidence *,
 int		 outcome_set(struct outcome *, enum verdict, uint16_t status,
 		    const char *text, const char *, ...)
 		    __attribute__((format(printf, 5, 6)));
+
+/* --- once_form.c: what a file of evidence holds -------------------- */
+
+enum form_kind { FORM_NONE, FORM_QUOTE, FORM_REPORT, FORM_TOKEN };
+
+struct form {
+	enum form_kind	 kind;
+	uint8_t		*p;		/* malloc'd, NUL behind it */
+	size_t		 len;
+};
+
+/* FORM_NONE, and p is NULL, where it is no evidence of any kind. */
+void		 form_read(struct form *, const uint8_t *, size_t len);
+const char	*form_name(enum form_kind);
+
+/* --- once.c: `verifier -a', for kbsctl appraise -------------------- */
+
+/* The answer as it grows; begun as a rejection of the unreadable. */
+struct told {
+	json_t		*j;
+	json_t		*steps;		/* j's */
+	int		 failed;	/* there was no memory */
+};
+
+/* Each takes the value; NULL is no memory. */
+void		 told_set(struct told *, const char *name, json_t *value);
+void		 told_step(struct told *, const char *name,
+		    const char *result);
+void		 told_accept(struct told *);
+void		 told_reject(struct told *, const char *reason,
+		    const char *text);
+/* The whole answer, also to what is no evidence; dies without memory. */
+json_t		*once_judge(const struct once *);
+void		 once_main(void) __attribute__((noreturn));
+
+/* --- once_quote.c, once_report.c, once_token.c --------------------- */
+
+/* Judge one, and tell all of it. */
+void		 once_quote(struct told *, const struct once *,
+		    const uint8_t *, size_t len);
+void		 once_report(struct told *, const struct once *,
+		    const uint8_t *, size_t len);
+void		 once_token(struct told *, const struct once *,
+		    const uint8_t *, size_t len);
 
 #endif

@@ -80,7 +80,7 @@ check-run: all tests test-data
 	@rm -f $(RESULTS)
 	@KBSD_SRC=$(CURDIR) KBSD_SHARED=$${KBSD_SHARED:-$(abspath ..)/shared} \
 	    KBSD_STANDIN_KEYS=$(abspath $(O))/standin-keys \
-	    $(KYUA) -v test_suites.kbsd.unprivileged_user=nobody test \
+	    $(KYUA) test \
 	    -k $(O)/regress/Kyuafile -r $(RESULTS); \
 	status=$$?; \
 	$(KYUA) report -r $(RESULTS) | sh regress/summary; \

@@ -39,10 +39,11 @@ struct plan {
 	const char	 *key;		/* its id */
 	char		**bodies;	/* tokens or a login, as JSON */
 	size_t		  nbodies;
-	uint8_t		 *quote;
+	uint8_t		 *quote;	/* a TD's, version 4 */
 	size_t		  quotelen;
 	uint8_t		 *held;
 	size_t		  heldlen;
+	EVP_PKEY	 *ak;		/* attestation key; NULL: not signed */
 	SSL_CTX		 *ctx;
 };
 

@@ -27,6 +27,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/bn.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -40,7 +42,12 @@
 #include "json.h"
 
 #define ANSWER_MAX	65536
-#define TD_REPORTDATA	(48 + 520)	/* header; in the TD's report */
+/* Of a TD quote of version 4: header, and in the TD's report behind it. */
+#define TD_REPORTDATA	(48 + 520)
+#define TD_SIGNED	(48 + 584)
+#define TD_SIGNATURE	(TD_SIGNED + 4)
+#define P256_LEN	32
+#define SIG_MAX		128
 #define NONCE_MAX	1024
 
 enum client_state { CLIENT_CLOSED, CLIENT_HANDSHAKE, CLIENT_WRITE,
@@ -134,7 +141,32 @@ nonce_part(json_t *json, uint8_t part[NONCE_MAX])
 	return ((size_t)n);
 }
 
-/* A quote nobody signed, but for its report data: the service is told so. */
+/* By the attestation key that the quote names: r and s, and nothing else. */
+static void
+quote_sign(const struct plan *plan)
+{
+	EVP_MD_CTX	*ctx;
+	ECDSA_SIG	*sig;
+	uint8_t		 der[SIG_MAX], *raw = plan->quote + TD_SIGNATURE;
+	const uint8_t	*p = der;
+	size_t		 len = sizeof(der);
+
+	if ((ctx = EVP_MD_CTX_new()) == NULL || EVP_DigestSignInit(ctx, NULL,
+	    EVP_sha256(), NULL, plan->ak) != 1 || EVP_DigestSign(ctx, der,
+	    &len, plan->quote, TD_SIGNED) != 1 ||
+	    (sig = d2i_ECDSA_SIG(NULL, &p, (long)len)) == NULL ||
+	    BN_bn2binpad(ECDSA_SIG_get0_r(sig), raw, P256_LEN) == -1 ||
+	    BN_bn2binpad(ECDSA_SIG_get0_s(sig), raw + P256_LEN,
+	    P256_LEN) == -1)
+		errx(1, "the quote can't be signed");
+	ECDSA_SIG_free(sig);
+	EVP_MD_CTX_free(ctx);
+}
+
+/*
+ * A quote for this nonce.  A service that was told to trust any does not
+ * need the signature.
+ */
 static void
 report(const struct plan *plan, json_t *val, json_t *iat)
 {
@@ -149,6 +181,8 @@ report(const struct plan *plan, json_t *val, json_t *iat)
 	EVP_DigestUpdate(ctx, plan->held, plan->heldlen);
 	EVP_DigestFinal_ex(ctx, plan->quote + TD_REPORTDATA, NULL);
 	EVP_MD_CTX_free(ctx);
+	if (plan->ak != NULL)
+		quote_sign(plan);
 }
 
 static char *

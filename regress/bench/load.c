@@ -23,6 +23,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,17 @@ plan_login(const char *name)
 }
 
 static void
+plan_ak(const char *name)
+{
+	FILE	*f;
+
+	if ((f = fopen(name, "r")) == NULL || (plan.ak =
+	    PEM_read_PrivateKey(f, NULL, NULL, NULL)) == NULL)
+		errx(1, "%s: no private key", name);
+	fclose(f);
+}
+
+static void
 plan_tls(const char *ca)
 {
 	if ((plan.ctx = SSL_CTX_new(TLS_client_method())) == NULL ||
@@ -187,7 +199,7 @@ usage(void)
 {
 	fprintf(stderr, "usage: load -m passport|background|version|login "
 	    "-p port -c ca\n\t[-1] [-n clients] [-s seconds] [-k key] "
-	    "[-t tokens] [-l login.json]\n\t[-q quote -H held] "
+	    "[-t tokens] [-l login.json]\n\t[-q quote -H held [-a key]] "
 	    "[name=pid ...]\n");
 	exit(2);
 }
@@ -213,10 +225,11 @@ main(int argc, char *argv[])
 	int		 ch;
 
 	json_init();
-	while ((ch = getopt(argc, argv, "1H:c:k:l:m:n:p:q:s:t:")) != -1)
+	while ((ch = getopt(argc, argv, "1H:a:c:k:l:m:n:p:q:s:t:")) != -1)
 		switch (ch) {
 		case '1': plan.each = 1; break;
 		case 'H': plan.held = file_read(optarg, &plan.heldlen); break;
+		case 'a': plan_ak(optarg); break;
 		case 'c': ca = optarg; break;
 		case 'k': plan.key = optarg; break;
 		case 'l': plan_login(optarg); break;

@@ -28,6 +28,7 @@
 
 #include "json.h"
 #include "policy_parts.h"
+#include "record.h"
 
 /* Of a sentence about a part; the part's name comes before it. */
 #define PART_WHY	192
@@ -178,11 +179,23 @@ parts_read(struct policy *p, json_t *objects[NPARTS], json_t *nvgpu,
 }
 
 static int
+attestation_read(struct policy *p, const json_t *j, char *why, size_t whysize)
+{
+	if (!block_name_valid(json_string_value(j), json_string_length(j)))
+		return (policy_refuse(why, whysize, "member \"attestation\": "
+		    "no name of an attestation block"));
+	if ((p->attestation = strdup(json_string_value(j))) == NULL)
+		return (policy_refuse(why, whysize, "out of memory"));
+	return (0);
+}
+
+static int
 policy_read(struct policy *p, json_t *object, char *why, size_t whysize)
 {
-	json_t				*nvgpu, *tee[NPARTS], *type;
+	json_t				*block, *nvgpu, *tee[NPARTS], *type;
 	const struct json_member	 members[] = {
 		{ "attestation_type",	JSON_MEMBER_ANY,	1, &type },
+		{ "attestation",	JSON_MEMBER_STRING,	0, &block },
 		{ parts[0].name,	JSON_MEMBER_OBJECT,	0, &tee[0] },
 		{ parts[1].name,	JSON_MEMBER_OBJECT,	0, &tee[1] },
 		{ parts[2].name,	JSON_MEMBER_OBJECT,	0, &tee[2] },
@@ -191,6 +204,8 @@ policy_read(struct policy *p, json_t *object, char *why, size_t whysize)
 
 	if (json_take(object, members, sizeof(members) / sizeof(members[0]),
 	    why, whysize) == -1 || types_read(p, type, why, whysize) == -1)
+		return (-1);
+	if (block != NULL && attestation_read(p, block, why, whysize) == -1)
 		return (-1);
 	return (parts_read(p, tee, nvgpu, why, whysize));
 }
@@ -226,6 +241,7 @@ policy_free(struct policy *p)
 {
 	if (p == NULL)
 		return;
+	free(p->attestation);
 	policy_tee_free(&p->sgx);
 	policy_tee_free(&p->tdx);
 	policy_tee_free(&p->snp);
@@ -300,6 +316,9 @@ policy_text(const struct policy *p, size_t *len)
 	*len = 0;
 	object = json_object();
 	bad = policy_set(object, "attestation_type", types_json(p->tees));
+	if (p->attestation != NULL)
+		bad |= policy_set(object, "attestation",
+		    json_string(p->attestation));
 	for (i = 0; i < NPARTS; i++) {
 		field = (const char *)p + parts[i].field;
 		part = field;

@@ -112,6 +112,7 @@ struct policy_nvgpu {
 
 struct policy {
 	uint8_t			 tees;		/* TEE_* mask */
+	char			*attestation;	/* the block; NULL: any */
 	struct policy_tee	 sgx;
 	struct policy_tee	 tdx;
 	struct policy_tee	 snp;
@@ -120,9 +121,10 @@ struct policy {
 
 /*
  * Parse JSON text: {"attestation_type", "sgx", "tdx", "nvgpu", "snp"} as the
- * contract takes it at creation, or our own canonical text.  Unknown members,
- * wrong widths, no policy at all etc. are refused.  Returns a new policy or
- * NULL with why.  Free with policy_free.
+ * contract takes it at creation, with an "attestation" of ours, the only block
+ * of the configuration that is trusted; or our own canonical text.  Unknown
+ * members, wrong widths, no policy at all etc. are refused.  Returns a new
+ * policy or NULL with why.  Free with policy_free.
  */
 struct policy	*policy_parse(const char *, size_t len, char *why,
 		    size_t whysize);

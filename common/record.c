@@ -215,21 +215,37 @@ permission_name(unsigned int n)
 }
 
 /* Not isalnum(3): names must not depend on a locale. */
+static int
+name_char(char c)
+{
+	return ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-');
+}
+
+int
+block_name_valid(const char *s, size_t len)
+{
+	size_t	 i;
+
+	if (len == 0 || len >= NAME_MAX_STORE || s[0] == '.')
+		return (0);
+	for (i = 0; i < len; i++)
+		if (!name_char(s[i]))
+			return (0);
+	return (1);
+}
+
 int
 user_name_valid(const char *s, size_t len)
 {
 	size_t	 i, ats = 0;
-	char	 c;
 
 	if (len == 0 || len >= NAME_MAX_USER)
 		return (0);
 	for (i = 0; i < len; i++) {
-		c = s[i];
-		if (c == '@')
+		if (s[i] == '@')
 			ats++;
-		else if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-		    c == '-'))
+		else if (!name_char(s[i]))
 			return (0);
 	}
 	return (ats <= 1);

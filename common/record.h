@@ -110,6 +110,8 @@ uint32_t	 permission_parse(const char *);
 const char	*permission_name(unsigned int n);
 /* The bit an operation needs; 0 for those that nobody asks auth. */
 uint32_t	 permission_needed(enum operation);
+/* Of a keystore or attestation block, and part of file names. */
+int		 block_name_valid(const char *, size_t len);
 /* Letters, digits, '.', '_', '-', at most one '@', 1 to 255 bytes. */
 int		 user_name_valid(const char *, size_t len);
 

@@ -554,19 +554,10 @@ listener_add(char *address, int64_t port, enum role role)
 static void
 check_name(const char *name, const char *what)
 {
-	size_t	 i;
-
-	if (name[0] == '\0' || name[0] == '.' ||
-	    strlen(name) >= NAME_MAX_STORE)
-		yyerror("%s name \"%s\" must have 1 to %d characters and not "
-		    "begin with a dot", what, name, NAME_MAX_STORE - 1);
-	for (i = 0; name[i] != '\0'; i++)
-		if (!isalnum((unsigned char)name[i]) &&
-		    strchr("-_.", name[i]) == NULL) {
-			yyerror("%s name \"%s\": only letters, digits, '-', "
-			    "'_' and '.'", what, name);
-			return;
-		}
+	if (!block_name_valid(name, strlen(name)))
+		yyerror("%s name \"%s\" must have 1 to %d letters, digits, "
+		    "'-', '_' and '.', and not begin with a dot", what, name,
+		    NAME_MAX_STORE - 1);
 }
 
 static void

@@ -62,6 +62,7 @@ struct appraisal {
 	size_t			 size;
 	struct event		*timer;
 	struct fetch		*fetch;
+	int			 only;			/* the block; -1: any */
 	uint32_t		 block;			/* asked, background */
 	int			 waiting, waited;	/* for collateral */
 	int			 local;			/* no service */
@@ -376,17 +377,27 @@ static const struct policy *
 appraisal_policy(struct appraisal *ap)
 {
 	const struct policy	*p;
+	const char		*nobody;
 	char			 why[WHY_MAX], reason[REASON_TEXT_MAX];
 
 	if ((p = policies_get(ap->digest, ap->text, ap->textlen, why,
-	    sizeof(why))) != NULL) {
-		ap->tees = p->tees;
-		return (p);
+	    sizeof(why))) == NULL) {
+		(void)snprintf(reason, sizeof(reason), "policy: %s", why);
+		finish_with(ap, VERDICT_DENIED, 500,
+		    "the key's policy can't be read", reason);
+		return (NULL);
 	}
-	(void)snprintf(reason, sizeof(reason), "policy: %s", why);
-	finish_with(ap, VERDICT_DENIED, 500, "the key's policy can't be read",
-	    reason);
-	return (NULL);
+	if ((nobody = local_nobody(p)) != NULL) {
+		(void)snprintf(reason, sizeof(reason),
+		    "policy: attestation \"%s\" %s", p->attestation, nobody);
+		finish_with(ap, VERDICT_DENIED, 500,
+		    "nobody may judge by the key's policy", reason);
+		return (NULL);
+	}
+	ap->tees = p->tees;
+	ap->only = p->attestation == NULL ? -1 :
+	    collateral_find(p->attestation);
+	return (p);
 }
 
 /* --- tokens -------------------------------------------------------- */
@@ -421,11 +432,17 @@ judge_token(struct appraisal *ap)
 
 	if ((policy = appraisal_policy(ap)) == NULL)
 		return;
+	if (policy->attestation != NULL && ap->only == -1) {
+		finish_with(ap, VERDICT_DENIED, 401,
+		    "attestation denied: token",
+		    "the policy trusts quotes alone that are judged here");
+		return;
+	}
 	memset(&j, 0, sizeof(j));
 	j.policy = policy;
 	j.waited = ap->waited;
 	j.checks = ap->test ? &checks : NULL;
-	j.block = -1;
+	j.block = ap->only;
 	j.token = (const char *)ap->e.token;
 	j.tokenlen = ap->e.tokenlen;
 	if (ap->step == TRANSFER_EVIDENCE) {
@@ -555,7 +572,8 @@ ids_add(const char *ids[IDS_MAX], uint32_t n, const struct policy_strings *s)
 static int
 block_fits(const struct appraisal *ap)
 {
-	if (!fetch_possible(ap->block))
+	if ((ap->only != -1 && ap->block != (uint32_t)ap->only) ||
+	    !fetch_possible(ap->block))
 		return (0);
 	return ((ap->tees & TEE_NVGPU) == 0 ||
 	    collateral_version(ap->block) != 1);

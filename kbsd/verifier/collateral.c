@@ -699,6 +699,17 @@ collateral_blocks(void)
 	return (nblocks);
 }
 
+int
+collateral_find(const char *name)
+{
+	uint32_t	 i;
+
+	for (i = 0; i < nblocks; i++)
+		if (strcmp(blocks[i].name, name) == 0)
+			return ((int)i);
+	return (-1);
+}
+
 const struct parties *
 collateral_parties(uint32_t block)
 {

@@ -29,11 +29,30 @@
 
 #define VERDICT_S	60
 
+static int
+is_named(const struct policy *p)
+{
+	return (p->attestation != NULL &&
+	    strcmp(p->attestation, sets_name()) == 0);
+}
+
 int
 local_fits(const struct policy *p)
 {
-	return (sets_are() && (p->tees & ~(TEE_SGX | TEE_TDX)) == 0 &&
+	return (sets_are() && (p->attestation == NULL || is_named(p)) &&
+	    (p->tees & ~(TEE_SGX | TEE_TDX)) == 0 &&
 	    p->sgx.policy_ids.n == 0 && p->tdx.policy_ids.n == 0);
+}
+
+const char *
+local_nobody(const struct policy *p)
+{
+	if (p->attestation == NULL || collateral_find(p->attestation) != -1)
+		return (NULL);
+	if (!sets_are() || !is_named(p))
+		return ("is not configured");
+	return (local_fits(p) ? NULL : "judges quotes of SGX and TDX without "
+	    "policy_ids alone");
 }
 
 static enum check_result

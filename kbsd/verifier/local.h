@@ -64,8 +64,10 @@ void		 sets_counters(struct wbuf *);
 
 /* --- local.c ------------------------------------------------------- */
 
-/* Does a policy of these types ask for nothing that only a service has? */
+/* Does a policy trust us, and ask for nothing that only a service has? */
 int		 local_fits(const struct policy *);
+/* NULL; or why nobody of the configuration may judge by it. */
+const char	*local_nobody(const struct policy *);
 /* As judge(), of the quote itself. */
 enum judged	 local_judge(struct judgement *);
 

@@ -411,6 +411,8 @@ void		 collateral_fetcher_up(uint32_t block);
 /* What the store has; len 0: nothing.  -1: nobody asked so. */
 int		 collateral_kept(uint64_t tag, const uint8_t *, size_t len);
 uint32_t	 collateral_blocks(void);
+/* The block of this name; -1. */
+int		 collateral_find(const char *name);
 const struct parties *collateral_parties(uint32_t block);
 unsigned int	 collateral_version(uint32_t block);
 /* The key of this name; NULL.  It may be unusable. */

@@ -598,6 +598,37 @@ ATF_TC_BODY(times, tc)
 		    &t));
 }
 
+#define NAMED(name)	"{\"attestation\":" name			\
+	",\"attestation_type\":\"SGX\"," SGX_OK "}"
+#define LONGEST	"0123456789abcdef0123456789abcdef"			\
+	"0123456789abcdef0123456789abcde"
+
+/* Who is believed, by the name of its block. */
+ATF_TC_WITHOUT_HEAD(attestation);
+ATF_TC_BODY(attestation, tc)
+{
+	struct policy	*p;
+
+	json_init();
+	taken(NAMED("\"ita.2-b_\""), "{\"attestation_type\":\"SGX\","
+	    "\"attestation\":\"ita.2-b_\"," SGX_OK "}");
+	taken(NAMED("\"" LONGEST "\""), "{\"attestation_type\":\"SGX\","
+	    "\"attestation\":\"" LONGEST "\"," SGX_OK "}");
+	refused(NAMED("\"" LONGEST "f\""), "\"attestation\"");
+	refused(NAMED("\"\""), "\"attestation\"");
+	refused(NAMED("\".ita\""), "\"attestation\"");
+	refused(NAMED("\"a/b\""), "\"attestation\"");
+	refused(NAMED("\"it\\u00e4\""), "\"attestation\"");
+	refused(NAMED("\"ita\\u0000x\""), "");
+	refused(NAMED("[\"ita\"]"), "attestation");
+	refused(NAMED("null"), "attestation");
+	p = policy_parse(NAMED("\"ita\""), strlen(NAMED("\"ita\"")), why,
+	    sizeof(why));
+	ATF_REQUIRE_MSG(p != NULL, "%s", why);
+	ATF_CHECK_STREQ("ita", p->attestation);
+	policy_free(p);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, contract);
@@ -605,6 +636,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, fields);
 	ATF_TP_ADD_TC(tp, none);
 	ATF_TP_ADD_TC(tp, types);
+	ATF_TP_ADD_TC(tp, attestation);
 	ATF_TP_ADD_TC(tp, snp);
 	ATF_TP_ADD_TC(tp, snp_hostile);
 	ATF_TP_ADD_TC(tp, hostile);

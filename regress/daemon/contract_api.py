@@ -787,6 +787,7 @@ def good_policies():
     yield "policy_ids and attributes", {"attestation_type": "TDX", "tdx": {
         "policy_ids": UUIDS[:1], "attributes": {"mrtd": [H48]}}}, None
     yield "a type in an array", {**TDX, "attestation_type": ["TDX"]}, TDX
+    yield "an attestation block", {**TDX, "attestation": "ita-2.b"}, None
     yield "seamsvn as \"3\"", policy("tdx", seamsvn="3"), \
         policy("tdx", seamsvn=3)
     yield "isvsvn as \"3\"", policy("sgx", isvsvn="3"), \
@@ -863,6 +864,8 @@ def bad_policies():
                                   "attributes": {"measurement": [H48]}}}),
             ("SNP with policy_ids", {"attestation_type": "SNP", "snp": {
                 "policy_ids": UUIDS, "attributes": {"measurement": [H48]}}}),
+            ("no block's name", {**TDX, "attestation": "a/b"}),
+            ("two blocks", {**TDX, "attestation": ["a", "b"]}),
             ("a type in lower case", {"attestation_type": "tdx",
                                       "tdx": attributes}),
             ("no types", {"attestation_type": [], "tdx": attributes}),

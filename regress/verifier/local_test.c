@@ -410,6 +410,31 @@ TEST(status, "a platform that is out of date, or revoked, by its collateral")
 	end();
 }
 
+TEST(named, "a policy that trusts this block, or another, or asks too much")
+{
+	static const char	 form[] = "{\"attestation_type\":\"TDX\","
+	    "\"attestation\":\"%s\",\"tdx\":{%s\"attributes\":"
+	    "{\"mrtd\":[\"%.96s\"]}}}";
+	struct evidence		 token = { .token = (const uint8_t *)"x",
+				    .tokenlen = 1 };
+
+	begin(tc);
+	snprintf(text, sizeof(text), form, "local", "", slurp("mrtd", NULL));
+	first("c", 1);
+	judged(VERDICT_OK, 200, "");
+	appraise(&rig, ++number, TRANSFER_TOKEN, &token, text);
+	judged(VERDICT_DENIED, 401, "trusts quotes alone");
+	snprintf(text, sizeof(text), form, "local", "\"policy_ids\":"
+	    "[\"00000000-0000-4000-8000-000000000000\"],",
+	    slurp("mrtd", NULL));
+	send();
+	judged(VERDICT_DENIED, 500, "without policy_ids alone");
+	snprintf(text, sizeof(text), form, "ita", "", slurp("mrtd", NULL));
+	send();
+	judged(VERDICT_DENIED, 500, "\"ita\" is not configured");
+	end();
+}
+
 TEST(missing, "no collateral: not available, and not asked for each quote")
 {
 	struct asked	 a;
@@ -522,6 +547,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, nonce_time);
 	ATF_TP_ADD_TC(tp, refused);
 	ATF_TP_ADD_TC(tp, status);
+	ATF_TP_ADD_TC(tp, named);
 	ATF_TP_ADD_TC(tp, missing);
 	ATF_TP_ADD_TC(tp, number);
 	ATF_TP_ADD_TC(tp, tested);

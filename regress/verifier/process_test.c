@@ -669,6 +669,61 @@ ATF_TC_BODY(violation, tc)
 	ATF_CHECK_EQ(child_end(rig.child), 0);
 }
 
+/* Of two services only the one that a policy names; and none besides them. */
+ATF_TC_WITHOUT_HEAD(named);
+ATF_TC_BODY(named, tc)
+{
+	static const char	 form[] = "{\"attestation_type\":\"TDX\","
+	    "\"attestation\":\"%s\",\"tdx\":{\"attributes\":"
+	    "{\"seamsvn\":0}}}";
+	struct rig		 rig;
+	struct asked		 a;
+	struct answer		 answer;
+	struct evidence		 e = { 0 };
+	struct peer		*ita;
+	struct rbuf		 r;
+	char			 text[256];
+	size_t			 len;
+
+	rig_prepare(&rig);
+	rig.two = 1;
+	rig_child(&rig, 60, 0);
+	kept(&rig, NULL, 0);
+	kept(&rig, NULL, 0);
+	asked(&rig, &a);
+	give(&rig, &a, GOT_UNAVAILABLE, 503, NULL, 0);
+	ita = rig.fetcher;
+	rig.fetcher = rig.second;
+	serve(&rig);
+	free(put(&rig, &len));
+	e.token = (const uint8_t *)token_make(&rig, "k", "", 100);
+	e.tokenlen = strlen((const char *)e.token);
+	appraise(&rig, 1, TRANSFER_TOKEN, &e, policy);
+	appraised(&rig, 1, &answer);
+	verdict(&rig, 1, 1, e.token, e.tokenlen, &answer);
+	(void)snprintf(text, sizeof(text), form, "two");
+	appraise(&rig, 2, TRANSFER_TOKEN, &e, text);
+	appraised(&rig, 2, &answer);
+	ATF_CHECK_EQ(VERDICT_OK, answer.verdict);
+	peer_recv(rig.engine[0], IMSG_ENGINE_VERDICT, &r, MS);
+	appraise(&rig, 3, TRANSFER_FIRST, NULL, text);
+	asked(&rig, &a);
+	ATF_CHECK_EQ(FETCH_NONCE, a.what);
+	ATF_CHECK(peer_silent(ita, 50));
+	(void)snprintf(text, sizeof(text), form, "ita");
+	appraise(&rig, 4, TRANSFER_TOKEN, &e, text);
+	expect(&rig, 4, VERDICT_UNAVAILABLE, 502,
+	    "the attestation service is not available");
+	(void)snprintf(text, sizeof(text), form, "other");
+	appraise(&rig, 5, TRANSFER_TOKEN, &e, text);
+	appraised(&rig, 5, &answer);
+	ATF_CHECK_EQ(VERDICT_DENIED, answer.verdict);
+	ATF_CHECK_EQ(500, answer.status);
+	ATF_CHECK_STREQ("policy: attestation \"other\" is not configured",
+	    answer.reason);
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, token);
@@ -685,6 +740,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, substituted);
 	ATF_TP_ADD_TC(tp, service);
 	ATF_TP_ADD_TC(tp, nonce);
+	ATF_TP_ADD_TC(tp, named);
 	ATF_TP_ADD_TC(tp, violation);
 	return (atf_no_error());
 }

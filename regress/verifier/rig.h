@@ -32,7 +32,8 @@
 struct rig {
 	struct mint	 m;
 	struct child	*child;
-	struct peer	*broker, *fetcher, *engine[2];
+	int		 two;		/* services, "ita" and "two" */
+	struct peer	*broker, *fetcher, *second, *engine[2];
 	char		*jwks;
 	X509		*revoked_leaf, *revoked_ca;
 	time_t		 crl_until;
@@ -91,30 +92,36 @@ rig_child(struct rig *rig, uint32_t interval, int require_nonce)
 	rig->child = child_start("verifier", PROC_VERIFIER, 0, 0, NULL);
 	wb_u32(&w, 2);
 	wb_u8(&w, (uint8_t)require_nonce);
-	wb_u32(&w, 1);
-	wb_str(&w, "ita");
-	wb_str(&w, "Tester");
-	wb_str(&w, "");
-	wb_u8(&w, 2);
-	wb_u32(&w, interval);
-	wb_u8(&w, 0);
+	wb_u32(&w, rig->two ? 2 : 1);
+	for (i = 0; i <= (size_t)rig->two; i++) {
+		wb_str(&w, i == 0 ? "ita" : "two");
+		wb_str(&w, "Tester");
+		wb_str(&w, "");
+		wb_u8(&w, 2);
+		wb_u32(&w, interval);
+		wb_u8(&w, 0);
+	}
 	wb_u8(&w, 0);
 	child_config(rig->child, &w);
 	PEM_write_bio_X509(bio, rig->m.root);
 	n = BIO_get_mem_data(bio, &pem);
-	child_descriptor(rig->child, FD_ROOT, temp_file(pem, (size_t)n));
+	for (i = 0; i <= (size_t)rig->two; i++)
+		child_descriptor(rig->child, FD_ROOT, temp_file(pem,
+		    (size_t)n));
 	child_descriptor(rig->child, FD_NONCE_KEY, temp_file("", 0));
 	child_go(rig->child);
 	BIO_free(bio);
 	rig->broker = child_edge(rig->child, PROC_BROKER, 0, 0);
 	rig->fetcher = child_edge(rig->child, PROC_FETCHER, 0, 0);
+	if (rig->two)
+		rig->second = child_edge(rig->child, PROC_FETCHER, 1, 0);
 	for (i = 0; i < 2; i++)
 		rig->engine[i] = child_edge(rig->child, PROC_ENGINE,
 		    (uint32_t)i, 0);
 }
 
 static __attribute__((unused)) void
-rig_start(struct rig *rig, uint32_t interval, int require_nonce)
+rig_prepare(struct rig *rig)
 {
 	memset(rig, 0, sizeof(*rig));
 	mint_init(&rig->m);
@@ -124,6 +131,12 @@ rig_start(struct rig *rig, uint32_t interval, int require_nonce)
 	uuid_make(&policy_id);
 	memset(held, 0xa5, sizeof(held));
 	memcpy(held, "\x01\x00\x01\x00", 4);
+}
+
+static __attribute__((unused)) void
+rig_start(struct rig *rig, uint32_t interval, int require_nonce)
+{
+	rig_prepare(rig);
 	rig_child(rig, interval, require_nonce);
 }
 
@@ -139,7 +152,7 @@ kept(struct rig *rig, const void *data, size_t len)
 	tag = rb_u64(&r);
 	rb_str(&r, name, sizeof(name));
 	ATF_REQUIRE(rb_end(&r) == 0);
-	ATF_CHECK_STREQ(name, "ita");
+	ATF_CHECK(strcmp(name, "ita") == 0 || strcmp(name, "two") == 0);
 	wb_u64(&w, tag);
 	wb_u8(&w, len > 0);
 	wb_bytes(&w, data, len);

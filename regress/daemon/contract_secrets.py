@@ -24,6 +24,7 @@ import sys
 sys.dont_write_bytecode = True
 
 import binascii
+import hmac
 import os
 import re
 import time
@@ -268,7 +269,11 @@ def kept():
         "the seal key": (forms(file_of("seal.key")), set(), {"auth"}),
         "the seal key of kms":
             (forms(file_of("kms-%s.seal.key" % KEYSTORE)), set(), {"kms"}),
-        "the nonce key": (forms(file_of("nonce.key")), {"verifier"}, set()),
+        "the file of the nonce key":
+            (forms(file_of("nonce.key")), set(), set()),
+        "the nonce key": (forms(hmac.digest(
+            file_of("nonce.key"), b"kbsd verifier nonce 1\1", "sha256")),
+            {"verifier"}, set()),
         "the API key": (forms(api_key), {"fetcher"}, set()),
         "the administrator's password":
             (forms(admin_password().encode()), set(), set()),

@@ -105,7 +105,15 @@ def pem_file(name):
 
 # --- memory ----------------------------------------------------------------
 
+PAGE = 4096
+ZEROS = bytes(PAGE)
 MAP = re.compile(r"(\w+)-(\w+) (\S+) \S+ \S+ \S+ *(.*)")
+
+
+def touched(data):
+    """Without the pages of zeros, in which nothing need be looked for."""
+    return b"".join(data[i:i + PAGE] for i in range(0, len(data), PAGE)
+                    if data[i:i + PAGE] != ZEROS)
 
 
 def memory(pid):
@@ -118,7 +126,7 @@ def memory(pid):
                     (path.startswith("/") and mode[1] != "w"):
                 continue
             mem.seek(int(low, 16))
-            out.append(mem.read(int(high, 16) - int(low, 16)))
+            out.append(touched(mem.read(int(high, 16) - int(low, 16))))
     return b"\0".join(out)
 
 

@@ -533,6 +533,20 @@ TEST(left, "what was never recorded goes: at start, by a check, by need")
 	end();
 }
 
+/* As an operator does whom it asks to: what the last one left goes first. */
+static int
+rotate_again(struct key_record *k, const char *material)
+{
+	int	 done = DONE_BUSY;
+
+	for (int i = 0; i < 50 && done == DONE_BUSY; i++) {
+		if (i > 0)
+			usleep(100000);
+		done = rotate_to(k, material);
+	}
+	return (done);
+}
+
 /* Wherever kms is killed: the old version stays, and nothing is left over. */
 TEST(cut, "a rotation that is cut short leaves nothing behind")
 {
@@ -566,7 +580,7 @@ TEST(cut, "a rotation that is cut short leaves nothing behind")
 		ATF_CHECK(last == 1 || is_named(&k, last));
 	}
 	secret = SECRET;
-	ATF_CHECK_EQ(DONE_OK, rotate_to(&k, THIRD));
+	ATF_CHECK_EQ(DONE_OK, rotate_again(&k, THIRD));
 	ATF_CHECK_EQ(last + 1, k.version);
 	ATF_CHECK_EQ(DONE_OK, fetch_version(&k, 0, THIRD));
 	end();

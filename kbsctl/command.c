@@ -593,6 +593,16 @@ run_log(const struct command *c, const struct args *args)
 }
 
 static int
+run_reopen(const struct command *c, const struct args *args)
+{
+	struct result	 result;
+
+	(void)args;
+	session_call(request(c->wire), SECONDS, NULL, NULL, &result);
+	return (done(&result));
+}
+
+static int
 run_reload(const struct command *c, const struct args *args)
 {
 	struct result	 result;
@@ -702,6 +712,7 @@ const struct command	 commands[] = {
 	{ "restore", NULL, "nK:d:", 1, 1,
 	    "[-n] [-d sha256] -K privatekey file", "", run_restore },
 	{ "log", "brief", "", 0, 0, "", "log", run_log },
+	{ "log", "reopen", "", 0, 0, "", "log reopen", run_reopen },
 	{ "log", "verbose", "", 0, 0, "", "log", run_log },
 	{ "log", "trace", "", 0, 0, "", "log", run_log },
 	{ "reload", NULL, "", 0, 0, "", "reload", run_reload },

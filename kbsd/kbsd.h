@@ -326,6 +326,17 @@ enum imsg_type {
 	 */
 	IMSG_KMS_CHECK,
 	IMSG_PARENT_CHECKED,
+	/*
+	 * parent -> audit.  REOPEN: u32 generation; the log's new file.
+	 * SINK: u32 sink, u8 stream (else datagrams); a connected socket.
+	 * audit -> parent.  AUDITED: u32 generation, u8 no older file is
+	 *   needed any more, u64 number and digest of the log's last line.
+	 * SINK_WANT: u32 sink, which has no socket (any more).
+	 */
+	IMSG_AUDIT_REOPEN,
+	IMSG_AUDIT_SINK,
+	IMSG_PARENT_AUDITED,
+	IMSG_PARENT_SINK_WANT,
 	/* kms -> parent.  REKEYED: what it has is sealed by the new key. */
 	IMSG_PARENT_REKEYED,
 	/*
@@ -386,7 +397,8 @@ enum audit_event { AUDIT_DECISION, AUDIT_OUTCOME, AUDIT_EVENT_MAX };
 
 enum parent_command { COMMAND_STATUS, COMMAND_PROCESSES, COMMAND_EDGES,
 	COMMAND_ROOTS, COMMAND_KEYSTORES, COMMAND_REKEY, COMMAND_RELOAD,
-	COMMAND_VERBOSE, COMMAND_UNPIN, COMMAND_TCB, COMMAND_MAX };
+	COMMAND_VERBOSE, COMMAND_UNPIN, COMMAND_TCB, COMMAND_REOPEN,
+	COMMAND_MAX };
 
 /* Roles of descriptors (IMSG_PROCESS_DESCRIPTOR). */
 enum descriptor_role {
@@ -396,7 +408,7 @@ enum descriptor_role {
 	FD_TOKEN_KEY,		/* auth: ES256 key, PEM; may be empty */
 	FD_SEAL_KEY,		/* auth, kms: 32 bytes; may be empty */
 	FD_ADMIN_PASSWORD,	/* auth */
-	FD_AUDIT_LOG,		/* audit: read, append */
+	FD_AUDIT_LOG,		/* audit: read, append; the older file first */
 	FD_NONCE_KEY,		/* verifier: 32 bytes; may be empty */
 	FD_ROOT,		/* verifier: PEM, one per attestation block */
 	FD_API_KEY,		/* fetcher */
@@ -424,8 +436,11 @@ enum descriptor_role {
  * hasher: u32 bcrypt cost.
  * broker: u32 engines, u8 rows may be cached, u8 require nonce, u8 audit
  *   optional, u32 count, strs: keystores.
- * store: empty.  audit: u8 optional, u32 count, strs: keystores (instance
- *   order of kms).
+ * store: empty.
+ * audit: u32 generation of the log's file, u64 number and digest of its last
+ *   line as far as the parent knows, u32 count, then per sink str name, str
+ *   what stands before each line; u8 optional, u32 count, strs: keystores
+ *   (instance order of kms).
  * verifier: u32 engines, u8 require nonce, u32 count, then per attestation
  *   block (instance order of fetcher): str name, str issuer ("": any), u8
  *   api version, u32 least seconds between two JWKS fetches, u8 no root is
@@ -470,6 +485,7 @@ enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
 #define FRONT_BYTES_MAX		(16u * 1024 * 1024)
 #define MAKER_QUEUE_MAX		4
 #define KEYSTORES_MAX		64
+#define SINKS_MAX		4		/* of the audit log */
 #define LABEL_MAX		32		/* of a token and of its key */
 #define ERROR_TEXT_MAX		256
 #define ADDRESS_TEXT_MAX	64

@@ -249,6 +249,10 @@ parent_signal(int sig, short what, void *arg)
 		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 			child_reap(pid, status);
 		break;
+	case SIGUSR1:
+		log_info("SIGUSR1: opening the audit log anew");
+		(void)audit_reopen();
+		break;
 	case SIGHUP:
 		log_info("SIGHUP: reading the configuration again");
 		(void)parent_reload(why, sizeof(why));
@@ -263,7 +267,8 @@ parent_signal(int sig, short what, void *arg)
 static void
 parent_signals(void)
 {
-	static const int	 sigs[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT };
+	static const int	 sigs[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT,
+				    SIGUSR1 };
 	struct event		*ev;
 	size_t			 i;
 
@@ -360,6 +365,7 @@ main(int argc, char *argv[])
 	if ((base = loop_new()) == NULL)
 		fatalx("no event loop");
 	parent_signals();
+	audit_watch();
 	log_info("kbsd %s starts", KBSD_VERSION);
 	/* Its first processes may have failed already: no loop would end. */
 	if (set_start(conf) == -1 || TAILQ_EMPTY(&sets))

@@ -640,6 +640,12 @@ run_unpin(const struct command *c, const struct args *args)
 	return (done(&result));
 }
 
+#define AUDIT_LETTERS	"i:u:p:v:a:r:f:t:n:T:"
+#define AUDIT_USAGE	"[--key id] [--user name] [--operation name] " \
+			"[--outcome verdict] [--address address] " \
+			"[--request id] [--trace id] [--since time] " \
+			"[--until time] [--number n[-m]]"
+
 /* Commands with one first word stand together. */
 const struct command	 commands[] = {
 	{ "show", "status", "", 0, 0, "", "show status", run_status },
@@ -705,6 +711,12 @@ const struct command	 commands[] = {
 	{ "appraise", NULL, "jt:c:r:", 1, 1,
 	    "[-j] [-t time] [-c directory] [-r root] file", "",
 	    run_appraise },
+	{ "audit", "verify", "h:", 0, WORDS_MAX,
+	    "[--anchor number:hash] [file ...]", "", run_audit_verify },
+	{ "audit", "show", AUDIT_LETTERS, 0, WORDS_MAX,
+	    AUDIT_USAGE " [file ...]", "", run_audit_show },
+	{ "audit", "follow", AUDIT_LETTERS, 0, 1, AUDIT_USAGE " [file]", "",
+	    run_audit_follow },
 	{ "import", NULL, "s:k:e:o:", 0, 0,
 	    "[--state directory [--keystore name]] "
 	    "[--env file --output directory]", "", run_import },

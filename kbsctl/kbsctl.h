@@ -123,6 +123,9 @@ struct result {
 void		 session_call(json_t *request, int seconds, line_fn, void *,
 		    struct result *);
 
+/* Does a kbsd answer?  Nothing is said when none does. */
+int		 session_there(void);
+
 /* --- input.c: files and passwords ---------------------------------------- */
 
 /* A whole file, "-" for standard input; NUL behind it; dies on failure. */
@@ -150,6 +153,8 @@ struct table	*table_new(const char *headings, size_t columns);
 void		 table_row(struct table *, const char *const *cells);
 void		 table_print(struct table *, int headings);
 void		 table_free(struct table *);
+/* What others chose, made safe for a terminal; malloc'd. */
+char		*encode(const char *);
 /* "1h2m", "3d4h" */
 char		*duration(long long seconds, char *, size_t);
 
@@ -160,6 +165,12 @@ int		 run_policy_lint(const struct command *, const struct args *);
 int		 run_exposures(const struct command *, const struct args *);
 /* A policy as kbsd lists it; dies when it is none.  policy_free() it. */
 struct policy	*policy_of(const json_t *, const char *what);
+
+/* --- audit.c, audit_show.c: the audit log --------------------------------- */
+
+int		 run_audit_verify(const struct command *, const struct args *);
+int		 run_audit_show(const struct command *, const struct args *);
+int		 run_audit_follow(const struct command *, const struct args *);
 
 /* --- appraise.c, verifier.c: evidence judged without a daemon ------------- */
 

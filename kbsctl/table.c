@@ -73,8 +73,8 @@ table_new(const char *headings, size_t columns)
 	return (t);
 }
 
-/* What others chose may not write on the terminal but as text. */
-static char *
+/* It may not write on the terminal but as text. */
+char *
 encode(const char *text)
 {
 	char	*safe;

@@ -87,7 +87,7 @@ int			 file_unlock(void);
 int			 file_tail(struct chain *, int *torn);
 int			 file_append(const struct wbuf *, const struct chain *);
 
-/* --- sink.c: where lines go besides the log -------------------------------- */
+/* --- sink.c: where lines go besides the log ------------------------------- */
 
 /* The body of CONFIG; -1: malformed. */
 int			 sink_config(struct rbuf *);
@@ -99,7 +99,7 @@ int			 sink_socket(struct edge *, struct rbuf *);
 void			 sink_lines(const char *, size_t);
 void			 sink_counters(struct wbuf *);
 
-/* --- line.c ---------------------------------------------------------------- */
+/* --- line.c --------------------------------------------------------------- */
 
 /* Returns 0, or -1 when the body is malformed. */
 int	 line_read(struct rbuf *, struct entry *);

@@ -497,12 +497,15 @@ audit_sink(struct child *c, uint32_t n)
 		stream = 1;
 		fd = sink_connect(path, SOCK_STREAM);
 	}
-	if (fd == -1 && (c->sinks & 1U << n) == 0)
-		log_warn("%s: audit lines for it are kept until it is there, "
-		    "and dropped when they are too many", path);
-	c->sinks |= 1U << n;
-	if (fd == -1)
+	if (fd == -1) {
+		if ((c->absent & 1U << n) == 0)
+			log_warn("%s: audit lines for it are kept until it is "
+			    "there, and dropped when they are too many",
+			    path);
+		c->absent |= 1U << n;
 		return;
+	}
+	c->absent &= ~(1U << n);
 	c->sinks &= ~(1U << n);
 	wb_u32(&w, n);
 	wb_u8(&w, (uint8_t)stream);

@@ -309,7 +309,7 @@ child_start(struct child *c)
 	c->state = CHILD_STARTING;
 	c->since = time(NULL);
 	c->accused = 0;
-	c->sinks = 0;
+	c->sinks = c->absent = 0;
 	c->edge = edge_new(sv[0], c->kind, c->instance, c->front,
 	    child_table(c->kind));
 	if (c->edge == NULL)

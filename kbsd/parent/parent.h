@@ -237,6 +237,7 @@ struct child {
 	int			 accused;	/* killed for a violation */
 	int			 rekeying;	/* has a new master key too */
 	uint32_t		 sinks;		/* audit: that it wants, bits */
+	uint32_t		 absent;	/* and that were not there */
 	unsigned int		 loglines;	/* in this second */
 	unsigned int		 logdropped;
 	time_t			 logsecond;
@@ -349,7 +350,7 @@ void		 pin_show(struct set *, struct wbuf *);
 int		 tcb_take(struct edge *, struct rbuf *);
 void		 tcb_show(struct set *, struct wbuf *);
 
-/* --- audit.c: the audit log's files ---------------------------------------- */
+/* --- audit.c: the audit log's files --------------------------------------- */
 
 /*
  * The log for an audit process that starts, and in last what it was in before,

@@ -327,6 +327,19 @@ enum imsg_type {
 	IMSG_KMS_CHECK,
 	IMSG_PARENT_CHECKED,
 	/*
+	 * The trace of a request, before a message about it, where a client
+	 * has sent one (common/trace.h).
+	 * front -> broker: u64 number, 16 bytes trace id, u8 flags.
+	 * verifier -> fetcher: u64 tag, and the same.
+	 * broker -> verifier, audit, engine; engine -> kms: NAME, and the same.
+	 */
+	IMSG_BROKER_TRACE,
+	IMSG_VERIFIER_TRACE,
+	IMSG_FETCHER_TRACE,
+	IMSG_ENGINE_TRACE,
+	IMSG_KMS_TRACE,
+	IMSG_AUDIT_TRACE,
+	/*
 	 * parent -> audit.  REOPEN: u32 generation; the log's new file.
 	 * SINK: u32 sink, u8 stream (else datagrams); a connected socket.
 	 * audit -> parent.  AUDITED: u32 generation, u8 no older file is

@@ -63,11 +63,12 @@ static int	audit_record(struct edge *, struct rbuf *);
 static int	audit_reopen(struct edge *, struct rbuf *);
 
 static const struct edge_rule broker_rules[] = {
+	{ IMSG_AUDIT_TRACE, TRACE_BODY, TRACE_BODY, trace_take },
 	{ IMSG_AUDIT_RECORD, RECORD_LEAST, RECORD_MOST, audit_record },
 };
 
 static const struct edge_table edges[] = {
-	{ .peer = PROC_BROKER, .rules = broker_rules, .nrules = 1 },
+	{ .peer = PROC_BROKER, .rules = broker_rules, .nrules = 2 },
 	{ .peer = PROC_KMS },
 };
 

@@ -26,6 +26,7 @@
 
 #include "chain.h"
 #include "kbsd.h"
+#include "trace.h"
 
 #define VERDICT_TEXT_MAX	64
 #define REQUEST_TEXT_MAX	64

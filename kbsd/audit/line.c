@@ -151,9 +151,13 @@ put_said(struct wbuf *w, const struct entry *e)
 		[AUDIT_DECISION] = "decision",
 		[AUDIT_OUTCOME] = "outcome",
 	};
-	char	 tees[TEES_TEXT];
+	struct trace	 t;
+	char		 tees[TEES_TEXT], trace[TRACE_HEX] = "";
 
+	if (trace_get(&e->name, &t) == 0)
+		trace_format(&t, trace);
 	put_text(w, "request", e->request);
+	put_text(w, "trace", trace);
 	put_text(w, "event", events[e->event]);
 	put_text(w, "operation", operation_name(e->operation));
 	put_text(w, "client", e->client);

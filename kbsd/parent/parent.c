@@ -157,6 +157,7 @@ parent_serving(const struct set *set)
 	TAILQ_FOREACH(c, &set->children, entry)
 		n++;
 	reloading = 0;
+	output_format(set->conf->log_format);
 	log_info("configuration %u is serving with %u processes, each in: %s",
 	    set->number, n, first->force);
 	TAILQ_FOREACH(c, &set->children, entry)
@@ -357,6 +358,7 @@ main(int argc, char *argv[])
 	if (!o.foreground && daemon(0, 0) == -1)
 		fatal("daemon");
 	output_init(o.foreground);
+	output_format(conf->log_format);
 	setproctitle("parent");
 	umask(0077);
 	parent_limits();

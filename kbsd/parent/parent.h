@@ -374,6 +374,8 @@ int		 audit_sink_want(struct edge *, struct rbuf *);
 /* --- output.c: log lines ------------------------------------------------ */
 
 void		 output_init(int foreground);
+/* LOG_FORMAT_*, from now on. */
+void		 output_format(int);
 /* A readable event on a child's log socket. */
 void		 output_child(int, short, void *);
 

@@ -247,6 +247,131 @@ syslog_cleanup()
 	[ ! -L devlog ] || rm -f /dev/log
 }
 
+# What strangers send, in each field that is logged; $1: the log's format.
+hostile_requests()
+{
+	local bad
+
+	bad=$(printf '\033[2J\007\302\233\342\200\256"\\,level=x')
+	curl_kbsd "/$(printf '%s' "$bad" | jq -sRr @uri)" -o body
+	curl_kbsd "/a%0d%0ab%1b%5bm" -o body
+	printf 'GET /kbs/v1/\033[31m"\\ HTTP/1.1\r\nHost: x\r\n\r\n' |
+	    openssl s_client -quiet -connect "127.0.0.1:$port" \
+	    -CAfile "$state/tls.crt" >body 2>cried || :
+	for name in "$bad" "admin" "x$(printf '\n')kbsd: forged"; do
+		jq -n --arg u "$name" '{username: $u,
+		    password: "canary-password"}' >login.json
+		curl_kbsd /token -o body -d @login.json \
+		    -H 'Content-Type: application/json' \
+		    -H 'Accept: application/jwt'
+	done
+	curl_kbsd /keys -o body -H "Accept: application/json" \
+	    -H 'Authorization: Bearer canary-bearer'
+	curl_kbsd /keys -o body -H "Accept: application/json" \
+	    -H 'Authorization: Basic canary-basic'
+	curl_kbsd "/keys/$k/transfer" -o body -H 'Accept: application/json' \
+	    -H 'Content-Type: application/json' \
+	    -d '{"attestation_token": "canary.attestation.token"}'
+}
+
+# From the first line of this format on each is whole, and none says a secret.
+log_is_safe()
+{
+	python3 - "$log" "$1" <<'PY' || atf_fail "$(tail -n 5 "$log")"
+import json, re, sys
+lines = open(sys.argv[1], "rb").read().split(b"\n")
+n = 0
+for line in lines[:-1]:
+    text = line.decode("ascii")
+    if any(c < " " or c > "~" for c in text.replace("\t", "")):
+        sys.exit("a control character: %r" % text)
+    if sys.argv[2] == "json":
+        o = json.loads(text)
+        if not {"time", "level", "process", "msg"} <= set(o):
+            sys.exit("not all fields: %s" % text)
+    elif not re.fullmatch(r'time=[-0-9T:.]+Z level=[a-z]+ process=[a-z]+'
+                          r'( instance=\d+)?( request=[-0-9a-f]{25})?'
+                          r'( trace=[0-9a-f]{32})? '
+                          r'msg="([^"\\]|\\.)*"', text):
+        sys.exit("no fields: %s" % text)
+    n += 1
+sys.exit(0 if n > 20 else "%d lines" % n)
+PY
+	for secret in "$password" canary-password canary-bearer canary-basic \
+	    attestation.token "$token" "$(cat token.jwt)" \
+	    "$(cat "$dir/vault/token")" "$(cat "$dir/ita/api.key")" \
+	    "$(base64 -w 0 out)"; do
+		! grep -qF -e "$secret" "$log" "$audit" ||
+		    atf_fail "a secret: $secret"
+	done
+}
+
+trace=4bf92f3577b34da6a3ce929d0e0e4736
+
+traced()
+{
+	curl_kbsd "/keys/$k/transfer" -o body -w '%{http_code}' \
+	    -H 'Accept: application/json' \
+	    -H 'Content-Type: application/json' "$@" -d @transfer.json
+}
+
+# With logs in JSON, and traces, which also go to Vault and to the service.
+daemon_case logs "lines for programs, hostile text and traces" "openssl" 120
+logs_body()
+{
+	start_ita
+	start_vault
+	start_kbsd "log format json" "verbose 2" "$(keystore_vault)"
+	p=$(policy) || atf_fail "no policy"
+	k=$(ctl key create -a AES -l 256 -p "$p") || atf_fail "no key"
+	held_token
+	transfer || atf_fail "no transfer: $(cat cried)"
+	login
+	jq -n --rawfile t token.jwt '{attestation_token: ($t | rtrimstr("\n"))}' \
+	    >transfer.json
+	[ "$(traced -H "traceparent: 00-$trace-00f067aa0ba902b7-01")" = 200 ] ||
+	    atf_fail "$(cat body)"
+	[ "$(traced -H "traceparent: 00-$(echo $trace | tr a-f A-F \
+	    )-00f067aa0ba902b7-01")" = 200 ] || atf_fail "$(cat body)"
+	[ "$(traced -H "traceparent: 00-$trace-00f067aa0ba902b7-01" \
+	    -H "traceparent: 00-$trace-00f067aa0ba902b7-01")" = 200 ] ||
+	    atf_fail "$(cat body)"
+	# a nonce is of the service
+	curl_kbsd "/keys/$k/transfer" -X POST -o body \
+	    -H 'Accept: application/json' -H 'Attestation-Type: TDX' \
+	    -H "traceparent: 00-$trace-00f067aa0ba902b7-00"
+	jq -e .nonce body >said || jq -e . body >said || atf_fail "$(cat body)"
+	wait_for 50 grep -q '"event":"outcome".*released' "$audit"
+	[ "$(grep -c "\"trace\":\"$trace\"" "$audit")" = 2 ] ||
+	    atf_fail "$(cat "$audit")"
+	[ "$(grep -c "\"trace\":\"$trace\"" "$log")" = 2 ] ||
+	    atf_fail "the log's traces: $(grep -c $trace "$log")"
+	ctl -j audit show --trace $trace >said && [ "$(wc -l <said)" = 2 ] ||
+	    atf_fail "$(cat said)"
+	grep -q "traceparent 00-$trace-[0-9a-f]\{16\}-01 of /v1/" \
+	    "$dir/vault/log" || atf_fail "not at Vault: $(cat "$dir/vault/log")"
+	[ "$(grep -c traceparent "$dir/vault/log")" = 1 ] ||
+	    atf_fail "more: $(cat "$dir/vault/log")"
+	grep -q "traceparent 00-$trace-[0-9a-f]\{16\}-00 of .*nonce" \
+	    "$dir/ita/log" || atf_fail "not there: $(cat "$dir/ita/log")"
+	! grep -q 00f067aa0ba902b7 "$dir/vault/log" "$dir/ita/log" ||
+	    atf_fail "the client's parent id"
+	hostile_requests
+	log_is_safe json
+	# a reload changes the format
+	sed -i 's/^log format.*/log format "key=value"/' "$conf"
+	ctl reload || atf_fail "no reload"
+	wait_for 200 logged '^time=.*configuration 2 is serving' ||
+	    atf_fail "no reload"
+	hostile_requests
+	log_all=$log
+	grep -v '^{' "$log_all" >only
+	log=only
+	log_is_safe keys
+	log=$log_all
+	stop_kbsd
+}
+
 atf_init_test_cases()
 {
 	daemon_add_cases

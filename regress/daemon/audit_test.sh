@@ -338,9 +338,9 @@ logs_body()
 	    atf_fail "$(cat body)"
 	# a nonce is of the service
 	curl_kbsd "/keys/$k/transfer" -X POST -o body \
-	    -H 'Accept: application/json' -H 'Attestation-Type: TDX' \
+	    -H 'Accept: application/json' \
 	    -H "traceparent: 00-$trace-00f067aa0ba902b7-00"
-	jq -e .nonce body >said || jq -e . body >said || atf_fail "$(cat body)"
+	grep -q signature body || atf_fail "no nonce: $(cat body)"
 	wait_for 50 grep -q '"event":"outcome".*released' "$audit"
 	[ "$(grep -c "\"trace\":\"$trace\"" "$audit")" = 2 ] ||
 	    atf_fail "$(cat "$audit")"

@@ -60,7 +60,7 @@ ATF_TC_WITHOUT_HEAD(bad);
 ATF_TC_BODY(bad, tc)
 {
 	static const char *const	 texts[] = {
-		"", "00", "00-", GOOD "-", GOOD " ", " " GOOD,
+		"", "00", "00-", GOOD "-", GOOD " ", (" " GOOD),
 		"01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 		"ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 		"00-00000000000000000000000000000000-00f067aa0ba902b7-01",

@@ -199,8 +199,9 @@ follow_body()
 {
 	log make 20 first second
 	cp first log
+	: >followed
 	"$(atf_get_srcdir)/../../bin/kbsctl" -s nobody audit follow \
-	    --number 1- log >followed &
+	    --number 1- log >>followed &
 	echo $! >pid
 	wait_lines 10
 	head -1 second >new

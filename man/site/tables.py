@@ -17,6 +17,7 @@
 # table that is not where it was is an error: no picture is better than one
 # that is no longer true.
 
+import functools
 import pathlib
 import re
 
@@ -26,6 +27,7 @@ SRC = pathlib.Path(__file__).resolve().parents[2]
 SECRET = re.compile(r"_(KEY|SECRET|PASSWORD|PIN|TOKEN)$")
 
 
+@functools.cache
 def read(name):
     return (SRC / name).read_text()
 
@@ -44,6 +46,7 @@ def found(what, list_):
     return list_
 
 
+@functools.cache
 def names():
     """process_kind to its name, in the order of the enum."""
     rows = re.findall(r"\[PROC_(\w+)\] = \"(\w+)\"",
@@ -51,6 +54,7 @@ def names():
     return dict(found("common/kinds.c", rows))
 
 
+@functools.cache
 def programs():
     rows = re.findall(r"\[PROC_(\w+)\] = \"(\w+)\"",
                       body("kbsd/parent/child.c", "programs[PROC_MAX] = {"))
@@ -58,6 +62,7 @@ def programs():
             for kind, program in found("kbsd/parent/child.c", rows)}
 
 
+@functools.cache
 def edges():
     rows = re.findall(r"\{ PROC_(\w+),\s+PROC_(\w+) \}",
                       body("kbsd/parent/set.c", "edge_pairs[] = {"))
@@ -65,6 +70,7 @@ def edges():
             for a, b in found("kbsd/parent/set.c", rows)]
 
 
+@functools.cache
 def keyusers():
     """Who becomes _kbsdkey; the others become _kbsd."""
     rows = re.findall(r"\[PROC_(\w+)\] = 1",
@@ -72,6 +78,7 @@ def keyusers():
     return {names()[kind] for kind in found("keyuser", rows)}
 
 
+@functools.cache
 def starts(flag):
     """Who may be started with this START_ flag: give_start() says it, or a
     function that it asks for this kind."""
@@ -88,13 +95,14 @@ def starts(flag):
     return set(found(flag, kinds))
 
 
+@functools.cache
 def roles():
     """A process's name to the roles of descriptors that its program takes."""
     all_ = found("descriptor roles", re.findall(
         r"\b(FD_\w+)", body("kbsd/kbsd.h", "enum descriptor_role {")))
-    folders = {program: "".join(p.read_text() for p in sorted(
-        (SRC / "kbsd" / program).glob("*.c"))) for program in
-        set(programs().values())}
+    folders = {program: set(re.findall(r"\bFD_\w+", "".join(
+        p.read_text() for p in sorted((SRC / "kbsd" / program).glob("*.c")))))
+        for program in set(programs().values())}
     # Two of a program: the smaller one is given nothing but what its own
     # function in give.c has.
     given = {}
@@ -103,9 +111,8 @@ def roles():
             "wbuf *) = {")):
         given[names()[kind]] = "FD_" in body(
             "kbsd/parent/give.c", f"\n{fn}(struct child *c, struct wbuf *w")
-    return {name: [r for r in all_ if re.search(rf"\b{r}\b",
-            folders[program]) and (given[name] or
-            list(programs().values()).count(program) == 1)]
+    return {name: [r for r in all_ if r in folders[program] and (
+            given[name] or list(programs().values()).count(program) == 1)]
             for name, program in programs().items()}
 
 
@@ -119,11 +126,13 @@ def secrets(name):
     return [words(r) for r in roles()[name] if SECRET.search(r)]
 
 
+@functools.cache
 def messages():
     return set(found("kbsd/kbsd.h", re.findall(
         r"^\t(IMSG_\w+)", body("kbsd/kbsd.h", "enum imsg_type {"), re.M)))
 
 
+@functools.cache
 def mentions(name, imsg):
     folder = SRC / "kbsd" / programs()[name]
     return any(imsg in p.read_text() for p in folder.glob("*.c"))

@@ -126,12 +126,15 @@ def inline(text):
 def paragraphs(markdown):
     """Of README.md: headings, paragraphs, what is indented, lists with *."""
     out = []
-    for part in re.split(r"\n\n+(?!    )", markdown.strip()):
+    # A blank line parts them, but not within what is indented.
+    text = re.sub(r"(\n    .*)\n\n(?=    )", r"\1\n    \n",
+                  "\n" + markdown)
+    for part in re.split(r"\n\n+", text.strip("\n")):
         if part.startswith("## "):
             out.append(f"<h2>{inline(part[3:])}</h2>")
         elif part.startswith("    "):
-            text = "\n".join(l[4:] for l in part.split("\n"))
-            out.append(f"<pre>{html.escape(text, quote=False)}</pre>")
+            code = "\n".join(l[4:] for l in part.split("\n"))
+            out.append(f"<pre>{html.escape(code, quote=False)}</pre>")
         elif part.startswith(" * "):
             items = re.split(r"\n \* ", "\n" + part)[1:]
             out.append("<ul>" + "".join(f"<li>{inline(i)}</li>\n"

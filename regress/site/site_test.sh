@@ -51,6 +51,9 @@ whole_body()
 {
 	site
 	atf_check python3 "$(atf_get_srcdir)/check.py" site "$src/man"
+	# README's words are there as such.
+	atf_check -o ignore grep '^<pre>make demo ' site/index.html
+	atf_check -o ignore grep '^<p>kbsd is a key broker' site/index.html
 }
 
 atf_test_case pictures

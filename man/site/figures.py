@@ -28,12 +28,12 @@ PLACES = {
     "store": (100, 310), "broker": (290, 310), "auth": (980, 310),
     "audit": (100, 470), "verifier": (290, 470), "engine": (560, 470),
     "maker": (770, 470), "hasher": (980, 470),
-    "fetcher": (290, 630), "kms": (665, 630),
+    "fetcher": (290, 650), "kms": (665, 650),
 }
 # How far the middle of an edge gives way, right and down.
-BENDS = {("broker", "control"): (0, 26), ("audit", "kms"): (0, 34)}
+BENDS = {("broker", "control"): (0, 30), ("audit", "kms"): (0, 55)}
 WIDTH, BOX, HIGH = 1080, 160, 92
-SPARE_ROW = 770
+SPARE_ROW = 800
 
 WORK = {
     "frontend": "TLS, HTTP, JSON", "gate": "frontend, transfers alone",
@@ -204,7 +204,7 @@ def processes():
     at, spare = places(list(tables.programs()))
     starts = {f: tables.starts(f) for f in
               ("START_FILES", "START_READ", "START_OUTSIDE")}
-    bottom = SPARE_ROW + 90 if spare else 740
+    bottom = SPARE_ROW + 90 if spare else 760
     hover = "".join(
         f"svg:has(#process-{p}:hover) .edge:not(.e-{p}) {{ opacity: .12 }}\n"
         for p in at)
@@ -255,7 +255,7 @@ STEPS = [
     ("engine", "broker", "IMSG_BROKER_DONE", "how it ended"),
     ("broker", "audit", "IMSG_AUDIT_RECORD", "a line of that"),
 ]
-COLUMN, ROW, FIRST = 132, 42, 110
+COLUMN, ROW, FIRST = 128, 42, 110
 
 
 def check_step(a, b, message):

@@ -31,7 +31,7 @@ PLACES = {
     "fetcher": (290, 650), "kms": (665, 650),
 }
 # How far the middle of an edge gives way, right and down.
-BENDS = {("broker", "control"): (0, 30), ("audit", "kms"): (0, 55)}
+BENDS = {("broker", "control"): (0, 62), ("audit", "kms"): (0, 55)}
 WIDTH, BOX, HIGH = 1080, 160, 92
 SPARE_ROW = 800
 

@@ -386,7 +386,25 @@ enum audit_event { AUDIT_DECISION, AUDIT_OUTCOME, AUDIT_EVENT_MAX };
 
 enum parent_command { COMMAND_STATUS, COMMAND_PROCESSES, COMMAND_EDGES,
 	COMMAND_ROOTS, COMMAND_KEYSTORES, COMMAND_REKEY, COMMAND_RELOAD,
-	COMMAND_VERBOSE, COMMAND_UNPIN, COMMAND_TCB, COMMAND_MAX };
+	COMMAND_VERBOSE, COMMAND_UNPIN, COMMAND_TCB, COMMAND_SESSIONS,
+	COMMAND_ATTESTATION, COMMAND_LOCKOUTS, COMMAND_CERTIFICATES,
+	COMMAND_LIMITS, COMMAND_MAX };
+
+/*
+ * What the parent has processes show, and the cells of a row.  Times are Unix
+ * seconds, "0" when there is none; all is text.
+ * SESSIONS (frontend, gate): address, state, age (s), requests, TLS version,
+ *   cipher.  The oldest connections first.
+ * ATTESTATION (verifier, fetcher): block, state, last success, last failure,
+ *   what went wrong last, keys held, when these came.
+ * LOCKOUTS (store): name, failures, the first of them, locked until.
+ * CERTIFICATES (frontend, gate, verifier, fetcher, kms): what for, of what,
+ *   subject, names, serial, from, until, SHA-256, how many others the file
+ *   has.
+ * LIMITS (all): limit, its value, in use (""), unit.
+ */
+enum show { SHOW_SESSIONS, SHOW_ATTESTATION, SHOW_LOCKOUTS,
+	SHOW_CERTIFICATES, SHOW_LIMITS, SHOW_MAX };
 
 /* Roles of descriptors (IMSG_PROCESS_DESCRIPTOR). */
 enum descriptor_role {

@@ -190,6 +190,15 @@ broker_counters(struct wbuf *w)
 	wb_u64(w, request_count());
 }
 
+static void
+broker_show(uint8_t what, uint8_t page, struct wbuf *cells, uint32_t *rows)
+{
+	(void)page;
+	if (what == SHOW_LIMITS)
+		show_limit(cells, rows, "requests", REQUESTS_MAX,
+		    request_count(), "");
+}
+
 static const struct process processes[] = {
 	{
 		.kind = PROC_BROKER,
@@ -199,6 +208,7 @@ static const struct process processes[] = {
 		.parent_rules = parent_rules,
 		.nparent_rules = 1,
 		.counters = broker_counters,
+		.show = broker_show,
 	},
 };
 

@@ -22,6 +22,9 @@
 #include "kbsd.h"
 #include "tree.h"
 
+/* Of all fronts; each has its own limit too. */
+#define REQUESTS_MAX	16384
+
 /* --- request.c ----------------------------------------------------------- */
 
 /*

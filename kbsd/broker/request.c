@@ -24,8 +24,6 @@
 #include "broker.h"
 #include "log.h"
 
-/* Of all fronts; each has its own limit too. */
-#define REQUESTS_MAX	16384
 /* Clients named to the parent at a death. */
 #define BLAME_MAX	1024
 

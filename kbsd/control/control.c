@@ -166,6 +166,18 @@ control_counters(struct wbuf *w)
 	wb_u64(w, n->timeouts);
 }
 
+static void
+control_show(uint8_t what, uint8_t page, struct wbuf *cells, uint32_t *rows)
+{
+	(void)page;
+	if (what != SHOW_LIMITS)
+		return;
+	show_limit(cells, rows, "local clients", CLIENTS_MAX, client_count(),
+	    "");
+	show_limit(cells, rows, "answers not yet read", HELD_MAX,
+	    (int64_t)client_held(), "bytes");
+}
+
 static const struct process processes[] = {
 	{
 		.kind = PROC_CONTROL,
@@ -179,6 +191,7 @@ static const struct process processes[] = {
 		.parent_rules = parent_rules,
 		.nparent_rules = 1,
 		.counters = control_counters,
+		.show = control_show,
 	},
 };
 

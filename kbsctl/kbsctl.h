@@ -79,6 +79,10 @@ void		 die(const char *, ...)
 void		 usage_command(const struct command *, const char *, ...)
 		    __attribute__((format(printf, 2, 3), noreturn));
 
+/* A little longer than kbsd itself may take. */
+#define ANSWER_SECONDS	45
+#define MAKE_SECONDS	195
+
 /* --- request.c: requests, and how they may end --------------------------- */
 
 void		 no_memory(void) __attribute__((noreturn));
@@ -100,6 +104,33 @@ json_t		*collect(const char *wire);
 /* Each tells, and returns what kbsctl exits with. */
 int		 refused(const struct result *);
 int		 done(const struct result *);
+
+/*
+ * Print a list of objects, or one; name is that of an object in the answer.
+ * ids: 1: people get only its id, 2: nothing.  What kbsctl exits with.
+ */
+int		 run_objects(json_t *req, const char *name, int one, int ids,
+		    int seconds);
+
+/* --- users.c, keys.c ------------------------------------------------------ */
+
+int		 run_user_add(const struct command *, const struct args *);
+int		 run_user_change(const struct command *, const struct args *);
+int		 run_user_show(const struct command *, const struct args *);
+int		 run_user_delete(const struct command *, const struct args *);
+int		 run_user_unlock(const struct command *, const struct args *);
+int		 run_policy_add(const struct command *, const struct args *);
+int		 run_policy_delete(const struct command *,
+		    const struct args *);
+int		 run_policy_show(const struct command *, const struct args *);
+int		 run_key_create(const struct command *, const struct args *);
+int		 run_key_register(const struct command *,
+		    const struct args *);
+int		 run_key_move(const struct command *, const struct args *);
+int		 run_key_rotate(const struct command *, const struct args *);
+int		 run_key_delete(const struct command *, const struct args *);
+int		 run_key_show(const struct command *, const struct args *);
+int		 run_keys(const struct command *, const struct args *);
 
 /* --- command.c ----------------------------------------------------------- */
 

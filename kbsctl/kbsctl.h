@@ -270,12 +270,48 @@ struct reply {
 };
 void		 reply_line(json_t *, void *);
 void		 reply_free(struct reply *);
+/* The cell of a row under the heading of this name; "" if there is none. */
+const char	*cell(const struct reply *, size_t row, const char *name);
+/* A number where the text is one, so that programs need not parse twice. */
+json_t		*value(const char *);
+void		 reply_json(const struct reply *);
 void		 show_status(const struct reply *);
 void		 show_processes(const struct reply *);
 void		 show_edges(const struct reply *);
 void		 show_roots(const struct reply *);
 void		 show_tcb(const struct reply *);
 int		 show_keystores(const struct reply *);
+
+/* --- state.c: what its processes tell ------------------------------------ */
+
+/*
+ * Append the rows of a page, or of the only one (-1), without those of
+ * processes that did not answer: these are named on standard error, and the
+ * result is -1.  column is one that is empty in no other row.  Dies when it
+ * is refused.
+ */
+int		 ask_page(const struct command *, struct reply *, int page,
+		    const char *column);
+/* All pages, or the first that have so many rows; what kbsctl exits with. */
+int		 ask_pages(const struct command *, struct reply *,
+		    size_t most, const char *column);
+/* What stands in a cell: a number; a time (Unix), as RFC 3339. */
+long long	 number(const char *);
+const char	*moment(const char *, char out[RFC3339_TEXT]);	/* 0: "-" */
+json_t		*moment_json(const char *);			/* 0: null */
+json_t		*array(void);
+/* Takes the item; dies when there is no memory. */
+void		 array_add(json_t *array, json_t *item);
+void		 print_free(json_t *);
+int		 run_sessions(const struct command *, const struct args *);
+int		 run_lockouts(const struct command *, const struct args *);
+int		 run_limits(const struct command *, const struct args *);
+
+/* --- trust.c: attestation blocks and certificates ------------------------- */
+
+int		 run_attestation(const struct command *, const struct args *);
+int		 run_certificates(const struct command *,
+		    const struct args *);
 
 /* Objects as they come. */
 struct objects {

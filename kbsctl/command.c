@@ -236,6 +236,7 @@ const struct command	 commands[] = {
 	{ "backup", NULL, "", 1, 1, "file", "", run_backup },
 	{ "restore", NULL, "nK:d:", 1, 1,
 	    "[-n] [-d sha256] -K privatekey file", "", run_restore },
+	{ "monitor", NULL, "", 0, 0, "", "monitor", run_monitor },
 	{ "log", "brief", "", 0, 0, "", "log", run_log },
 	{ "log", "verbose", "", 0, 0, "", "log", run_log },
 	{ "log", "trace", "", 0, 0, "", "log", run_log },

@@ -22,6 +22,7 @@
 
 #include <sys/resource.h>
 
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,8 @@ prepare(void)
 	if (setrlimit(RLIMIT_CORE, &none) == -1)
 		fatal("setrlimit");
 	signal(SIGPIPE, SIG_IGN);
+	/* Which bytes are characters, and nothing else of it. */
+	(void)setlocale(LC_CTYPE, "");
 	json_init();
 }
 

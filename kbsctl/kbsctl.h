@@ -149,10 +149,14 @@ struct result {
 
 /*
  * Ask, give each line to fn, and the last one as result.  Takes the request.
- * Connects when it must; dies when there is nobody.
+ * Connects when it must; dies when there is nobody.  seconds: for each line;
+ * -1: as long as it takes.
  */
 void		 session_call(json_t *request, int seconds, line_fn, void *,
 		    struct result *);
+
+/* The next call connects again. */
+void		 session_close(void);
 
 /* --- input.c: files and passwords ---------------------------------------- */
 
@@ -181,6 +185,8 @@ struct table	*table_new(const char *headings, size_t columns);
 void		 table_row(struct table *, const char *const *cells);
 void		 table_print(struct table *, int headings);
 void		 table_free(struct table *);
+/* Foreign text, fit for a terminal; malloc'd. */
+char		*table_encode(const char *);
 /* "1h2m", "3d4h" */
 char		*duration(long long seconds, char *, size_t);
 
@@ -306,6 +312,10 @@ void		 print_free(json_t *);
 int		 run_sessions(const struct command *, const struct args *);
 int		 run_lockouts(const struct command *, const struct args *);
 int		 run_limits(const struct command *, const struct args *);
+
+/* --- monitor.c: requests as they end -------------------------------------- */
+
+int		 run_monitor(const struct command *, const struct args *);
 
 /* --- trust.c: attestation blocks and certificates ------------------------- */
 

@@ -43,6 +43,7 @@ static void	control_engine_down(struct edge *);
 static const struct edge_rule broker_rules[] = {
 	{ IMSG_FRONTEND_ANSWER, ANSWER_LEAST, EDGE_MESSAGE_MAX,
 	    answer_broker },
+	{ IMSG_CONTROL_FINISHED, 78, 4096, monitor_take },
 };
 
 static const struct edge_rule engine_rules[] = {
@@ -55,7 +56,8 @@ static const struct edge_table edges[] = {
 	{
 		.peer = PROC_BROKER,
 		.rules = broker_rules,
-		.nrules = 1,
+		.nrules = 2,
+		.up = monitor_up,
 		.down = control_down,
 	},
 	{

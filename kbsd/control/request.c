@@ -69,6 +69,7 @@ static const struct command commands[] = {
 	{ "unpin",	    OP_NONE, COMMAND_UNPIN, ANSWER_NONE,
 	    REQUEST_NAME },
 	{ "reload",	    OP_NONE, COMMAND_RELOAD, ANSWER_NONE, 0 },
+	{ "monitor",	    OP_NONE, COMMAND_MAX, ANSWER_NONE, 0 },
 	{ "log",	    OP_NONE, COMMAND_VERBOSE, ANSWER_NONE,
 	    REQUEST_LEVEL },
 	{ "key list",	    OP_KEY_SEARCH, 0, ANSWER_KEYS, REQUEST_FILTER },
@@ -608,6 +609,8 @@ request_line(struct client *c, char *text, size_t len)
 	if ((line = json_read(text, len, &limits, why, sizeof(why))) == NULL ||
 	    request_read(c, line, &m, why, sizeof(why)) == -1)
 		answer_error(c, 400, why);
+	else if (c->command->parent == COMMAND_MAX)
+		monitor_begin(c);
 	else if (c->command->op == OP_NONE)
 		request_parent(c, &m);
 	else if (c->command->op == OP_TEST)

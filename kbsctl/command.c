@@ -231,7 +231,7 @@ const struct command	 commands[] = {
 	    "[-j] [-t time] [-c directory] [-r root] file", "",
 	    run_appraise },
 	{ "import", NULL, "s:k:e:o:", 0, 0,
-	    "[--state directory [--keystore name]] "
+	    "[--state directory [--keystore keystore]] "
 	    "[--env file --output directory]", "", run_import },
 	{ "backup", NULL, "", 1, 1, "file", "", run_backup },
 	{ "restore", NULL, "nK:d:", 1, 1,
@@ -241,6 +241,7 @@ const struct command	 commands[] = {
 	{ "log", "verbose", "", 0, 0, "", "log", run_log },
 	{ "log", "trace", "", 0, 0, "", "log", run_log },
 	{ "reload", NULL, "", 0, 0, "", "reload", run_reload },
+	{ "help", NULL, "", 0, 2, "[command]", "", run_help },
 	{ "unpin", NULL, "", 1, 1, "attestation", "unpin", run_unpin },
 };
 

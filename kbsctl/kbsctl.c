@@ -26,6 +26,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "json.h"
@@ -66,11 +67,14 @@ main(int argc, char *argv[])
 			options.socket = optarg;
 			break;
 		default:
-			usage_all(commands, ncommands);
+			usage_all(stderr, commands, ncommands);
 			return (KBSCTL_USAGE);
 		}
 	}
 	prepare();
+	/* Not in the table: shells ask, not people. */
+	if (optind < argc && strcmp(argv[optind], "complete") == 0)
+		return (complete(argc - optind - 1, argv + optind + 1));
 	cmd = parse(commands, ncommands, argc - optind, argv + optind, &args);
 	rv = cmd->run(cmd, &args);
 	if (fflush(stdout) == EOF || ferror(stdout)) {

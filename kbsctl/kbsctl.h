@@ -22,6 +22,7 @@
 #include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "record.h"
 #include "rfc3339.h"
@@ -71,7 +72,18 @@ const struct command *parse(const struct command *, size_t n, int argc,
 		    char *argv[], struct args *);
 /* The word of a list that is nearest to a mistyped one, or NULL. */
 const char	*parse_nearest(const char *, const char *(*nth)(size_t));
-void		 usage_all(const struct command *, size_t n);
+/*
+ * The command that words are meant for, which may be cut; without a second
+ * word any that begins so.  NULL: none, or more than one.
+ */
+const struct command *parse_find(const struct command *, size_t n,
+		    const char *first, const char *second);
+/* The letter of "--name"; 0: there is none. */
+int		 args_letter(const char *);
+void		 usage_all(FILE *, const struct command *, size_t n);
+/* On standard output; second may be NULL.  Dies when there is no such. */
+void		 usage_of(const struct command *, size_t n, const char *first,
+		    const char *second);
 /* "kbsctl: WHAT", then exits. */
 void		 die(const char *, ...)
 		    __attribute__((format(printf, 1, 2), noreturn));
@@ -136,6 +148,15 @@ int		 run_keys(const struct command *, const struct args *);
 
 extern const struct command	 commands[];
 extern const size_t		 ncommands;
+
+/* --- words.c: help, and what shells complete ------------------------------ */
+
+int		 run_help(const struct command *, const struct args *);
+/*
+ * Print what the last word may become, one a line; ":files": a file's name.
+ * What kbsctl exits with.
+ */
+int		 complete(int n, char *words[]);
 
 /* --- session.c: the socket ----------------------------------------------- */
 

@@ -78,6 +78,19 @@ put_finished(const json_t *j)
 }
 
 static void
+headings(void)
+{
+	static int	 told;
+
+	if (told || options.json || options.quiet)
+		return;
+	told = 1;
+	printf("%-13s  %-10s  %-18s  %-15s  %-13s  %-36s  %-10s  %-8s  %s\n",
+	    "TIME", "FRONT", "REQUEST", "CLIENT", "OPERATION", "OBJECT",
+	    "WHO", "OUTCOME", "STATUS AND TIME");
+}
+
+static void
 monitor_line(json_t *line, void *arg)
 {
 	const json_t	*j, *lost = json_object_get(line, "lost");
@@ -93,17 +106,8 @@ monitor_line(json_t *line, void *arg)
 		    (long long)json_integer_value(lost));
 	else if (json_is_object(j))
 		put_finished(j);
-	flush();
-}
-
-static void
-headings(void)
-{
-	if (options.json || options.quiet)
-		return;
-	printf("%-13s  %-10s  %-18s  %-15s  %-13s  %-36s  %-10s  %-8s  %s\n",
-	    "TIME", "FRONT", "REQUEST", "CLIENT", "OPERATION", "OBJECT",
-	    "WHO", "OUTCOME", "STATUS AND TIME");
+	else
+		headings();	/* from now on */
 	flush();
 }
 
@@ -115,7 +119,6 @@ run_monitor(const struct command *c, const struct args *args)
 	(void)args;
 	signal(SIGINT, stop);
 	signal(SIGTERM, stop);
-	headings();
 	for (;;) {
 		session_call(request(c->wire), -1, monitor_line, NULL,
 		    &result);

@@ -90,7 +90,7 @@ ask_pages(const struct command *c, struct reply *reply, size_t most,
 long long
 number(const char *text)
 {
-	return (strtonum(text, 0, INT64_MAX, NULL));
+	return (text == NULL ? 0 : strtonum(text, 0, INT64_MAX, NULL));
 }
 
 const char *

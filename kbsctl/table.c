@@ -127,6 +127,11 @@ table_encode(const char *text)
 		if (n > left)
 			memset(&state, 0, sizeof(state));
 		n = 1;
+		if ((unsigned char)*text >= 0x80) {
+			p += snprintf(p, 5, "\\%03o",
+			    (unsigned char)*text);
+			continue;
+		}
 		p = vis(p, (unsigned char)*text, VIS_CSTYLE | VIS_OCTAL |
 		    VIS_NL | VIS_TAB, left > 1 ? (unsigned char)text[1] : 0);
 	}

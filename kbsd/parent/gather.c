@@ -28,7 +28,7 @@
 #include "parent.h"
 #include "timer.h"
 
-#define WAIT_MS		5000	/* who verifies or hashes takes its time */
+#define WAIT_MS		3000	/* who verifies takes its time */
 #define ASKS_MAX	32
 #define CELLS_MAX	9
 #define CELL_MAX	4096	/* as control has it */

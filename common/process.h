@@ -223,12 +223,12 @@ enum process_imsg {
 	IMSG_PROCESS_DRAIN,
 	IMSG_PROCESS_VERBOSE,		/* u8 */
 	IMSG_PROCESS_COUNT,		/* answer IMSG_PARENT_COUNTERS */
-	IMSG_PROCESS_SHOW,	/* u64 tag, u8 what, u8 page */
 	IMSG_PARENT_READY,	/* str what is in force */
 	IMSG_PARENT_COUNTERS,		/* (str, u64) pairs */
-	IMSG_PARENT_SHOWN,	/* u64 tag, u32 rows, their strs */
 	IMSG_PARENT_VIOLATION,	/* u32 kind, u32 instance, u32 type, str */
 	IMSG_PARENT_WORKED,	/* has done its first piece of work */
+	IMSG_PROCESS_SHOW,	/* u64 tag, u8 what, u8 page */
+	IMSG_PARENT_SHOWN,	/* u64 tag, u32 rows, their strs */
 	IMSG_KBSD_FIRST = 64
 };
 

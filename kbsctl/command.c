@@ -30,7 +30,8 @@ run_table(const struct command *c, void (*show)(const struct reply *))
 	struct reply	 reply = { 0 };
 	struct result	 result;
 
-	session_call(request(c->wire), ANSWER_SECONDS, reply_line, &reply, &result);
+	session_call(request(c->wire), ANSWER_SECONDS, reply_line, &reply,
+	    &result);
 	if (result.error[0] == '\0')
 		show(&reply);
 	reply_free(&reply);

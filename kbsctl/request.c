@@ -125,7 +125,8 @@ collect(const char *wire)
 
 	if (list == NULL)
 		no_memory();
-	session_call(request(wire), ANSWER_SECONDS, collect_line, list, &result);
+	session_call(request(wire), ANSWER_SECONDS, collect_line, list,
+	    &result);
 	if (result.error[0] != '\0')
 		exit(refused(&result));
 	return (list);

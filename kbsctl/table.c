@@ -145,8 +145,8 @@ table_row(struct table *t, const char *const *cells)
 	size_t	 i;
 
 	for (i = 0; i < t->columns; i++)
-		table_add(t, table_encode(cells[i] == NULL || cells[i][0] == '\0' ?
-		    "-" : cells[i]));
+		table_add(t, table_encode(cells[i] == NULL ||
+		    cells[i][0] == '\0' ? "-" : cells[i]));
 }
 
 /* 0: standard output is no terminal, or one that does not tell. */

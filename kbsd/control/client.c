@@ -199,7 +199,10 @@ client_accept(void)
 		fatalx("no memory for events");
 }
 
-/* The last line: who wants to see more asks the next set. */
+/*
+ * The last line: who wants to see more asks the next set.  At once, since this
+ * one ends with its frontends; c is gone when there was room for it.
+ */
 static void
 client_unwatch(struct client *c)
 {
@@ -207,6 +210,7 @@ client_unwatch(struct client *c)
 	event_del(c->readable);
 	c->waits = WAITS_NOT;
 	answer_done(c, 200);
+	client_writable(c->fd, EV_WRITE, c);
 }
 
 void

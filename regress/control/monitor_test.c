@@ -79,16 +79,20 @@ hear_line(int fd)
 {
 	static char	 buf[4096];
 	struct pollfd	 pfd = { .fd = fd, .events = POLLIN };
+	const char	*end = NULL;
 	size_t		 len = 0;
+	ssize_t		 n;
 
-	while (len < sizeof(buf) - 1) {
+	while (end == NULL) {
 		ATF_REQUIRE_MSG(poll(&pfd, 1, 10000) == 1, "no line");
-		ATF_REQUIRE(recv(fd, &buf[len], 1, 0) == 1);
-		if (buf[len] == '\n')
-			break;
-		len++;
+		n = recv(fd, buf + len, sizeof(buf) - len, MSG_PEEK);
+		ATF_REQUIRE(n > 0);
+		if ((end = memchr(buf + len, '\n', (size_t)n)) != NULL)
+			n = end - (buf + len) + 1;
+		ATF_REQUIRE_EQ(n, recv(fd, buf + len, (size_t)n, 0));
+		len += (size_t)n;
 	}
-	buf[len] = '\0';
+	buf[len - 1] = '\0';
 	return (buf);
 }
 

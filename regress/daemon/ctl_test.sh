@@ -99,7 +99,6 @@ PY
 	# The service goes away.
 	kill "$(cat ita/pid)"
 	held_token
-	get_key 00000000-0000-4000-8000-000000000000 out >/dev/null 2>&1 || :
 	kbsget -k "$(ctl key create -a AES -p "$(policy)")" \
 	    -q "$standin/tee -d $dir/tee -t tdx" -o out >/dev/null 2>&1 || :
 	shown attestation
@@ -156,14 +155,16 @@ import socket, sys
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
 f = s.makefile("rb")
-for i in range(3000):
-    s.sendall(b'{"command":"policy show",'
-        b'"id":"00000000-0000-4000-8000-%012d"}\n' % i)
-    if b'"status":404' not in f.readline():
-        sys.exit("no answer")
+for i in range(0, 2200, 100):
+    s.sendall(b"".join(b'{"command":"policy show",'
+        b'"id":"00000000-0000-4000-8000-%012d"}\n' % n
+        for n in range(i, i + 100)))
+    for n in range(100):
+        if b'"status":404' not in f.readline():
+            sys.exit("no answer")
 PY
 	wait_for 100 sees 'select(.operation == "policy find" and
-	    (.object | endswith("2999")))' || atf_fail "$(tail -n 1 seen)"
+	    (.object | endswith("2199")))' || atf_fail "$(tail -n 1 seen)"
 	kill -CONT "$slow"
 	wait_for 100 grep -q '^{"lost":[1-9]' slowly ||
 	    atf_fail "nothing was lost: $(tail -n 1 slowly)"
@@ -183,7 +184,7 @@ PY
 sees()
 {
 	ctl -j show keys >/dev/null && ctl -j show users >/dev/null
-	[ -n "$(jq -c "$1" seen 2>/dev/null)" ]
+	[ -n "$(tail -n 100 seen | jq -c "$1" 2>/dev/null)" ]
 }
 
 # What bash makes of a line that is begun.

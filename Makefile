@@ -203,6 +203,8 @@ lint:
 SBINDIR ?=	$(PREFIX)/sbin
 BINDIR ?=	$(PREFIX)/bin
 UNITDIR ?=	$(PREFIX)/lib/systemd/system
+BASHDIR ?=	$(PREFIX)/share/bash-completion/completions
+ZSHDIR ?=	$(PREFIX)/share/zsh/site-functions
 CHILDREN =	$(filter-out parent,$(PROCESSES))
 
 install: all
@@ -210,7 +212,8 @@ install: all
 	    $(DESTDIR)$(LIBEXECDIR)/kbsd $(DESTDIR)$(MANDIR)/man1 \
 	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
 	    $(DESTDIR)$(MANDIR)/man8 \
-	    $(DESTDIR)$(SYSCONFDIR)/kbsd $(DESTDIR)$(UNITDIR)
+	    $(DESTDIR)$(SYSCONFDIR)/kbsd $(DESTDIR)$(UNITDIR) \
+	    $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
 	install -m 755 $(call bin,parent) $(call bin,kbsctl) \
 	    $(DESTDIR)$(SBINDIR)
 	install -m 755 $(call bin,kbsget) $(DESTDIR)$(BINDIR)
@@ -220,6 +223,8 @@ install: all
 	install -m 644 man/kbsd.conf.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 644 man/kbsd-*.7 $(DESTDIR)$(MANDIR)/man7
 	install -m 644 man/kbsd.8 man/kbsctl.8 $(DESTDIR)$(MANDIR)/man8
+	install -m 644 etc/kbsctl.bash $(DESTDIR)$(BASHDIR)/kbsctl
+	install -m 644 etc/_kbsctl $(DESTDIR)$(ZSHDIR)
 	[ -e $(DESTDIR)$(SYSCONFDIR)/kbsd/kbsd.conf ] || install -m 600 \
 	    etc/kbsd.conf $(DESTDIR)$(SYSCONFDIR)/kbsd/kbsd.conf
 	sed 's,@SBINDIR@,$(SBINDIR),g' etc/kbsd.service \

@@ -54,7 +54,7 @@ block(struct wbuf *w, uint8_t kind, const char *name, const char *audience,
 	wb_str(w, name);		/* the issuer */
 	wb_str(w, audience);
 	wb_str(w, alg);
-	wb_u32(w, 1);
+	wb_u32(w, 60);
 }
 
 /* "azure" says all at the top, "ear" in a submodule. */
@@ -115,7 +115,7 @@ files_start(struct rig *rig, int none)
 	rig->none = none;
 	rig->foreign = files_config;
 	rig->files = files_send;
-	rig_child(rig, 1, 0);
+	rig_child(rig, 60, 0);
 	number = 0;
 }
 
@@ -422,7 +422,7 @@ url_start(struct rig *rig)
 	rig->none = 1;
 	rig->foreign = url_config;
 	rig->files = url_files;
-	rig_child(rig, 1, 0);
+	rig_child(rig, 60, 0);
 	rig->fetcher = child_edge(rig->child, PROC_FETCHER, 0, 0);
 	number = 0;
 	kept(rig, NULL, 0);

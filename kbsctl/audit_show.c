@@ -182,7 +182,7 @@ show_row(const json_t *line)
 		text = member_text(line, columns[i].member);
 		if (text[0] == '\0')
 			text = member_text(line, columns[i].other);
-		safe = encode(text[0] == '\0' ? "-" : text);
+		safe = table_encode(text[0] == '\0' ? "-" : text);
 		printf(" %-*s", columns[i].width, safe);
 		free(safe);
 	}

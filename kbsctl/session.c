@@ -137,6 +137,14 @@ session_there(void)
 	return (0);
 }
 
+void
+session_close(void)
+{
+	close(sock);
+	sock = -1;
+	inlen = 0;
+}
+
 /*
  * Who refuses a client may have closed already: then the answer says why,
  * so failures here are left to the reader.
@@ -172,7 +180,8 @@ session_fill(int seconds)
 
 	if (inlen == LINE_MAX_BYTES)
 		die("kbsd's answer makes no sense: too long");
-	while ((ready = poll(&pfd, 1, seconds * 1000)) == -1 &&
+	while ((ready = poll(&pfd, 1, seconds < 0 ? -1 :
+	    seconds * 1000)) == -1 &&
 	    errno == EINTR)
 		continue;
 	if (ready == -1)

@@ -172,6 +172,7 @@ set_free(struct set *set)
 		event_free(set->timer);
 	if (set->control_fd != -1)
 		close(set->control_fd);
+	audit_close(set);
 	config_free(set->conf);
 	free(set);
 }
@@ -244,6 +245,7 @@ set_start(struct config *conf)
 	set->conf = conf;
 	set->number = ++set_numbers;
 	set->control_fd = -1;
+	set->log.fd = -1;
 	TAILQ_INIT(&set->children);
 	TAILQ_INSERT_TAIL(&sets, set, entry);
 	if (users_find(conf, &set->users) == -1 ||

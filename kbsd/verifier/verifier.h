@@ -34,6 +34,7 @@
 
 #include "kbsd.h"
 #include "once.h"
+#include "trace.h"
 
 #define BLOCKS_MAX	16		/* attestation blocks */
 #define ROOTS_MAX	4		/* certificates of one root file */
@@ -429,6 +430,7 @@ struct got {
 struct get {
 	uint32_t	 block;
 	enum fetch_what	 what;
+	const struct request_name *name;	/* for whom; NULL: for many */
 	uint64_t	 deadline;
 	int		 refresh;
 	const char	*url;		/* FETCH_CRL */

@@ -102,7 +102,7 @@ conf_service(struct rbuf *r)
 
 /* It must not be said to go outside when it can't, nor the reverse. */
 static int
-conf_dcap(struct rbuf *r)
+conf_collateral(struct rbuf *r)
 {
 	struct rbuf	 look = *r;
 	char		 text[URL_MAX];
@@ -129,8 +129,8 @@ conf_read(struct rbuf *r)
 	rb_str(r, settings.name, sizeof(settings.name));
 	if (r->failed || settings.name[0] == '\0')
 		return (-1);
-	if ((settings.kind == FETCHER_DCAP ? conf_dcap(r) :
-	    conf_service(r)) == -1)
+	if ((settings.kind == FETCHER_SERVICE ? conf_service(r) :
+	    conf_collateral(r)) == -1)
 		return (-1);
 	if (settings.retry_least > settings.retry_most)
 		return (-1);

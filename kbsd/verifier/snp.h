@@ -35,9 +35,6 @@
 #define SNP_NAME_MAX	64		/* text in a certificate */
 #define SNP_VMPL_HOST	0xffffffff	/* the host asked, not the guest */
 
-enum snp_product { SNP_MILAN, SNP_GENOA, SNP_TURIN, SNP_PRODUCTS };
-enum snp_signer { SNP_VCEK, SNP_VLEK };
-
 /* What a TCB version is made of; FMC on Turin alone. */
 enum snp_part { SNP_FMC, SNP_BOOTLOADER, SNP_TEE, SNP_FIRMWARE,
 	SNP_MICROCODE, SNP_PARTS };

@@ -30,7 +30,21 @@
 
 #define DEFAULT_DIRECTORY	"/var/lib/kbsd"
 #define DEFAULT_CONTROL		"/run/kbsd/kbsd.sock"
-#define DEFAULT_COLLATERAL	"https://api.trustedservices.intel.com"
+
+/* Who judges here: the word for it, and who has the collateral. */
+static const struct {
+	const char	*word;
+	const char	*from;
+} local_kinds[FETCHER_KIND_MAX] = {
+	[FETCHER_DCAP] = { "dcap", "https://api.trustedservices.intel.com" },
+	[FETCHER_SNP] = { "snp", "https://kdsintf.amd.com" },
+};
+
+const char *
+kind_word(enum fetcher_kind kind)
+{
+	return (local_kinds[kind].word);
+}
 
 struct config *
 config_new(void)
@@ -309,7 +323,7 @@ check_service(const struct attestation *a)
 
 /* The fetcher is told where it is, and that it stands in it. */
 static int
-check_dcap(const struct attestation *a)
+check_local(const struct attestation *a)
 {
 	if (a->collateral_dir == NULL)
 		return (check_url(a->name, "collateral from",
@@ -426,7 +440,8 @@ default_proxy(struct attestation *a)
 {
 	const char	*proxy = getenv("https_proxy");
 	const char	*none = getenv("no_proxy");
-	const char	*host = a->dcap ? a->collateral : a->api;
+	const char	*host = a->kind == FETCHER_SERVICE ? a->api :
+			    a->collateral;
 	size_t		 len;
 
 	if (a->proxy != NULL || proxy == NULL || proxy[0] == '\0' ||
@@ -545,27 +560,41 @@ check_pkcs11(struct keystore *k)
 	return (bad);
 }
 
+/* Their fetchers are the instances behind those of the services. */
+static void
+sort_attestations(struct config *conf)
+{
+	struct attestation	*a, *next;
+	int			 kind;
+
+	for (kind = FETCHER_SERVICE + 1; kind < FETCHER_KIND_MAX; kind++)
+		TAILQ_FOREACH_SAFE(a, &conf->attestations, entry, next)
+			if ((int)a->kind == kind) {
+				TAILQ_REMOVE(&conf->attestations, a, entry);
+				TAILQ_INSERT_TAIL(&conf->attestations, a,
+				    entry);
+				break;
+			}
+}
+
 static int
 finish_attestations(struct config *conf)
 {
-	struct attestation	*a, *last = NULL;
+	struct attestation	*a;
 	int			 bad = 0;
 
 	TAILQ_FOREACH(a, &conf->attestations, entry) {
-		if (a->dcap)
-			last = a;
-		if (a->dcap && a->collateral_dir == NULL)
-			set_default(&a->collateral, DEFAULT_COLLATERAL);
+		if (local_kinds[a->kind].from != NULL &&
+		    a->collateral_dir == NULL)
+			set_default(&a->collateral,
+			    local_kinds[a->kind].from);
 		if (a->collateral_dir == NULL)
 			set_default(&a->ca, default_ca());
 		default_proxy(a);
-		bad |= a->dcap ? check_dcap(a) : check_service(a);
+		bad |= a->kind == FETCHER_SERVICE ? check_service(a) :
+		    check_local(a);
 	}
-	/* Its fetcher is the instance behind those of the services. */
-	if (last != NULL) {
-		TAILQ_REMOVE(&conf->attestations, last, entry);
-		TAILQ_INSERT_TAIL(&conf->attestations, last, entry);
-	}
+	sort_attestations(conf);
 	return (bad);
 }
 
@@ -661,9 +690,9 @@ print_list(const char *before, const struct words *words)
 }
 
 static void
-print_dcap(const struct attestation *a)
+print_judge(const struct attestation *a)
 {
-	printf("attestation \"%s\" {\n\tdcap\n", a->name);
+	printf("attestation \"%s\" {\n\t%s\n", a->name, kind_word(a->kind));
 	print_word("\tcollateral from ", a->collateral);
 	print_word("\tcollateral directory ", a->collateral_dir);
 	print_word("\troot ", a->root);
@@ -822,10 +851,10 @@ config_print(const struct config *conf)
 		printf("require nonce\n");
 	printf("verbose %d\n", conf->verbose);
 	TAILQ_FOREACH(a, &conf->attestations, entry) {
-		if (a->dcap)
-			print_dcap(a);
-		else
+		if (a->kind == FETCHER_SERVICE)
 			print_service(a);
+		else
+			print_judge(a);
 	}
 	TAILQ_FOREACH(k, &conf->keystores, entry)
 		prints[k->type](k);

@@ -277,6 +277,7 @@ kept_failed(struct kept *k)
 
 	count_failures++;
 	k->failures++;
+	k->bad = (int64_t)time(NULL);
 	if (left > 0 && left < ALARM_S)
 		log_alert("collateral %s ends in %lld hours and can't be "
 		    "renewed: %s", k->name, (long long)left / 3600, k->why);
@@ -447,6 +448,31 @@ kept_run(void (*changed)(void))
 	if ((changed_event = event_new(base, -1, 0, changed_run, NULL)) ==
 	    NULL)
 		fatalx("no memory for events");
+}
+
+void
+kept_tell(uint32_t fetcher, struct block_told *told)
+{
+	const struct kept	*k;
+
+	told->state = "not asked yet";
+	told->trouble = "";
+	TAILQ_FOREACH(k, &all, entry) {
+		if (k->of.fetcher != fetcher)
+			continue;
+		if (told->trouble[0] == '\0')
+			told->state = "good";
+		told->keys += k->object != NULL;
+		if (k->fetched > told->fetched)
+			told->fetched = told->good = k->fetched;
+		/* a chip that nobody knows is no trouble of the block */
+		if (k->failures == 0 || !k->kind->renewed)
+			continue;
+		told->state = "not renewed";
+		told->trouble = k->why;
+		if (k->bad > told->bad)
+			told->bad = k->bad;
+	}
 }
 
 void

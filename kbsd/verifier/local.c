@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "certificate.h"
 #include "local.h"
 #include "secret.h"
 
@@ -114,6 +115,22 @@ uint32_t
 local_fetcher(enum fetcher_kind kind)
 {
 	return (blocks[kind].fetcher);
+}
+
+void
+local_tell(void (*fn)(const struct block_told *, void *), void *arg)
+{
+	const struct judges	*judge;
+	struct block_told	 told;
+
+	for (judge = judges; judge < judges + NJUDGES; judge++) {
+		if (!blocks[judge->kind].here)
+			continue;
+		memset(&told, 0, sizeof(told));
+		told.name = blocks[judge->kind].name;
+		kept_tell(blocks[judge->kind].fetcher, &told);
+		fn(&told, arg);
+	}
 }
 
 /* --- judging ------------------------------------------------------- */
@@ -219,6 +236,7 @@ block_secrets(struct block *b, const struct judges *judge)
 	judge->secrets(b->name, pem, len);
 	if (pem == NULL)
 		return;
+	certificate_note(CERTIFICATE_ROOT, b->name, pem, len);
 	secret_free(pem);
 	close(b->rootfd);
 }

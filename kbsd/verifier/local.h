@@ -90,6 +90,7 @@ struct kept {
 	unsigned int	 failures;
 	char		 why[WHY_MAX];	/* of the last one; "" */
 	int64_t		 fetched;	/* Unix; 0: from the store */
+	int64_t		 bad;		/* the last failure, Unix */
 	struct event	*timer;
 	uint8_t		 copy[DIGEST_LEN];	/* what the store has */
 };
@@ -106,6 +107,8 @@ const void	*kept_get(const struct kept_kind *, const struct kept_of *,
 void		 kept_adopt(struct kept *, void *);
 int		 kept_stored(uint64_t tag, const uint8_t *, size_t len);
 void		 kept_broker_down(void);
+/* What is kept by way of a fetcher, all together. */
+void		 kept_tell(uint32_t fetcher, struct block_told *);
 void		 kept_counters(struct wbuf *);
 
 /* --- sets.c: what Intel says of platforms -------------------------- */
@@ -138,6 +141,9 @@ int		 local_config(struct rbuf *, uint32_t fetcher);
 int		 local_root(int fd);
 void		 local_secrets(void);
 uint32_t	 local_fetcher(enum fetcher_kind);
+/* As collateral_tell(): of these blocks. */
+void		 local_tell(void (*)(const struct block_told *, void *),
+		    void *);
 /* Does a policy trust us, and ask for nothing that only a service has? */
 int		 local_fits(const struct policy *);
 /* NULL; or why nobody of the configuration may judge by it. */

@@ -207,7 +207,10 @@ get_read(struct rbuf *r, struct get *g, struct question *q, char *url,
 	q->tees = rb_u8(r);
 	q->nids = rb_u32(r);
 	if (r->failed || q->nids > POLICY_IDS_MAX ||
-	    collateral_kind(q->what) != settings.kind ||
+	    collateral_kind(q->what) != (settings.kind == FETCHER_JWKS ?
+	    FETCHER_SERVICE : settings.kind) ||
+	    (settings.kind == FETCHER_JWKS && q->what != FETCH_JWKS &&
+	    q->what != FETCH_CRL) ||
 	    (q->tees & ~TEE_ALL) != 0 ||
 	    (q->what == FETCH_CRL) != (url[0] != '\0') ||
 	    (q->what != FETCH_ATTEST && q->nids != 0))
@@ -218,7 +221,7 @@ get_read(struct rbuf *r, struct get *g, struct question *q, char *url,
 	evidence = rb_bytes(r, &len, 0, evidence_most[q->what]);
 	if (rb_end(r) == -1)
 		return (-1);
-	if (settings.kind != FETCHER_SERVICE)
+	if (collateral_kind(q->what) != FETCHER_SERVICE)
 		return (collateral_platform(&q->platform, q->what, q->tees,
 		    evidence, len));
 	if (q->what != FETCH_ATTEST)
@@ -241,7 +244,7 @@ get_begin(struct get *g, const struct question *q, const char *url)
 	else if (g->deadline <= now)
 		get_answer(g, GOT_UNAVAILABLE, 0, "its time was over before "
 		    "it began", NULL, 0, 0);
-	else if (settings.kind != FETCHER_SERVICE)
+	else if (collateral_kind(q->what) != FETCHER_SERVICE)
 		collateral_get(g, &q->platform);
 	else if (q->what == FETCH_JWKS || q->what == FETCH_CRL)
 		get_shared(g, url);

@@ -108,6 +108,7 @@ attestation_free(struct attestation *a)
 	free(a->collateral);
 	free(a->collateral_dir);
 	words_free(&a->crl_hosts);
+	issuer_free(a);
 	free(a);
 }
 
@@ -275,7 +276,7 @@ default_tls_names(struct config *conf)
 	words_add(&conf->tls_names, "::1");
 }
 
-static int
+int
 check_url(const char *block, const char *what, const char *url)
 {
 	if (url == NULL) {
@@ -291,7 +292,7 @@ check_url(const char *block, const char *what, const char *url)
 	return (0);
 }
 
-static int
+int
 check_retry(const struct attestation *a)
 {
 	if (a->retry_least <= a->retry_most)
@@ -440,8 +441,8 @@ default_proxy(struct attestation *a)
 {
 	const char	*proxy = getenv("https_proxy");
 	const char	*none = getenv("no_proxy");
-	const char	*host = a->kind == FETCHER_SERVICE ? a->api :
-			    a->collateral;
+	const char	*host = a->kind != FETCHER_SERVICE ? a->collateral :
+			    a->jwks_url != NULL ? a->jwks_url : a->api;
 	size_t		 len;
 
 	if (a->proxy != NULL || proxy == NULL || proxy[0] == '\0' ||
@@ -560,21 +561,42 @@ check_pkcs11(struct keystore *k)
 	return (bad);
 }
 
-/* Their fetchers are the instances behind those of the services. */
-static void
-sort_attestations(struct config *conf)
+/* Services, key sets from elsewhere, key files, and what judges here. */
+static int
+rank_of(const struct attestation *a)
 {
-	struct attestation	*a, *next;
-	int			 kind;
+	if (a->kind != FETCHER_SERVICE)
+		return (2 + (int)a->kind);
+	if (a->jwks != NULL)
+		return (2);
+	return (a->jwks_url != NULL ? 1 : 0);
+}
 
-	for (kind = FETCHER_SERVICE + 1; kind < FETCHER_KIND_MAX; kind++)
-		TAILQ_FOREACH_SAFE(a, &conf->attestations, entry, next)
-			if ((int)a->kind == kind) {
-				TAILQ_REMOVE(&conf->attestations, a, entry);
+/* Blocks and fetchers are numbered by their place, and files have none. */
+static void
+order_attestations(struct config *conf)
+{
+	struct attestations	 all = TAILQ_HEAD_INITIALIZER(all);
+	struct attestation	*a, *next;
+	int			 rank;
+
+	TAILQ_CONCAT(&all, &conf->attestations, entry);
+	for (rank = 0; rank < 3 + FETCHER_KIND_MAX; rank++)
+		TAILQ_FOREACH_SAFE(a, &all, entry, next)
+			if (rank_of(a) == rank) {
+				TAILQ_REMOVE(&all, a, entry);
 				TAILQ_INSERT_TAIL(&conf->attestations, a,
 				    entry);
-				break;
 			}
+}
+
+static int
+check_attestation(const struct attestation *a)
+{
+	if (issuer_is(a))
+		return (issuer_check(a));
+	return (a->kind == FETCHER_SERVICE ? check_service(a) :
+	    check_local(a));
 }
 
 static int
@@ -588,14 +610,13 @@ finish_attestations(struct config *conf)
 		    a->collateral_dir == NULL)
 			set_default(&a->collateral,
 			    local_kinds[a->kind].from);
-		if (a->collateral_dir == NULL)
+		if (a->collateral_dir == NULL && a->jwks == NULL)
 			set_default(&a->ca, default_ca());
 		default_proxy(a);
-		bad |= a->kind == FETCHER_SERVICE ? check_service(a) :
-		    check_local(a);
+		bad |= check_attestation(a);
 	}
-	sort_attestations(conf);
-	return (bad);
+	order_attestations(conf);
+	return (bad | issuer_unique(conf));
 }
 
 int
@@ -644,7 +665,7 @@ config_finish(struct config *conf)
 /* --- printing ------------------------------------------------------------ */
 
 /* In quotes, as the lexer takes them apart. */
-static void
+void
 print_quoted(const char *text)
 {
 	putchar('"');
@@ -656,7 +677,7 @@ print_quoted(const char *text)
 	putchar('"');
 }
 
-static void
+void
 print_word(const char *before, const char *value)
 {
 	if (value == NULL)
@@ -680,7 +701,7 @@ print_words(const char *before, const char *value, const char *between,
 	putchar('\n');
 }
 
-static void
+void
 print_list(const char *before, const struct words *words)
 {
 	const struct word	*w;
@@ -851,7 +872,9 @@ config_print(const struct config *conf)
 		printf("require nonce\n");
 	printf("verbose %d\n", conf->verbose);
 	TAILQ_FOREACH(a, &conf->attestations, entry) {
-		if (a->kind == FETCHER_SERVICE)
+		if (issuer_is(a))
+			issuer_print(a);
+		else if (a->kind == FETCHER_SERVICE)
 			print_service(a);
 		else
 			print_judge(a);

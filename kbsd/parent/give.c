@@ -343,7 +343,16 @@ give_service(struct wbuf *w, const struct attestation *a)
 	return (give_fd(FD_ROOT, files_public(a->root)));
 }
 
-/* A block that judges here, behind the services. */
+static int
+give_issuer(struct wbuf *w, const struct attestation *a)
+{
+	issuer_give(w, a);
+	if (a->jwks != NULL)
+		return (give_fd(FD_JWKS, files_public(a->jwks)));
+	return (give_fd(FD_ROOT, files_public(a->root)));
+}
+
+/* A block that judges here, behind the others. */
 static int
 give_judge(struct wbuf *w, const struct attestation *a)
 {
@@ -355,24 +364,37 @@ give_judge(struct wbuf *w, const struct attestation *a)
 	return (give_fd(FD_ROOT, files_public(a->root)));
 }
 
+/* Those of others, or those of the services. */
+static int
+give_blocks(struct wbuf *w, const struct config *conf, int others)
+{
+	const struct attestation	*a;
+	uint32_t			 n = 0;
+
+	TAILQ_FOREACH(a, &conf->attestations, entry)
+		n += a->kind == FETCHER_SERVICE && issuer_is(a) == others;
+	wb_u32(w, n);
+	TAILQ_FOREACH(a, &conf->attestations, entry)
+		if (a->kind == FETCHER_SERVICE && issuer_is(a) == others &&
+		    (others ? give_issuer(w, a) : give_service(w, a)) == -1)
+			return (-1);
+	return (0);
+}
+
 static int
 give_verifier(struct child *c, struct wbuf *w)
 {
 	const struct config		*conf = c->set->conf;
 	const struct attestation	*a;
-	uint32_t			 n = 0, judges = 0;
+	uint8_t				 judges = 0;
 
-	TAILQ_FOREACH(a, &conf->attestations, entry) {
-		n += a->kind == FETCHER_SERVICE;
+	TAILQ_FOREACH(a, &conf->attestations, entry)
 		judges += a->kind != FETCHER_SERVICE;
-	}
 	wb_u32(w, conf->prefork);
 	wb_u8(w, (uint8_t)conf->require_nonce);
-	wb_u32(w, n);
-	TAILQ_FOREACH(a, &conf->attestations, entry)
-		if (a->kind == FETCHER_SERVICE && give_service(w, a) == -1)
-			return (-1);
-	wb_u8(w, (uint8_t)judges);
+	if (give_blocks(w, conf, 0) == -1 || give_blocks(w, conf, 1) == -1)
+		return (-1);
+	wb_u8(w, judges);
 	TAILQ_FOREACH(a, &conf->attestations, entry)
 		if (a->kind != FETCHER_SERVICE && give_judge(w, a) == -1)
 			return (-1);
@@ -396,12 +418,28 @@ give_collateral(struct wbuf *w, const struct attestation *a)
 }
 
 static int
+give_key_set(struct wbuf *w, const struct attestation *a)
+{
+	wb_u8(w, FETCHER_JWKS);
+	wb_str(w, a->name);
+	wb_str(w, a->jwks_url);
+	wb_u32(w, a->retry_least);
+	wb_u32(w, a->retry_most);
+	wb_str(w, a->proxy);
+	wb_u32(w, a->refetch);
+	give_words(w, &a->crl_hosts);
+	return (give_fd(FD_CA, files_public(a->ca)));
+}
+
+static int
 give_fetcher(struct child *c, struct wbuf *w)
 {
 	const struct attestation	*a = c->object;
 
 	if (a->kind != FETCHER_SERVICE)
 		return (give_collateral(w, a));
+	if (a->jwks_url != NULL)
+		return (give_key_set(w, a));
 	wb_u8(w, FETCHER_SERVICE);
 	wb_str(w, a->name);
 	wb_str(w, a->api);

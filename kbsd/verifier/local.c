@@ -186,6 +186,17 @@ local_judge(struct judgement *j)
 
 /* --- start --------------------------------------------------------- */
 
+static int
+judged_by(uint8_t kind)
+{
+	size_t	 i;
+
+	for (i = 0; i < NJUDGES; i++)
+		if (judges[i].kind == kind)
+			return (1);
+	return (0);
+}
+
 int
 local_config(struct rbuf *r, uint32_t fetcher)
 {
@@ -195,7 +206,7 @@ local_config(struct rbuf *r, uint32_t fetcher)
 	for (n = rb_u8(r); n > 0; n--) {
 		kind = rb_enum(r, FETCHER_KIND_MAX - 1);
 		b = &blocks[kind];
-		if (r->failed || kind == FETCHER_SERVICE || b->here)
+		if (r->failed || !judged_by(kind) || b->here)
 			return (-1);
 		b->here = 1;
 		b->fetcher = fetcher++;

@@ -47,6 +47,7 @@ begin_child(void)
 	wb_u32(&w, 1);
 	wb_u8(&w, 0);
 	wb_u32(&w, 0);
+	wb_u32(&w, 0);
 	wb_u8(&w, 1);
 	wb_u8(&w, FETCHER_SNP);
 	wb_str(&w, "amd");

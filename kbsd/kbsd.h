@@ -26,6 +26,7 @@
 
 #include <stdint.h>
 
+#include "limit.h"
 #include "process.h"
 #include "record.h"
 
@@ -329,6 +330,18 @@ enum imsg_type {
 	/* kms -> parent.  REKEYED: what it has is sealed by the new key. */
 	IMSG_PARENT_REKEYED,
 	/*
+	 * metrics -> parent.  SCRAPE: u64 tag, u8: the others are asked for
+	 *   their counters first.
+	 * parent -> metrics.  SCRAPED: u64 tag, u32 count, then for the parent
+	 *   itself and each process: u32 kind, u32 instance, str name of its
+	 *   block (""), u8 type of its keystore (KEYSTORE_TYPE_MAX: it is no
+	 *   kms), u8 is it ready, u8 has it answered, u32 restarts, u32 seconds
+	 *   for which it has not been ready, u64 start (Unix seconds), bytes
+	 *   its last counters (str name, u64 value).
+	 */
+	IMSG_PARENT_SCRAPE,
+	IMSG_METRICS_SCRAPED,
+	/*
 	 * parent -> broker.  ALONE: u8; 1: no other set lives, so rows may be
 	 * cached and what is left over may be finished.
 	 */
@@ -386,11 +399,12 @@ enum audit_event { AUDIT_DECISION, AUDIT_OUTCOME, AUDIT_EVENT_MAX };
 
 enum parent_command { COMMAND_STATUS, COMMAND_PROCESSES, COMMAND_EDGES,
 	COMMAND_ROOTS, COMMAND_KEYSTORES, COMMAND_REKEY, COMMAND_RELOAD,
-	COMMAND_VERBOSE, COMMAND_UNPIN, COMMAND_TCB, COMMAND_MAX };
+	COMMAND_VERBOSE, COMMAND_UNPIN, COMMAND_TCB, COMMAND_COUNTERS,
+	COMMAND_MAX };
 
 /* Roles of descriptors (IMSG_PROCESS_DESCRIPTOR). */
 enum descriptor_role {
-	FD_LISTEN,		/* frontend, gate, control: a bound socket */
+	FD_LISTEN,		/* frontend, gate, control, metrics: bound */
 	FD_TLS_KEY,		/* signer; may be empty: it makes one */
 	FD_TLS_CERT,		/* signer (made with the key), frontend, gate */
 	FD_TOKEN_KEY,		/* auth: ES256 key, PEM; may be empty */
@@ -412,14 +426,16 @@ enum descriptor_role {
 
 /*
  * CONFIG bodies.
- * frontend, gate: u8 role (ROLE_*), u32 instances of engine, u32 most
- *   connections, u16 token lifetime (s, for nothing but headers).
+ * frontend, gate: u8 role (ROLE_*), u32 instances of engine, u32 how many
+ *   frontends share what the limits allow an address, limits (wb_limits).
+ * metrics: empty.
  * control: u32 instances of engine.
  * signer: u8 count of listeners' certificates is the number of FD pairs that
  *   come: FD_TLS_KEY, FD_TLS_CERT in turn; u32 count, strs: names for a
  *   self-made certificate (DNS names or IP addresses).
  * auth: u32 lifetime (s), u32 attempts, u32 interval (s), u32 lockout (s),
- *   str administrator ("": none), u32 engines, u32 count, strs: keystores
+ *   str administrator ("": none), u32 engines, u32 requests per second of one
+ *   user (0: any number) and u32 how many at once, u32 count, strs: keystores
  *   (the first is the default).
  * hasher: u32 bcrypt cost.
  * broker: u32 engines, u8 rows may be cached, u8 require nonce, u8 audit
@@ -457,7 +473,8 @@ enum descriptor_role {
  *   paths that it writes below, NAME=value of its environment.
  */
 enum fetcher_kind { FETCHER_SERVICE, FETCHER_DCAP, FETCHER_KIND_MAX };
-enum role { ROLE_ALL, ROLE_ADMIN, ROLE_TRANSFER, ROLE_MAX };
+/* ROLE_METRICS is that of the metrics process alone. */
+enum role { ROLE_ALL, ROLE_ADMIN, ROLE_TRANSFER, ROLE_METRICS, ROLE_MAX };
 enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
 	KEYSTORE_PKCS11, KEYSTORE_TYPE_MAX };
 
@@ -479,5 +496,6 @@ enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
 #define BEARER_TEXT_MAX		4096
 #define MATERIAL_MAX		(16 * 1024)	/* one key, PKCS#8 DER */
 #define NONCE_PART_MAX		1024
+#define COUNTERS_MAX		(32 * 1024)	/* bytes, of one process */
 
 #endif

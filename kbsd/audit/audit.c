@@ -39,6 +39,7 @@
 #define WAITING_MAX	4096	/* more: NOT_RECORDED */
 #define BATCH_MAX	512	/* lines of one write */
 #define LOCK_RETRY_MS	3
+#define BROKEN_MS	30000	/* what can't be written is not ready */
 #define LATER_MS	20	/* for lines that nobody waits for */
 #define LOCK_PATIENCE_MS 5000	/* the other one syncs with the lock held */
 
@@ -58,6 +59,7 @@ static struct event	*writer;
 static enum { DUE_NOT, DUE_LATER, DUE_NOW } writer_due;
 static int		 writing;
 static uint64_t		 count_lines, count_writes, count_failed;
+static uint64_t		 broken;	/* until then (ms) it is held so */
 
 static int	audit_record(struct edge *, struct rbuf *);
 
@@ -243,9 +245,11 @@ batch_write(struct entries *batch)
 	struct wbuf	 text = { 0 };
 	const char	*why;
 
-	if (batch_text(batch, &text) == 0 && log_append(&text) == 0)
+	if (batch_text(batch, &text) == 0 && log_append(&text) == 0) {
+		broken = 0;
 		entries_written(batch);
-	else {
+	} else {
+		broken = now_ms() + BROKEN_MS;
 		why = errno == EBADMSG ?
 		    "the log ends with something else" : strerror(errno);
 		entries_failed(batch, why);
@@ -282,6 +286,7 @@ writer_locked_out(void)
 		writer_due = DUE_NOW;
 		return;
 	}
+	broken = now_ms() + BROKEN_MS;
 	if (errno != EAGAIN)
 		why = strerror(errno);
 	while (!TAILQ_EMPTY(&waiting)) {
@@ -425,6 +430,8 @@ audit_counters(struct wbuf *w)
 	wb_u64(w, count_failed);
 	wb_str(w, "waiting");
 	wb_u64(w, nwaiting);
+	wb_str(w, "writable");
+	wb_u64(w, now_ms() >= broken);
 }
 
 static const struct process processes[] = {

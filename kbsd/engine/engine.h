@@ -30,6 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "histogram.h"
 #include "kbsd.h"
 
 #define KEY_RECORD_MAX	1024		/* bytes of wb_key_record() */
@@ -116,6 +117,7 @@ struct request {
 struct counts {
 	uint64_t	 orders, released, changed, made, refused, failed;
 	uint64_t	 busy, expired, late;
+	struct histogram wrapping;
 };
 /* halves.c */
 

@@ -55,6 +55,7 @@ static const char *const programs[PROC_MAX] = {
 	[PROC_ENGINE] = "engine",
 	[PROC_MAKER] = "engine",
 	[PROC_KMS] = "kms",
+	[PROC_METRICS] = "frontend",
 };
 
 static int	child_on_ready(struct edge *, struct rbuf *);
@@ -67,12 +68,14 @@ static const struct edge_rule rules_all[] = {
 	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
 	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
 	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
+	{ IMSG_PARENT_COUNTERS,	 0, COUNTERS_MAX, collect_take },
 };
 
 static const struct edge_rule rules_control[] = {
 	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
 	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
 	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
+	{ IMSG_PARENT_COUNTERS,	 0, COUNTERS_MAX, collect_take },
 	{ IMSG_PARENT_COMMAND,	 14, 14 + NAME_MAX_STORE,
 	    command_dispatch },
 };
@@ -81,6 +84,7 @@ static const struct edge_rule rules_verifier[] = {
 	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
 	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
 	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
+	{ IMSG_PARENT_COUNTERS,	 0, COUNTERS_MAX, collect_take },
 	{ IMSG_PARENT_PIN,	 8, 16 * 1024 + 8,	pin_take },
 	{ IMSG_PARENT_HELD,	 4, 256 * 1024,	tcb_take },
 };
@@ -89,6 +93,7 @@ static const struct edge_rule rules_broker[] = {
 	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
 	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
 	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
+	{ IMSG_PARENT_COUNTERS,	 0, COUNTERS_MAX, collect_take },
 	{ IMSG_PARENT_BLAME,	 12, 1 << 20,	child_on_blame },
 };
 
@@ -116,6 +121,7 @@ static const struct edge_rule rules_kms[] = {
 	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
 	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
 	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
+	{ IMSG_PARENT_COUNTERS,	 0, COUNTERS_MAX, collect_take },
 	{ IMSG_PARENT_CHECKED,	 33, 33 + REASON_TEXT_MAX,
 	    keystores_answer },
 	{ IMSG_PARENT_REKEYED,	 0, 0,		rekey_done },
@@ -124,6 +130,19 @@ static const struct edge_rule rules_kms[] = {
 static const struct edge_table table_kms = {
 	.peer = PROC_KMS, .rules = rules_kms, .nrules = NRULES(rules_kms),
 	.down = child_edge_down,
+};
+
+static const struct edge_rule rules_metrics[] = {
+	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
+	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
+	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
+	{ IMSG_PARENT_COUNTERS,	 0, COUNTERS_MAX, collect_take },
+	{ IMSG_PARENT_SCRAPE,	 9, 9,		collect_scrape },
+};
+
+static const struct edge_table table_metrics = {
+	.peer = PROC_METRICS, .rules = rules_metrics,
+	.nrules = NRULES(rules_metrics), .down = child_edge_down,
 };
 
 static const struct edge_table *
@@ -136,6 +155,8 @@ child_table(enum process_kind kind)
 		return (&table_verifier);
 	case PROC_KMS:
 		return (&table_kms);
+	case PROC_METRICS:
+		return (&table_metrics);
 	case PROC_BROKER:
 	case PROC_FRONTEND:
 	case PROC_GATE:
@@ -542,7 +563,8 @@ static int
 child_indispensable(enum process_kind kind)
 {
 	return (kind != PROC_FRONTEND && kind != PROC_GATE &&
-	    kind != PROC_CONTROL && kind != PROC_VERIFIER);
+	    kind != PROC_CONTROL && kind != PROC_VERIFIER &&
+	    kind != PROC_METRICS);
 }
 
 static void
@@ -584,6 +606,10 @@ found:
 	was = c->state;
 	c->state = CHILD_DEAD;
 	wb_free(&c->held);
+	wb_free(&c->counters);
+	c->asked = 0;
+	if (was == CHILD_READY)
+		c->left = now_ms();
 	if (c->edge != NULL)
 		edge_free(c->edge);
 	c->edge = NULL;

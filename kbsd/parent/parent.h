@@ -29,6 +29,7 @@
 
 #define PREFORK_MAX		32
 #define SECRET_FILES_MAX	64
+#define METRICS_PORT		9464
 
 /* --- conf.c, parse.y: what kbsd.conf(5) says ---------------------------- */
 
@@ -37,6 +38,7 @@ struct listener {
 	char			*address;	/* numeric or a name */
 	char			 port[6];
 	enum role		 role;
+	int			 insecure;	/* role metrics: known to be */
 	int			 fd;		/* bound; -1 before */
 };
 
@@ -126,7 +128,7 @@ struct config {
 	unsigned int		 interval;	/* s */
 	unsigned int		 lockout;	/* s */
 	unsigned int		 lifetime;	/* s */
-	unsigned int		 connections;	/* of one frontend */
+	uint32_t		 limits[LIMIT_MAX];
 	char			*audit_path;
 	int			 audit_optional;
 	int			 require_nonce;
@@ -146,6 +148,8 @@ int		 config_finish(struct config *);
 /* `kbsd -nv': print it back in the language of the file. */
 void		 config_print(const struct config *);
 int		 words_add(struct words *, const char *);
+/* What is in force, where the file says nothing of it, too. */
+uint32_t	 config_limit(const struct config *, int limit);
 /* Its lists, empty. */
 void		 keystore_init(struct keystore *);
 /* Where state is when the configuration says nothing; malloc'd. */
@@ -226,6 +230,9 @@ struct child {
 	time_t			 logsecond;
 	char			 force[128];	/* what is in force */
 	struct wbuf		 held;		/* verifier: tcb.c */
+	struct wbuf		 counters;	/* collect.c: the last ones */
+	int			 asked;		/* for counters */
+	uint64_t		 left;		/* ms: when it was ready last */
 };
 
 struct set {
@@ -320,6 +327,15 @@ void		 pin_show(struct set *, struct wbuf *);
 /* What a verifier holds of platforms; then all of it as a table. */
 int		 tcb_take(struct edge *, struct rbuf *);
 void		 tcb_show(struct set *, struct wbuf *);
+
+/* --- collect.c: counters of all processes --------------------------------- */
+
+/* Answer a metrics process or control, later; -1: too many ask. */
+int		 collect_ask(struct child *, uint64_t tag);
+/* The functions of the tables: of metrics, and of all. */
+int		 collect_scrape(struct edge *, struct rbuf *);
+int		 collect_take(struct edge *, struct rbuf *);
+void		 collect_reloaded(int ok);
 
 /* --- output.c: log lines ------------------------------------------------ */
 

@@ -572,9 +572,26 @@ sets_anchor(void)
 	return (anchor);
 }
 
+/* The soonest; 0: there is none. */
+static int64_t
+sets_end(void)
+{
+	const struct kept	*k;
+	int64_t			 end = 0;
+
+	TAILQ_FOREACH(k, &sets, entry)
+		if (kept_until(k) > 0 && (end == 0 || kept_until(k) < end))
+			end = kept_until(k);
+	return (end);
+}
+
 void
 sets_counters(struct wbuf *w)
 {
+	if (sets_end() > 0) {
+		wb_str(w, "platforms end");
+		wb_u64(w, (uint64_t)sets_end());
+	}
 	wb_str(w, "platforms");
 	wb_u64(w, nsets);
 	wb_str(w, "platform fetches");

@@ -147,6 +147,8 @@ conf_with(const char *administrator, uint32_t attempts, uint32_t stores,
 	wb_u32(&w, 900);
 	wb_str(&w, administrator);
 	wb_u32(&w, 2);
+	wb_u32(&w, 0);
+	wb_u32(&w, 0);
 	wb_u32(&w, stores);
 	for (i = 0; i < stores; i++)
 		wb_str(&w, i == 0 ? "main" : "other");

@@ -149,20 +149,26 @@ listener(int *port)
 	return (fd);
 }
 
+static uint32_t	 address_rate;	/* requests per second; 0: any number */
+
 static void
 start_front(struct rig *rig, enum process_kind kind, enum role role,
     uint32_t connections)
 {
 	struct wbuf	 w = { 0 };
+	uint32_t	 all[LIMIT_MAX];
 	int		 fd;
 
 	memset(rig, 0, sizeof(*rig));
+	limits_default(all);
+	all[LIMIT_CONNECTIONS] = connections;
+	all[LIMIT_ADDRESS_RATE] = all[LIMIT_ADDRESS_BURST] = address_rate;
 	start_signer(rig);
 	rig->front = child_start("frontend", kind, 0, FRONT, NULL);
 	wb_u8(&w, role);
 	wb_u32(&w, 2);
-	wb_u32(&w, connections);
-	wb_u16(&w, 300);
+	wb_u32(&w, 1);
+	wb_limits(&w, all);
 	child_config(rig->front, &w);
 	child_descriptor(rig->front, FD_LISTEN, listener(&rig->port));
 	ATF_REQUIRE((fd = open("tls.crt", O_RDONLY)) != -1);

@@ -231,7 +231,7 @@ const struct metric	 metric_table[] = {
 	    "made.", FETCHER | KMS, "connections", NULL },
 
 	/* keystores */
-	{ GAUGE("keystore_usable"), "0 from the third failure running, 3 s "
+	{ GAUGE("keystore_usable"), "0 from the second failure running, 3 s "
 	    "after the first, to the next good answer.", KMS, "usable",
 	    NULL },
 	{ GAUGE("keystore_credential_expiry_timestamp_seconds"), "When the "

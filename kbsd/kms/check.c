@@ -35,14 +35,16 @@
 #define PROBE_LEN	32
 
 /*
- * It is held to be down when so many answers running were failures, for so
- * long, and no longer than until the next good one.  From the first failure on
- * it is asked again and again, whether or not anybody wants a key.
+ * It is held to be down when it failed so often running, for so long, and no
+ * longer than until the next good answer.  What fails at one time counts once.
+ * From the first failure on it is asked again and again, whether or not
+ * anybody wants a key.
  */
-#define DOWN_FAILURES	3
+#define DOWN_FAILURES	2
 #define DOWN_MS		3000
+#define ONE_TIME_MS	1000
 #define AGAIN_MS	2000
-#define AGAIN_DOWN_MS	5000
+#define AGAIN_DOWN_MS	3000
 
 static const struct backend	*backend;
 static struct job		*probe;		/* NULL: none is made */
@@ -57,6 +59,7 @@ static struct {
 	int		 ok;
 	unsigned int	 running;		/* failures */
 	uint64_t	 since;			/* ms: the first of these */
+	uint64_t	 last;			/* that was counted */
 	char		 state[REASON_TEXT_MAX];
 } health = { .ok = 1 };
 static struct histogram		 durations;
@@ -82,8 +85,12 @@ health_note(int ok, const char *state)
 		return;
 	}
 	health.failed++;
-	if (health.running++ == 0)
+	if (health.running == 0)
 		health.since = now_ms();
+	if (health.running == 0 || now_ms() - health.last >= ONE_TIME_MS) {
+		health.running++;
+		health.last = now_ms();
+	}
 	if (probe == NULL && !evtimer_pending(again, NULL))
 		timer_set(again, is_down() ? AGAIN_DOWN_MS : AGAIN_MS);
 }

@@ -410,7 +410,7 @@ CONF
 	mv said once.conf
 	for line in 'directory "/tmp/nowhere"' 'prefork 7' 'user "u"' \
 	    'listen on "\*" port 1000 role transfer' \
-	    'listen on "::1" port 2000 role admin' 'connections 99' \
+	    'listen on "::1" port 2000 role admin' '	connections 99' \
 	    '	lockout 7200s' '	refetch 120s' '	crl host "d.example"' \
 	    'audit optional' 'require nonce' 'verbose 2' \
 	    '	master key file "/m"' 'keystore "two" local' \

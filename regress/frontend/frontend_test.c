@@ -1585,6 +1585,55 @@ ATF_TC_BODY(connections, tc)
 	end(&rig);
 }
 
+/* A request more a second; until it is one too many. */
+static int
+too_many(struct client *c, const char *method, const char *path,
+    const char *fields, struct response *r)
+{
+	int	 i;
+
+	for (i = 0; i < 20; i++) {
+		send_request(c, method, path, fields, NULL);
+		response(c, r);
+		if (r->status == 429)
+			return (1);
+	}
+	return (0);
+}
+
+ATF_TC_WITHOUT_HEAD(rates);
+ATF_TC_BODY(rates, tc)
+{
+	struct rig	 rig;
+	struct client	*c, *other;
+	struct response	 r;
+
+	address_rate = 1;
+	start(&rig);
+	c = client(&rig);
+	ATF_REQUIRE(too_many(c, "GET", "/kbs/v1/version", "", &r));
+	ATF_CHECK_STREQ("1", field(&r, "Retry-After"));
+	ATF_CHECK_STREQ("application/json", field(&r, "Content-Type"));
+	ATF_CHECK(strstr(r.body, "too many requests from this address") !=
+	    NULL);
+	/* the connection goes on; no token is looked at */
+	ATF_CHECK(too_many(c, "GET", "/kbs/v1/users?username=x",
+	    "Authorization: Bearer abc\r\nAccept: application/json\r\n",
+	    &r) == 1);
+	ATF_CHECK(too_many(c, "POST", "/nowhere", "", &r));
+	/* it is each for itself */
+	source = INADDR_LOOPBACK + 1;
+	other = client(&rig);
+	send_request(other, "GET", "/kbs/v1/version", "", NULL);
+	response(other, &r);
+	ATF_CHECK_EQ(200, r.status);
+	source = INADDR_LOOPBACK;
+	client_end(other);
+	client_end(c);
+	address_rate = 0;
+	end(&rig);
+}
+
 ATF_TC(slow);
 ATF_TC_HEAD(slow, tc)
 {
@@ -1876,6 +1925,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, large);
 	ATF_TP_ADD_TC(tp, busy);
 	ATF_TP_ADD_TC(tp, connections);
+	ATF_TP_ADD_TC(tp, rates);
 	ATF_TP_ADD_TC(tp, slow);
 	ATF_TP_ADD_TC(tp, drain);
 	ATF_TP_ADD_TC(tp, signer_dies);

@@ -202,13 +202,15 @@ lint:
 SBINDIR ?=	$(PREFIX)/sbin
 BINDIR ?=	$(PREFIX)/bin
 UNITDIR ?=	$(PREFIX)/lib/systemd/system
+SHAREDIR ?=	$(PREFIX)/share/kbsd
 CHILDREN =	$(filter-out parent,$(PROCESSES))
 
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \
 	    $(DESTDIR)$(LIBEXECDIR)/kbsd $(DESTDIR)$(MANDIR)/man1 \
 	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
-	    $(DESTDIR)$(SYSCONFDIR)/kbsd $(DESTDIR)$(UNITDIR)
+	    $(DESTDIR)$(SYSCONFDIR)/kbsd $(DESTDIR)$(UNITDIR) \
+	    $(DESTDIR)$(SHAREDIR)
 	install -m 755 $(call bin,parent) $(call bin,kbsctl) \
 	    $(DESTDIR)$(SBINDIR)
 	install -m 755 $(call bin,kbsget) $(DESTDIR)$(BINDIR)
@@ -224,6 +226,8 @@ install: all
 	sed 's,@BINDIR@,$(BINDIR),g' etc/kbsget@.service \
 	    >$(DESTDIR)$(UNITDIR)/kbsget@.service
 	install -m 644 etc/kbsget.socket $(DESTDIR)$(UNITDIR)
+	install -m 644 etc/prometheus-rules.yml etc/grafana-dashboard.json \
+	    $(DESTDIR)$(SHAREDIR)
 
 clean:
 	rm -rf $(O)

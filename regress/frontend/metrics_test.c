@@ -169,7 +169,7 @@ check_text(char *text)
 			metric[len] = '\0';
 			for (i = 0; i < n; i++)
 				ATF_CHECK_MSG(strncmp(seen[i], metric, len) !=
-				    0 || (seen[i][len] != ' ' &&
+				    0 || (seen[i][len] != '\0' &&
 				    seen[i][len] != '{'), "%s comes twice",
 				    metric);
 			continue;
@@ -190,7 +190,6 @@ check_text(char *text)
 			    "%s comes twice", line);
 		ATF_REQUIRE(n < 4096);
 		seen[n++] = line;
-		*end = ' ';
 		ATF_CHECK_MSG(strchr(line, '{') == NULL || end[-1] == '}',
 		    "%s", line);
 	}

@@ -46,6 +46,17 @@ enum imsg_type {
 	 */
 	IMSG_BROKER_TEST,
 	/*
+	 * control -> broker.  WATCH: u32 so many lines more may be sent, in
+	 *   all MONITOR_LINES at most; 0: nobody watches any longer.
+	 * broker -> control.  FINISHED: u64 lines that were not sent before
+	 *   this one, u64 Unix time (ms), u32 kind and u32 instance of the
+	 *   front, str request id, str client address, u8 operation, uuid
+	 *   object, str who, u8 tees, str outcome, u16 HTTP status (0: nobody
+	 *   was there to be answered), str error, u64 ms that it took.
+	 */
+	IMSG_BROKER_WATCH,
+	IMSG_CONTROL_FINISHED,
+	/*
 	 * broker -> frontend, gate, control.
 	 * ANSWER: N, u16 HTTP status, u16 Retry-After (0: none), str error
 	 *   ("" if none), u8 tees (Attestation-Type; 0: none), u8 kind
@@ -399,8 +410,25 @@ enum audit_event { AUDIT_DECISION, AUDIT_OUTCOME, AUDIT_EVENT_MAX };
 
 enum parent_command { COMMAND_STATUS, COMMAND_PROCESSES, COMMAND_EDGES,
 	COMMAND_ROOTS, COMMAND_KEYSTORES, COMMAND_REKEY, COMMAND_RELOAD,
-	COMMAND_VERBOSE, COMMAND_UNPIN, COMMAND_TCB, COMMAND_COUNTERS,
-	COMMAND_MAX };
+	COMMAND_VERBOSE, COMMAND_UNPIN, COMMAND_TCB, COMMAND_SESSIONS,
+	COMMAND_ATTESTATION, COMMAND_LOCKOUTS, COMMAND_CERTIFICATES,
+	COMMAND_LIMITS, COMMAND_COUNTERS, COMMAND_MAX };
+
+/*
+ * What the parent has processes show, and the cells of a row.  Times are Unix
+ * seconds, "0" when there is none; all is text.
+ * SESSIONS (frontend, gate): address, state, age (s), requests, TLS version,
+ *   cipher.  The oldest connections first.
+ * ATTESTATION (verifier, fetcher): block, state, last success, last failure,
+ *   what went wrong last, keys held, when these came.
+ * LOCKOUTS (store): name, failures, the first of them, locked until.
+ * CERTIFICATES (frontend, gate, verifier, fetcher, kms): what for, of what,
+ *   subject, names, serial, from, until, SHA-256, how many others the file
+ *   has.
+ * LIMITS (all): limit, its value, in use (""), unit.
+ */
+enum show { SHOW_SESSIONS, SHOW_ATTESTATION, SHOW_LOCKOUTS,
+	SHOW_CERTIFICATES, SHOW_LIMITS, SHOW_MAX };
 
 /* Roles of descriptors (IMSG_PROCESS_DESCRIPTOR). */
 enum descriptor_role {
@@ -483,6 +511,7 @@ enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
 #define DEADLINE_SERVICE_MS	20000
 #define DEADLINE_KEYSTORE_MS	5000
 #define DEADLINE_MAKE_MS	180000
+#define MONITOR_LINES		1024		/* on their way to control */
 #define FRONT_REQUESTS_MAX	256		/* of one front */
 #define FRONT_BYTES_MAX		(16u * 1024 * 1024)
 #define MAKER_QUEUE_MAX		4

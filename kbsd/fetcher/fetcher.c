@@ -26,6 +26,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "certificate.h"
 #include "fetcher.h"
 #include "json.h"
 #include "log.h"
@@ -142,6 +143,40 @@ fetcher_counters(struct wbuf *w)
 	fetcher_count(w, "under way", get_count());
 }
 
+static void
+show_attestation(struct wbuf *cells, uint32_t *rows)
+{
+	const char	*state = "not asked yet";
+
+	if (settings.directory)
+		state = "directory";
+	else if (reached.bad > reached.good)
+		state = "failing";
+	else if (reached.good > 0)
+		state = "answers";
+	wb_str(cells, settings.name);
+	wb_str(cells, state);
+	wb_decimal(cells, (uint64_t)reached.good);
+	wb_decimal(cells, (uint64_t)reached.bad);
+	wb_str(cells, reached.why);
+	wb_str(cells, "");
+	wb_str(cells, "");
+	(*rows)++;
+}
+
+static void
+fetcher_show(uint8_t what, uint8_t page, struct wbuf *cells, uint32_t *rows)
+{
+	(void)page;
+	if (what == SHOW_ATTESTATION)
+		show_attestation(cells, rows);
+	else if (what == SHOW_CERTIFICATES)
+		certificate_show(settings.name, cells, rows);
+	else if (what == SHOW_LIMITS)
+		show_limit(cells, rows, "questions under way", GETS_MAX,
+		    get_count(), "");
+}
+
 static const struct process processes[] = {
 	{
 		.kind = PROC_FETCHER,
@@ -152,6 +187,7 @@ static const struct process processes[] = {
 		.descriptor = fetcher_descriptor,
 		.secrets = fetcher_secrets,
 		.counters = fetcher_counters,
+		.show = fetcher_show,
 	},
 };
 

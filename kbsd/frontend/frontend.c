@@ -290,7 +290,8 @@ frontend_counters(struct wbuf *w)
 	.drain = frontend_drain,					\
 	.parent_rules = parent_rules,					\
 	.nparent_rules = 1,						\
-	.counters = frontend_counters }
+	.counters = frontend_counters,					\
+	.show = frontend_show }
 
 int
 main(int argc, char *argv[])

@@ -34,6 +34,7 @@
 #include <tls.h>
 #include <unistd.h>
 
+#include "certificate.h"
 #include "frontend.h"
 #include "kbsd.h"
 #include "log.h"
@@ -124,6 +125,7 @@ load_cert(struct tls_config *config, size_t i)
 	if (ret == -1)
 		fatalx("TLS certificate: %s", tls_config_error(config));
 	note_end(pem, len);
+	certificate_note(CERTIFICATE_OWN, "", pem, len);
 	close(certs[i]);
 }
 

@@ -361,6 +361,12 @@ listen_limit(unsigned int n)
 	most = n;
 }
 
+unsigned int
+listen_most(void)
+{
+	return (most);
+}
+
 void
 listen_limit_source(unsigned int n, uint32_t per_second, uint32_t burst)
 {

@@ -69,6 +69,7 @@ static const struct edge_rule rules_all[] = {
 	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
 	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
 	{ IMSG_PARENT_COUNTERS,	 0, COUNTERS_MAX, collect_take },
+	{ IMSG_PARENT_SHOWN,	 12, 1 << 20,	gather_take },
 };
 
 static const struct edge_rule rules_control[] = {
@@ -76,6 +77,7 @@ static const struct edge_rule rules_control[] = {
 	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
 	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
 	{ IMSG_PARENT_COUNTERS,	 0, COUNTERS_MAX, collect_take },
+	{ IMSG_PARENT_SHOWN,	 12, 1 << 20,	gather_take },
 	{ IMSG_PARENT_COMMAND,	 14, 14 + NAME_MAX_STORE,
 	    command_dispatch },
 };
@@ -85,6 +87,7 @@ static const struct edge_rule rules_verifier[] = {
 	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
 	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
 	{ IMSG_PARENT_COUNTERS,	 0, COUNTERS_MAX, collect_take },
+	{ IMSG_PARENT_SHOWN,	 12, 1 << 20,	gather_take },
 	{ IMSG_PARENT_PIN,	 8, 16 * 1024 + 8,	pin_take },
 	{ IMSG_PARENT_HELD,	 4, 256 * 1024,	tcb_take },
 };
@@ -94,6 +97,7 @@ static const struct edge_rule rules_broker[] = {
 	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
 	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
 	{ IMSG_PARENT_COUNTERS,	 0, COUNTERS_MAX, collect_take },
+	{ IMSG_PARENT_SHOWN,	 12, 1 << 20,	gather_take },
 	{ IMSG_PARENT_BLAME,	 12, 1 << 20,	child_on_blame },
 };
 
@@ -122,6 +126,7 @@ static const struct edge_rule rules_kms[] = {
 	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
 	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
 	{ IMSG_PARENT_COUNTERS,	 0, COUNTERS_MAX, collect_take },
+	{ IMSG_PARENT_SHOWN,	 12, 1 << 20,	gather_take },
 	{ IMSG_PARENT_CHECKED,	 33, 33 + REASON_TEXT_MAX,
 	    keystores_answer },
 	{ IMSG_PARENT_REKEYED,	 0, 0,		rekey_done },

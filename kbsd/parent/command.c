@@ -65,9 +65,8 @@ show_status(struct set *set, struct wbuf *w)
 	const struct child		*c;
 	const struct set		*s;
 	struct wbuf			 cells = { 0 };
-	char				 text[512], number[16];
+	char				 text[512];
 	uint32_t			 rows = 0;
-	int				 i;
 	unsigned int			 n = 0, restarts = 0, nsets = 0;
 
 	TAILQ_FOREACH(c, &set->children, entry) {
@@ -97,12 +96,6 @@ show_status(struct set *set, struct wbuf *w)
 		    l->port);
 		row(&cells, &rows, l->role == ROLE_METRICS ? "metrics" :
 		    "listen", text);
-	}
-	for (i = 0; i < LIMIT_MAX; i++) {
-		snprintf(text, sizeof(text), "limit_%s", limit_table[i].name);
-		snprintf(number, sizeof(number), "%u",
-		    config_limit(set->conf, i));
-		row(&cells, &rows, text, number);
 	}
 	snprintf(text, sizeof(text), "%d", log_getverbose());
 	row(&cells, &rows, "verbose", text);
@@ -207,7 +200,10 @@ command_dispatch(struct edge *edge, struct rbuf *r)
 		return (0);
 	if (command == COMMAND_COUNTERS && collect_ask(c, tag) == 0)
 		return (0);
-	if (command == COMMAND_KEYSTORES || command == COMMAND_COUNTERS) {
+	if (gather_is(command) && gather_ask(c, tag, command, argument) == 0)
+		return (0);
+	if (command == COMMAND_KEYSTORES || command == COMMAND_COUNTERS ||
+	    gather_is(command)) {
 		ok = 0;
 		strlcpy(why, "too many ask at once", sizeof(why));
 	} else if (command == COMMAND_RELOAD)

@@ -299,6 +299,21 @@ int		 keystores_ask(struct child *control, uint64_t tag,
 /* The function of the table of a kms. */
 int		 keystores_answer(struct edge *, struct rbuf *);
 
+/* --- gather.c: what several processes tell -------------------------------- */
+
+/* Is this command answered by processes that the parent asks? */
+int		 gather_is(uint8_t command);
+/* Answer it with a table, later; -1: too many are asked. */
+int		 gather_ask(struct child *control, uint64_t tag,
+		    uint8_t command, uint8_t page);
+/* The function of the tables of all children. */
+int		 gather_take(struct edge *, struct rbuf *);
+
+/* --- limits.c: what the configuration allows ------------------------------ */
+
+/* Cells of rows of SHOW_LIMITS; how many. */
+uint32_t	 limits_rows(const struct set *, struct wbuf *cells);
+
 /* --- rekey.c: a new master key -------------------------------------------- */
 
 /* Where the key of a local keystore lies. */

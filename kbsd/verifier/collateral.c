@@ -28,6 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "certificate.h"
 #include "digest.h"
 #include "log.h"
 #include "secret.h"
@@ -86,6 +87,9 @@ struct block {
 	int		 tried;
 	uint64_t	 tried_ms;
 	unsigned int	 failures;
+	int64_t		 good, bad;		/* Unix, of rounds; 0: none */
+	int64_t		 fetched;		/* what is in use; 0: a copy */
+	char		 trouble[WHY_MAX];	/* of the last bad one */
 	int		 asked;			/* the store, once */
 	struct event	*timer;
 	uint8_t		 copy[DIGEST_LEN];	/* what the store has */
@@ -192,6 +196,7 @@ block_adopt(struct block *b)
 		b->keys = b->next;
 		b->raw = b->nextraw;
 		b->rawlen = b->nextlen;
+		b->fetched = unix_now();
 		b->next = NULL;
 		b->nextraw = NULL;
 	}
@@ -503,12 +508,24 @@ block_done(struct block *b)
 	if (b->wrong || !set_any(b->keys, unix_now())) {
 		b->failures++;
 		count_failures++;
+		b->bad = unix_now();
 		block_alarm(b);
-	} else
+	} else {
 		b->failures = 0;
+		b->good = unix_now();
+	}
 	copy_put(b);
 	block_schedule(b);
 	event_active(changed_event, EV_TIMEOUT, 0);
+}
+
+static void
+block_wrong(struct block *b, const char *what, const char *why)
+{
+	log_warnx("%s: %s: %s", b->name, what, why);
+	(void)snprintf(b->trouble, sizeof(b->trouble), "%.60s: %.120s", what,
+	    why);
+	b->wrong = 1;
 }
 
 static void
@@ -518,10 +535,9 @@ crl_got(void *arg, const struct got *got)
 	struct block	*b = w->block;
 
 	w->fetch = NULL;
-	if (got->result != GOT_OK) {
-		log_warnx("%s: CRL %s: %s", b->name, w->url, got->why);
-		b->wrong = 1;
-	} else if (crl_keep(b, w, got->body, got->len) == -1)
+	if (got->result != GOT_OK)
+		block_wrong(b, w->url, got->why);
+	else if (crl_keep(b, w, got->body, got->len) == -1)
 		b->wrong = 1;
 	if (--b->pending == 0)
 		block_done(b);
@@ -587,16 +603,14 @@ jwks_got(void *arg, const struct got *got)
 	char		 why[WHY_MAX];
 
 	b->fetch = NULL;
-	if (got->result != GOT_OK) {
-		log_warnx("%s: keys: %s", b->name, got->why);
-		b->wrong = 1;
-	} else if (b->rootless) {
+	if (got->result != GOT_OK)
+		block_wrong(b, "keys", got->why);
+	else if (b->rootless) {
 		root_tell(b, body, got->len);
 		b->wrong = 1;
 	} else if ((b->next = jwks_read(body, got->len, &b->roots, why,
 	    sizeof(why))) == NULL || b->next->n == 0) {
-		log_warnx("%s: keys: %s", b->name, why);
-		b->wrong = 1;
+		block_wrong(b, "keys", why);
 		block_forget_next(b);
 	} else if ((b->nextraw = malloc(got->len)) == NULL) {
 		b->wrong = 1;
@@ -734,6 +748,41 @@ block_count(struct wbuf *w, const struct block *b, const char *what,
 	wb_u64(w, value);
 }
 
+/* --- for kbsctl ---------------------------------------------------- */
+
+static uint64_t
+set_usable(const struct jwks *set, int64_t now)
+{
+	uint64_t	 n = 0;
+	size_t		 i;
+
+	for (i = 0; set != NULL && i < set->n; i++)
+		n += jwk_usable(&set->keys[i], now) != 0;
+	return (n);
+}
+
+void
+collateral_tell(void (*fn)(const struct block_told *, void *), void *arg)
+{
+	struct block_told	 told;
+	const struct block	*b;
+	uint32_t		 i;
+
+	for (i = 0; i < nblocks; i++) {
+		b = &blocks[i];
+		told.name = b->name;
+		told.keys = set_usable(b->keys, unix_now());
+		told.state = b->rootless ? "no root yet" :
+		    told.keys == 0 ? "no keys" : b->failures > 0 ?
+		    "not renewed" : "good";
+		told.good = b->good;
+		told.bad = b->bad;
+		told.trouble = b->failures > 0 ? b->trouble : "";
+		told.fetched = b->fetched;
+		fn(&told, arg);
+	}
+}
+
 void
 collateral_counters(struct wbuf *w)
 {
@@ -807,6 +856,7 @@ root_load(struct block *b)
 	} while (n > 0 && len < ROOT_FILE_MAX);
 	if (roots_read(&b->roots, pem, len, why, sizeof(why)) == -1)
 		fatalx("root of %s: %s", b->name, why);
+	certificate_note(CERTIFICATE_ROOT, b->name, pem, len);
 	free(pem);
 	close(b->rootfd);
 }

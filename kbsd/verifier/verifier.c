@@ -180,6 +180,7 @@ static const struct process processes[] = {
 		.secrets = verifier_secrets,
 		.run = verifier_run,
 		.counters = verifier_counters,
+		.show = verifier_show,
 	},
 };
 

@@ -426,7 +426,22 @@ int		 collateral_any(uint32_t block, int64_t now);
 int		 collateral_refresh(uint32_t block);
 /* Is it on its way? */
 int		 collateral_coming(uint32_t block);
+/* Of one attestation block, for kbsctl; Unix seconds, 0: never. */
+struct block_told {
+	const char	*name;
+	const char	*state;
+	int64_t		 good, bad;
+	const char	*trouble;	/* "" */
+	uint64_t	 keys;		/* usable; or platforms */
+	int64_t		 fetched;	/* 0: a copy of the store */
+};
+void		 collateral_tell(void (*)(const struct block_told *, void *),
+		    void *);
 void		 collateral_counters(struct wbuf *);
+
+/* --- show.c --------------------------------------------------------- */
+
+void		 verifier_show(uint8_t, uint8_t, struct wbuf *, uint32_t *);
 
 /* --- appraise.c ---------------------------------------------------- */
 

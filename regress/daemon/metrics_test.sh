@@ -242,9 +242,11 @@ sizes_body()
 		[ "$(metrics get page kbsd_limited_total limit=$limit)" \
 		    -ge 1 ] || atf_fail "$limit is not counted"
 	done
-	ctl -j show status >said
-	atf_check -o inline:"2048\n" jq -r '.limit_header_bytes // (.[] |
-	    select(.what == "limit_header_bytes").value)' said
+	ctl -j show limits >said
+	atf_check -o inline:"3 \n2048 bytes\n" jq -r '.[] |
+	    select(.process == "parent" and (.limit == "header" or
+	    .limit == "connections per address")) |
+	    "\(.value) \(.unit)"' said
 	stop_kbsd
 }
 

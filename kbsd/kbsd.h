@@ -441,6 +441,7 @@ enum descriptor_role {
 	FD_AUDIT_LOG,		/* audit: read, append */
 	FD_NONCE_KEY,		/* verifier: 32 bytes; may be empty */
 	FD_ROOT,		/* verifier: PEM, one per attestation block */
+	FD_JWKS,		/* verifier: one per block with a key file */
 	FD_API_KEY,		/* fetcher */
 	FD_CA,			/* fetcher, kms elsewhere: PEM bundle */
 	FD_MASTER_KEY,		/* kms local: 32 bytes; may be empty */
@@ -474,6 +475,12 @@ enum descriptor_role {
  *   block (instance order of fetcher): str name, str issuer ("": any), u8
  *   api version, u32 least seconds between two JWKS fetches, u8 no root is
  *   known yet (then none comes for it, and what the service shows is told).
+ *   Then u32 count of the blocks that take tokens of others, those with a
+ *   fetcher first, whose instances are behind the services': u8 kind
+ *   (BLOCK_*), str name, str issuer, str audience ("": any), str algorithm of
+ *   RSA keys that state none (""), u32 least seconds between two fetches, u8
+ *   claims are renamed; if so, u32 count, then u8 CLAIM_*, str, str for each.
+ *   For BLOCK_FILE an FD_JWKS comes, for BLOCK_URL an FD_ROOT, in their order.
  *   Then u8: evidence is judged here too; if so, str name of that block, whose
  *   fetcher is the instance behind those, and u8: an FD_ROOT comes for it,
  *   behind the others, in the place of Intel's root.
@@ -481,6 +488,9 @@ enum descriptor_role {
  *   service: str api URL, str base URL, u8 api version, u32 retry least (ms),
  *   u32 retry most (ms), str proxy (""), u32 least seconds between two JWKS
  *   fetches, u32 count, strs: further hosts for CRLs.
+ *   jwks: str URL of the key set, u32 retry least (ms), u32 retry most (ms),
+ *   str proxy (""), u32 least seconds between two fetches, u32 count, strs:
+ *   further hosts for CRLs.
  *   dcap: str URL of a PCS or PCCS ("": collateral lies in the directory
  *   where it stands), u32 retry least (ms), u32 retry most (ms), str proxy
  *   (""), u32 least seconds between two fetches of the same.
@@ -500,7 +510,14 @@ enum descriptor_role {
  *   key in it; then, each as u32 count, strs: paths that the module reads,
  *   paths that it writes below, NAME=value of its environment.
  */
-enum fetcher_kind { FETCHER_SERVICE, FETCHER_DCAP, FETCHER_KIND_MAX };
+enum fetcher_kind { FETCHER_SERVICE, FETCHER_DCAP, FETCHER_JWKS,
+	FETCHER_KIND_MAX };
+enum block_kind { BLOCK_SERVICE, BLOCK_FILE, BLOCK_URL, BLOCK_KIND_MAX };
+/*
+ * How claims of other issuers become ours: name and path; name and value;
+ * path and what must stand there.
+ */
+enum claim_row { CLAIM_FROM, CLAIM_IS, CLAIM_REQUIRE, CLAIM_ROW_MAX };
 /* ROLE_METRICS is that of the metrics process alone. */
 enum role { ROLE_ALL, ROLE_ADMIN, ROLE_TRANSFER, ROLE_METRICS, ROLE_MAX };
 enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
@@ -526,5 +543,7 @@ enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
 #define MATERIAL_MAX		(16 * 1024)	/* one key, PKCS#8 DER */
 #define NONCE_PART_MAX		1024
 #define COUNTERS_MAX		(32 * 1024)	/* bytes, of one process */
+#define CLAIM_ROWS_MAX		64		/* of one block */
+#define CLAIM_PATH_MAX		256
 
 #endif

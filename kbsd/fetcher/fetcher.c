@@ -17,11 +17,11 @@
 
 /*
  * The fetcher process: nonces, appraisals, key sets and revocation lists of
- * one attestation service, or the collateral of Intel's quotes, for the
- * verifiers.  It owns the service's API key; it may connect to the outside
- * and do nothing else, opens no file (or may read those of one directory, and
- * connects to nobody), and never sees a key of the broker or decides anything
- * about evidence.
+ * one attestation service, the key set alone of another issuer of tokens, or
+ * the collateral of Intel's quotes, for the verifiers.  It owns the service's
+ * API key; it may connect to the outside and do nothing else, opens no file
+ * (or may read those of one directory, and connects to nobody), and never
+ * sees a key of the broker or decides anything about evidence.
  */
 #include <string.h>
 #include <unistd.h>
@@ -108,9 +108,11 @@ fetcher_secrets(void)
 	if (service) {
 		fetcher_api_key();
 		close(api_key_fd);
-		memory_init();
-	} else
+	}
+	if (settings.kind == FETCHER_DCAP)
 		dcap_init();
+	else
+		memory_init();
 	if (settings.directory)
 		return;
 	http_ca(ca_fd);

@@ -49,6 +49,15 @@ struct word {
 };
 TAILQ_HEAD(words, word);
 
+/* A row of `claims': CLAIM_*, and two texts. */
+struct claim {
+	TAILQ_ENTRY(claim)	 entry;
+	enum claim_row		 kind;
+	char			*name;
+	char			*value;
+};
+TAILQ_HEAD(claims, claim);
+
 struct attestation {
 	TAILQ_ENTRY(attestation) entry;
 	char			*name;
@@ -61,6 +70,12 @@ struct attestation {
 	char			*issuer;
 	char			*audience;
 	char			*proxy;
+	/* of tokens of another issuer; behind the services, files last */
+	char			*jwks;		/* file, or */
+	char			*jwks_url;	/* https */
+	char			*algorithm;	/* of RSA keys; NULL */
+	int			 renames;	/* there is a block `claims' */
+	struct claims		 claims;
 	/* of Intel quotes that are judged here: the list's last */
 	int			 dcap;
 	char			*collateral;	/* URL of a PCS or PCCS, or */
@@ -154,6 +169,33 @@ uint32_t	 config_limit(const struct config *, int limit);
 void		 keystore_init(struct keystore *);
 /* Where state is when the configuration says nothing; malloc'd. */
 char		*config_directory(void);
+
+/* --- issuer.c: blocks that take tokens of other issuers ------------------ */
+
+/* Does it take tokens by a key set? */
+int		 issuer_is(const struct attestation *);
+/* Takes over both texts; -1 without memory. */
+int		 issuer_claim(struct attestation *, enum claim_row, char *,
+		    char *);
+void		 issuer_free(struct attestation *);
+/* -1 with a line in the log for each thing that is wrong with one. */
+int		 issuer_check(const struct attestation *);
+/* That no two take tokens of one issuer; likewise. */
+int		 issuer_unique(const struct config *);
+void		 issuer_print(const struct attestation *);
+/* Its part of a verifier's CONFIG. */
+void		 issuer_give(struct wbuf *, const struct attestation *);
+
+/* --- conf.c: texts as kbsd.conf has them --------------------------------- */
+
+void		 print_quoted(const char *);
+/* Nothing where value is NULL. */
+void		 print_word(const char *before, const char *value);
+void		 print_list(const char *before, const struct words *);
+/* -1 with log: it is no plain https URL. */
+int		 check_url(const char *block, const char *what,
+		    const char *url);
+int		 check_retry(const struct attestation *);
 
 /* --- env.c: the reference server's environment --------------------------- */
 

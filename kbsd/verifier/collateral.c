@@ -61,11 +61,14 @@ struct want {
 
 struct block {
 	uint32_t	 number;
+	enum block_kind	 kind;
 	char		 name[NAME_MAX_STORE];
 	struct parties	 parties;
 	uint8_t		 version;		/* of the API */
 	uint32_t	 interval;		/* seconds */
 	int		 rootfd;
+	int		 jwksfd;
+	enum jws_alg	 rsa;		/* of RSA keys that state no alg */
 	int		 rootless;	/* none is known: it is to be told */
 	struct roots	 roots;
 
@@ -96,7 +99,7 @@ struct block {
 };
 
 static struct block	 blocks[BLOCKS_MAX];
-static uint32_t		 nblocks;
+static uint32_t		 nblocks, nservices;
 static void		(*block_changed)(void);
 static struct event	*changed_event;
 static uint64_t		 count_fetches, count_failures;
@@ -216,6 +219,8 @@ want_add(struct block *b, const char *url, X509 *issuer)
 	struct want	*w;
 	size_t		 i;
 
+	if (url[0] == '\0')
+		return;
 	for (i = 0; i < b->nwants; i++)
 		if (strcmp(b->wants[i].url, url) == 0 &&
 		    X509_cmp(b->wants[i].issuer, issuer) == 0)
@@ -687,7 +692,7 @@ collateral_refresh(uint32_t block)
 		return (0);
 	if (b->state != BLOCK_IDLE)
 		return (1);
-	if (block_shut(b) || !fetch_possible(block))
+	if (b->kind == BLOCK_FILE || block_shut(b) || !fetch_possible(block))
 		return (0);
 	b->refresh = 1;
 	block_fetch(b);
@@ -699,7 +704,12 @@ collateral_refresh(uint32_t block)
 const struct jwk *
 collateral_key(uint32_t block, const char *kid)
 {
-	return (jwks_find(blocks[block].keys, kid));
+	struct block	*b = &blocks[block];
+
+	if (kid[0] == '\0' && b->kind != BLOCK_SERVICE)
+		return (b->keys != NULL && b->keys->n == 1 ?
+		    &b->keys->keys[0] : NULL);
+	return (jwks_find(b->keys, kid));
 }
 
 int
@@ -721,6 +731,39 @@ collateral_find(const char *name)
 
 	for (i = 0; i < nblocks; i++)
 		if (strcmp(blocks[i].name, name) == 0)
+			return ((int)i);
+	return (-1);
+}
+
+enum block_kind
+collateral_kind(uint32_t block)
+{
+	return (blocks[block].kind);
+}
+
+uint32_t
+collateral_services(void)
+{
+	return (nservices);
+}
+
+uint32_t
+collateral_fetched(void)
+{
+	uint32_t	 n = 0;
+
+	while (n < nblocks && blocks[n].kind != BLOCK_FILE)
+		n++;
+	return (n);
+}
+
+int
+collateral_issuer(const char *issuer)
+{
+	uint32_t	 i;
+
+	for (i = nservices; i < nblocks; i++)
+		if (strcmp(blocks[i].parties.issuer, issuer) == 0)
 			return ((int)i);
 	return (-1);
 }
@@ -794,6 +837,8 @@ collateral_counters(struct wbuf *w)
 	wb_str(w, "collateral failures");
 	wb_u64(w, count_failures);
 	for (i = 0; i < nblocks; i++) {
+		if (blocks[i].kind == BLOCK_FILE)
+			continue;
 		block_count(w, &blocks[i], "collateral ends",
 		    (uint64_t)set_end(blocks[i].keys, now, 1));
 		block_count(w, &blocks[i], "collateral usable",
@@ -818,10 +863,38 @@ collateral_config(struct rbuf *r, uint32_t number)
 	b->version = rb_u8(r);
 	b->interval = rb_u32(r);
 	b->rootless = rb_bool(r);
-	b->rootfd = -1;
+	b->rootfd = b->jwksfd = -1;
+	TAILQ_INIT(&b->crls);
+	nblocks = nservices = number + 1;
+	return (r->failed || b->interval > 7 * 86400 ? -1 : 0);
+}
+
+int
+collateral_foreign(struct rbuf *r, uint32_t number)
+{
+	struct block	*b = &blocks[number];
+	char		 alg[16];
+
+	if (number >= BLOCKS_MAX)
+		return (-1);
+	b->number = number;
+	b->kind = rb_enum(r, BLOCK_KIND_MAX - 1);
+	rb_str(r, b->name, sizeof(b->name));
+	rb_str(r, b->parties.issuer, sizeof(b->parties.issuer));
+	rb_str(r, b->parties.audience, sizeof(b->parties.audience));
+	rb_str(r, alg, sizeof(alg));
+	b->interval = rb_u32(r);
+	if (rb_bool(r) && (b->parties.map = map_config(r)) == NULL)
+		return (-1);
+	b->rsa = jws_alg_parse(alg);
+	b->rootfd = b->jwksfd = -1;
+	/* Nothing of a file is kept by others. */
+	b->asked = b->kind == BLOCK_FILE;
 	TAILQ_INIT(&b->crls);
 	nblocks = number + 1;
-	return (r->failed || b->interval > 7 * 86400 ? -1 : 0);
+	return (r->failed || b->kind == BLOCK_SERVICE ||
+	    b->parties.issuer[0] == '\0' || b->interval > 7 * 86400 ||
+	    (alg[0] != '\0' && b->rsa == JWS_NONE) ? -1 : 0);
 }
 
 int
@@ -830,33 +903,76 @@ collateral_root(int fd)
 	uint32_t	 i;
 
 	for (i = 0; i < nblocks; i++)
-		if (!blocks[i].rootless && blocks[i].rootfd == -1) {
+		if (!blocks[i].rootless && blocks[i].rootfd == -1 &&
+		    blocks[i].kind != BLOCK_FILE) {
 			blocks[i].rootfd = fd;
 			return (0);
 		}
 	return (-1);
 }
 
+int
+collateral_jwks(int fd)
+{
+	uint32_t	 i;
+
+	for (i = nservices; i < nblocks; i++)
+		if (blocks[i].kind == BLOCK_FILE && blocks[i].jwksfd == -1) {
+			blocks[i].jwksfd = fd;
+			return (0);
+		}
+	return (-1);
+}
+
 /* The descriptor's offset is shared with other processes: pread. */
+static char *
+file_load(const struct block *b, int fd, const char *what, size_t most,
+    size_t *len)
+{
+	char	*text;
+	ssize_t	 n;
+
+	*len = 0;
+	if ((text = malloc(most)) == NULL)
+		fatal("%s of %s", what, b->name);
+	do {
+		n = pread(fd, text + *len, most - *len, (off_t)*len);
+		if (n == -1)
+			fatal("%s of %s", what, b->name);
+		*len += (size_t)n;
+	} while (n > 0 && *len < most);
+	return (text);
+}
+
+/* One byte more is room for a file that is too long. */
+static void
+keys_load(struct block *b)
+{
+	char	*text, why[WHY_MAX];
+	size_t	 len;
+
+	text = file_load(b, b->jwksfd, "key set", JWKS_MAX + 1, &len);
+	b->keys = keyfile_read(text, len, b->rsa, why, sizeof(why));
+	if (b->keys == NULL)
+		fatalx("key set of %s: %s", b->name, why);
+	log_info("%s: %zu keys of \"%s\"", b->name, b->keys->n,
+	    b->parties.issuer);
+	free(text);
+	close(b->jwksfd);
+}
+
 static void
 root_load(struct block *b)
 {
 	char	*pem, why[WHY_MAX];
-	size_t	 len = 0;
-	ssize_t	 n;
+	size_t	 len;
 
-	if ((pem = malloc(ROOT_FILE_MAX)) == NULL)
-		fatal("root of %s", b->name);
-	do {
-		n = pread(b->rootfd, pem + len, ROOT_FILE_MAX - len,
-		    (off_t)len);
-		if (n == -1)
-			fatal("root of %s", b->name);
-		len += (size_t)n;
-	} while (n > 0 && len < ROOT_FILE_MAX);
+	pem = file_load(b, b->rootfd, "root", ROOT_FILE_MAX, &len);
 	if (roots_read(&b->roots, pem, len, why, sizeof(why)) == -1)
 		fatalx("root of %s: %s", b->name, why);
 	certificate_note(CERTIFICATE_ROOT, b->name, pem, len);
+	b->roots.lax = b->kind == BLOCK_URL;
+	b->roots.rsa = b->rsa;
 	free(pem);
 	close(b->rootfd);
 }
@@ -869,6 +985,12 @@ collateral_secrets(void)
 	for (i = 0; i < nblocks; i++) {
 		if (blocks[i].rootless)
 			continue;
+		if (blocks[i].kind == BLOCK_FILE) {
+			if (blocks[i].jwksfd == -1)
+				fatalx("no key set for %s", blocks[i].name);
+			keys_load(&blocks[i]);
+			continue;
+		}
 		if (blocks[i].rootfd == -1)
 			fatalx("no root for %s", blocks[i].name);
 		root_load(&blocks[i]);
@@ -929,7 +1051,8 @@ collateral_fetcher_up(uint32_t block)
 {
 	struct block	*b = &blocks[block];
 
-	if (block >= nblocks || b->state != BLOCK_IDLE || !b->asked ||
+	if (block >= nblocks || b->kind == BLOCK_FILE ||
+	    b->state != BLOCK_IDLE || !b->asked ||
 	    set_any(b->keys, unix_now()) || block_shut(b))
 		return;
 	b->refresh = 0;

@@ -243,7 +243,7 @@ sizes_body()
 		    -ge 1 ] || atf_fail "$limit is not counted"
 	done
 	ctl -j show limits >said
-	atf_check -o inline:"3 \n2048 bytes\n" jq -r '.[] |
+	atf_check -o inline:"3 \n2048 bytes\n1 seconds\n" jq -r '.[] |
 	    select(.process == "parent" and (.limit == "header" or
 	    .limit == "connections per address")) |
 	    "\(.value) \(.unit)"' said

@@ -203,6 +203,7 @@ lint:
 SBINDIR ?=	$(PREFIX)/sbin
 BINDIR ?=	$(PREFIX)/bin
 UNITDIR ?=	$(PREFIX)/lib/systemd/system
+SHAREDIR ?=	$(PREFIX)/share/kbsd
 BASHDIR ?=	$(PREFIX)/share/bash-completion/completions
 ZSHDIR ?=	$(PREFIX)/share/zsh/site-functions
 CHILDREN =	$(filter-out parent,$(PROCESSES))
@@ -211,7 +212,7 @@ install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \
 	    $(DESTDIR)$(LIBEXECDIR)/kbsd $(DESTDIR)$(MANDIR)/man1 \
 	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
-	    $(DESTDIR)$(MANDIR)/man8 \
+	    $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(SHAREDIR) \
 	    $(DESTDIR)$(SYSCONFDIR)/kbsd $(DESTDIR)$(UNITDIR) \
 	    $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
 	install -m 755 $(call bin,parent) $(call bin,kbsctl) \
@@ -232,6 +233,8 @@ install: all
 	sed 's,@BINDIR@,$(BINDIR),g' etc/kbsget@.service \
 	    >$(DESTDIR)$(UNITDIR)/kbsget@.service
 	install -m 644 etc/kbsget.socket $(DESTDIR)$(UNITDIR)
+	install -m 644 etc/prometheus-rules.yml etc/grafana-dashboard.json \
+	    $(DESTDIR)$(SHAREDIR)
 
 # --- site --------------------------------------------------------------
 

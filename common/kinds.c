@@ -40,6 +40,7 @@ static const char *const names[PROC_MAX] = {
 	[PROC_ENGINE] = "engine",
 	[PROC_MAKER] = "maker",
 	[PROC_KMS] = "kms",
+	[PROC_METRICS] = "metrics",
 };
 
 const char *

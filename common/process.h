@@ -56,6 +56,7 @@ enum process_kind {
 	PROC_ENGINE,
 	PROC_MAKER,		/* the engine that makes keys */
 	PROC_KMS,
+	PROC_METRICS,		/* a frontend without any peer */
 	PROC_MAX
 };
 
@@ -133,7 +134,10 @@ struct process {
 	/* Further messages from the parent (IMSG_<KIND>_*). */
 	const struct edge_rule	*parent_rules;
 	size_t			 nparent_rules;
-	/* Append (str name, u64 value) pairs for `show status'; or NULL. */
+	/*
+	 * Append (str name, u64 value) pairs; or NULL.  What the metrics call
+	 * them, kbsd/frontend/metric.c says.
+	 */
 	void			(*counters)(struct wbuf *);
 	/*
 	 * Rows for kbsctl of what is asked (SHOW_* of kbsd.h), of this page:

@@ -221,7 +221,7 @@ landlock_enter(int flags)
 #define KIND(kind)	(1U << (kind))
 #define ALL		(~0U)
 #define FRONTS		(KIND(PROC_FRONTEND) | KIND(PROC_GATE))
-#define ACCEPTS		(FRONTS | KIND(PROC_CONTROL))
+#define ACCEPTS		(FRONTS | KIND(PROC_CONTROL) | KIND(PROC_METRICS))
 #define DATABASES	(KIND(PROC_STORE) | KIND(PROC_KMS))
 #define FILES		(DATABASES | KIND(PROC_AUDIT))
 /* Beside its kind: who makes connections (START_OUTSIDE), and who does not. */
@@ -273,7 +273,7 @@ static const struct allowed allowed[] = {
 
 	/* strangers and operators come in on inherited sockets */
 	{ ACCEPTS, SCMP_SYS(accept4) },
-	{ FRONTS, SCMP_SYS(shutdown) },
+	{ FRONTS | KIND(PROC_METRICS), SCMP_SYS(shutdown) },
 	/* waiting for the signer, and within libcurl */
 	{ FRONTS | OUTSIDE, SCMP_SYS(poll) },
 	{ FRONTS | OUTSIDE, SCMP_SYS(recvfrom) },

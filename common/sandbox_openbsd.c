@@ -29,6 +29,7 @@
 static const char *const promises[PROC_MAX] = {
 	[PROC_FRONTEND] = "stdio inet recvfd",
 	[PROC_GATE] = "stdio inet recvfd",
+	[PROC_METRICS] = "stdio inet recvfd",
 	[PROC_CONTROL] = "stdio unix recvfd",
 	[PROC_SIGNER] = "stdio recvfd",
 	[PROC_AUTH] = "stdio recvfd",

@@ -26,6 +26,7 @@
 
 #include <stdint.h>
 
+#include "limit.h"
 #include "process.h"
 #include "record.h"
 
@@ -369,6 +370,18 @@ enum imsg_type {
 	/* kms -> parent.  REKEYED: what it has is sealed by the new key. */
 	IMSG_PARENT_REKEYED,
 	/*
+	 * metrics -> parent.  SCRAPE: u64 tag, u8: the others are asked for
+	 *   their counters first.
+	 * parent -> metrics.  SCRAPED: u64 tag, u32 count, then for the parent
+	 *   itself and each process: u32 kind, u32 instance, str name of its
+	 *   block (""), u8 type of its keystore (KEYSTORE_TYPE_MAX: it is no
+	 *   kms), u8 is it ready, u8 has it answered, u32 restarts, u32 seconds
+	 *   for which it has not been ready, u64 start (Unix seconds), bytes
+	 *   its last counters (str name, u64 value).
+	 */
+	IMSG_PARENT_SCRAPE,
+	IMSG_METRICS_SCRAPED,
+	/*
 	 * parent -> broker.  ALONE: u8; 1: no other set lives, so rows may be
 	 * cached and what is left over may be finished.
 	 */
@@ -432,7 +445,7 @@ enum parent_command { COMMAND_STATUS, COMMAND_PROCESSES, COMMAND_EDGES,
 	COMMAND_ROOTS, COMMAND_KEYSTORES, COMMAND_REKEY, COMMAND_RELOAD,
 	COMMAND_VERBOSE, COMMAND_UNPIN, COMMAND_TCB, COMMAND_SESSIONS,
 	COMMAND_ATTESTATION, COMMAND_LOCKOUTS, COMMAND_CERTIFICATES,
-	COMMAND_LIMITS, COMMAND_REOPEN, COMMAND_MAX };
+	COMMAND_LIMITS, COMMAND_REOPEN, COMMAND_COUNTERS, COMMAND_MAX };
 
 /*
  * What the parent has processes show, and the cells of a row.  Times are Unix
@@ -452,7 +465,7 @@ enum show { SHOW_SESSIONS, SHOW_ATTESTATION, SHOW_LOCKOUTS,
 
 /* Roles of descriptors (IMSG_PROCESS_DESCRIPTOR). */
 enum descriptor_role {
-	FD_LISTEN,		/* frontend, gate, control: a bound socket */
+	FD_LISTEN,		/* frontend, gate, control, metrics: bound */
 	FD_TLS_KEY,		/* signer; may be empty: it makes one */
 	FD_TLS_CERT,		/* signer (made with the key), frontend, gate */
 	FD_TOKEN_KEY,		/* auth: ES256 key, PEM; may be empty */
@@ -475,14 +488,16 @@ enum descriptor_role {
 
 /*
  * CONFIG bodies.
- * frontend, gate: u8 role (ROLE_*), u32 instances of engine, u32 most
- *   connections, u16 token lifetime (s, for nothing but headers).
+ * frontend, gate: u8 role (ROLE_*), u32 instances of engine, u32 how many
+ *   frontends share what the limits allow an address, limits (wb_limits).
+ * metrics: empty.
  * control: u32 instances of engine.
  * signer: u8 count of listeners' certificates is the number of FD pairs that
  *   come: FD_TLS_KEY, FD_TLS_CERT in turn; u32 count, strs: names for a
  *   self-made certificate (DNS names or IP addresses).
  * auth: u32 lifetime (s), u32 attempts, u32 interval (s), u32 lockout (s),
- *   str administrator ("": none), u32 engines, u32 count, strs: keystores
+ *   str administrator ("": none), u32 engines, u32 requests per second of one
+ *   user (0: any number) and u32 how many at once, u32 count, strs: keystores
  *   (the first is the default).
  * hasher: u32 bcrypt cost.
  * broker: u32 engines, u8 rows may be cached, u8 require nonce, u8 audit
@@ -540,7 +555,8 @@ enum block_kind { BLOCK_SERVICE, BLOCK_FILE, BLOCK_URL, BLOCK_KIND_MAX };
  * path and what must stand there.
  */
 enum claim_row { CLAIM_FROM, CLAIM_IS, CLAIM_REQUIRE, CLAIM_ROW_MAX };
-enum role { ROLE_ALL, ROLE_ADMIN, ROLE_TRANSFER, ROLE_MAX };
+/* ROLE_METRICS is that of the metrics process alone. */
+enum role { ROLE_ALL, ROLE_ADMIN, ROLE_TRANSFER, ROLE_METRICS, ROLE_MAX };
 enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
 	KEYSTORE_PKCS11, KEYSTORE_TYPE_MAX };
 
@@ -564,6 +580,7 @@ enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
 #define BEARER_TEXT_MAX		4096
 #define MATERIAL_MAX		(16 * 1024)	/* one key, PKCS#8 DER */
 #define NONCE_PART_MAX		1024
+#define COUNTERS_MAX		(32 * 1024)	/* bytes, of one process */
 #define CLAIM_ROWS_MAX		64		/* of one block */
 #define CLAIM_PATH_MAX		256
 

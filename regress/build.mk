@@ -96,6 +96,7 @@ FUZZERS =	$(patsubst regress/fuzz/%_fuzz.c,%,\
 		$(wildcard regress/fuzz/*_fuzz.c))
 # Whose objects a target needs besides those of common/.
 FUZZ_AREA_http =	frontend
+FUZZ_AREA_metric =	frontend
 FUZZ_AREA_kbsget =	kbsget
 FUZZ_AREA_jws =		verifier
 FUZZ_AREA_jwks =	verifier

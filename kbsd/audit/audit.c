@@ -39,6 +39,7 @@
 #define LOCK_RETRY_MS	3
 #define OPEN_RETRY_S	1	/* a full disk, ... */
 #define TELL_MS		100	/* until the parent knows the end */
+#define BROKEN_MS	30000	/* what can't be written is not ready */
 #define LATER_MS	20	/* for lines that nobody waits for */
 #define LOCK_PATIENCE_MS 5000	/* the other one syncs with the lock held */
 
@@ -58,6 +59,7 @@ static struct event	*writer, *opener, *teller;
 static enum { DUE_NOT, DUE_LATER, DUE_NOW } writer_due;
 static int		 writing;
 static uint64_t		 count_lines, count_writes, count_failed;
+static uint64_t		 broken;	/* until then (ms) it is held so */
 
 static int	audit_record(struct edge *, struct rbuf *);
 static int	audit_reopen(struct edge *, struct rbuf *);
@@ -222,11 +224,13 @@ batch_write(struct entries *batch)
 
 	if ((before = batch_text(batch, &text, &end)) != -1 &&
 	    file_append(&text, &end) == 0) {
+		broken = 0;
 		count_writes++;
 		entries_written(batch);
 		sink_lines((const char *)text.data + before,
 		    text.len - (size_t)before);
 	} else {
+		broken = now_ms() + BROKEN_MS;
 		why = errno == EBADMSG ?
 		    "the log ends with something else" : strerror(errno);
 		entries_failed(batch, why);
@@ -263,6 +267,7 @@ writer_locked_out(void)
 		writer_due = DUE_NOW;
 		return;
 	}
+	broken = now_ms() + BROKEN_MS;
 	if (errno != EAGAIN)
 		why = strerror(errno);
 	while (!TAILQ_EMPTY(&waiting)) {
@@ -474,6 +479,8 @@ audit_counters(struct wbuf *w)
 	wb_u64(w, count_failed);
 	wb_str(w, "waiting");
 	wb_u64(w, nwaiting);
+	wb_str(w, "writable");
+	wb_u64(w, now_ms() >= broken);
 	sink_counters(w);
 }
 

@@ -200,6 +200,7 @@ auth_counters(struct wbuf *w)
 		{ "requests waiting",	request_count() },
 		{ "unmatched",		auth_counts.unmatched },
 		{ "not sealed",		auth_counts.unsealed },
+		{ "limited requests_per_user", auth_counts.limited },
 	};
 	size_t	 i;
 

@@ -36,6 +36,7 @@ struct auth_conf {
 	uint32_t	 lockout;	/* seconds */
 	char		 administrator[NAME_MAX_USER];	/* "": none */
 	uint32_t	 engines;
+	uint32_t	 rate, burst;	/* of a user; 0: any number */
 	uint32_t	 nkeystores;
 	char		(*keystores)[NAME_MAX_STORE];
 };
@@ -43,7 +44,7 @@ extern struct auth_conf	 auth_conf;
 
 struct auth_counts {
 	uint64_t	 logins, wrong, locked, busy;
-	uint64_t	 granted, refused, unmatched, unsealed;
+	uint64_t	 granted, refused, unmatched, unsealed, limited;
 };
 extern struct auth_counts auth_counts;
 

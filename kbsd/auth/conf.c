@@ -21,6 +21,7 @@
 
 #include "auth.h"
 #include "log.h"
+#include "rate.h"
 
 #define LIFETIME_MAX	(24 * 60 * 60)
 #define SECONDS_MAX	(366 * 24 * 60 * 60)
@@ -61,6 +62,8 @@ conf_read(struct rbuf *r)
 	conf->lockout = rb_u32(r);
 	rb_str(r, conf->administrator, sizeof(conf->administrator));
 	conf->engines = rb_u32(r);
+	conf->rate = rb_u32(r);
+	conf->burst = rb_u32(r);
 	if (read_keystores(conf, r) == -1 || rb_end(r) == -1)
 		return (-1);
 	if (conf->administrator[0] != '\0' && !user_name_valid(
@@ -68,6 +71,9 @@ conf_read(struct rbuf *r)
 		log_warnx("the administrator's name can't be one of a user");
 		return (-1);
 	}
+	if (conf->rate > RATE_MAX || conf->burst > RATE_MAX ||
+	    (conf->rate == 0) != (conf->burst == 0))
+		return (-1);
 	return (in_range(conf->lifetime, LIFETIME_MAX) &&
 	    in_range(conf->attempts, UINT32_MAX) &&
 	    in_range(conf->interval, SECONDS_MAX) &&

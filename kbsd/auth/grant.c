@@ -28,6 +28,7 @@
 #include "auth.h"
 #include "digest.h"
 #include "log.h"
+#include "rate.h"
 #include "secret.h"
 
 #define RETRY_BUSY	5	/* seconds */
@@ -579,6 +580,30 @@ take_key(struct asking *a, const struct key_record *key)
 	return (0);
 }
 
+/* An operator on this machine may ask as often as needed. */
+static int
+grant_limited(struct asking *a)
+{
+	static struct rate	*rate;
+	uint64_t		 ms;
+
+	if (a->local || auth_conf.rate == 0)
+		return (0);
+	if (rate == NULL && (rate = rate_new(auth_conf.rate,
+	    auth_conf.burst)) == NULL) {
+		grant_busy(a, "no memory to count requests");
+		return (1);
+	}
+	ms = rate_take(rate, a->claims.user.b, now_ms());
+	if (ms == 0)
+		return (0);
+	auth_counts.limited++;
+	grant_refuse(a, 429, (unsigned int)((ms + 999) / 1000),
+	    "too many requests of this user", "more requests than the limit "
+	    "per user");
+	return (1);
+}
+
 static void
 grant_decide(struct asking *a, const struct rows_found *found)
 {
@@ -589,6 +614,8 @@ grant_decide(struct asking *a, const struct rows_found *found)
 		grant_unauthorized(a, why);
 		return;
 	}
+	if (grant_limited(a))
+		return;
 	if ((a->ask.filter & FILTER_CHECK) != 0) {
 		grant_plain(a);
 		return;

@@ -54,6 +54,7 @@ static const struct command commands[] = {
 	{ "show edges",	    OP_NONE, COMMAND_EDGES, ANSWER_NONE, 0 },
 	{ "show keystores", OP_NONE, COMMAND_KEYSTORES, ANSWER_NONE,
 	    REQUEST_LEVEL },
+	{ "show counters",  OP_NONE, COMMAND_COUNTERS, ANSWER_NONE, 0 },
 	{ "show roots",	    OP_NONE, COMMAND_ROOTS, ANSWER_NONE, 0 },
 	{ "show tcb",	    OP_NONE, COMMAND_TCB, ANSWER_NONE, 0 },
 	{ "show sessions",  OP_NONE, COMMAND_SESSIONS, ANSWER_NONE,

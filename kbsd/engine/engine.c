@@ -123,6 +123,7 @@ engine_counters(struct wbuf *w)
 		wb_str(w, all[i].name);
 		wb_u64(w, all[i].n);
 	}
+	histogram_put(w, "wrap", &counts.wrapping);
 }
 
 static const struct process processes[] = {

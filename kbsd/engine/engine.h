@@ -30,6 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "histogram.h"
 #include "kbsd.h"
 #include "trace.h"
 
@@ -117,6 +118,7 @@ struct request {
 struct counts {
 	uint64_t	 orders, released, changed, made, refused, failed;
 	uint64_t	 busy, expired, late;
+	struct histogram wrapping;
 };
 /* halves.c */
 

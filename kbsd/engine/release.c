@@ -139,6 +139,7 @@ void
 release_fetched(struct request *req, const uint8_t *material, size_t len)
 {
 	struct wrapped	 wrapped = { .key = material, .keylen = len };
+	uint64_t	 began = now_us();
 	int		 error = 0;
 
 	if (req->order.operation == OP_TRANSFER)
@@ -150,6 +151,7 @@ release_fetched(struct request *req, const uint8_t *material, size_t len)
 		    NULL, 0);
 		return;
 	}
+	histogram_add(&counts.wrapping, now_us() - began);
 	if (release_send(req, &wrapped) == -1) {
 		request_done(req, errno == EAGAIN ? DONE_BUSY :
 		    DONE_UNAVAILABLE, "who asked does not take it", NULL, 0);

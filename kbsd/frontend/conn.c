@@ -35,6 +35,7 @@
 #include <unistd.h>
 
 #include "frontend.h"
+#include "histogram.h"
 #include "kbsd.h"
 #include "log.h"
 
@@ -69,7 +70,7 @@ enum conn_timer {
 	TIMERS
 };
 
-static const int seconds[TIMERS] = {
+static int	 seconds[TIMERS] = {
 	[TIMER_HANDSHAKE] = 10,
 	[TIMER_HEAD] = 10,
 	[TIMER_BODY] = 20,
@@ -105,6 +106,7 @@ struct conn {
 	struct http_parser	 parser;
 	struct request		*request;
 	struct source		*source;
+	uint64_t		 began;		/* us: the handshake */
 	uint8_t			*rest;		/* read, not yet looked at */
 	size_t			 restoff;
 	size_t			 restlen;
@@ -134,6 +136,16 @@ struct conn_counts		 conn_counts;
 static void	conn_run(struct conn *);
 
 void
+conn_limits(const uint32_t limits[LIMIT_MAX])
+{
+	seconds[TIMER_HANDSHAKE] = (int)limits[LIMIT_HANDSHAKE_TIME];
+	seconds[TIMER_HEAD] = (int)limits[LIMIT_HEADER_TIME];
+	seconds[TIMER_BODY] = (int)limits[LIMIT_BODY_TIME];
+	seconds[TIMER_IDLE] = (int)limits[LIMIT_IDLE_TIME];
+	seconds[TIMER_WRITE] = (int)limits[LIMIT_WRITE_TIME];
+}
+
+void
 conn_init(void)
 {
 	struct timeval	 tv = { 0, 0 };
@@ -152,6 +164,12 @@ unsigned int
 conn_count(void)
 {
 	return (nconns);
+}
+
+struct source *
+conn_source(const struct conn *c)
+{
+	return (c->source);
 }
 
 const char *
@@ -266,6 +284,21 @@ conn_event(int fd, short what, void *arg)
 	conn_run(arg);
 }
 
+/* Which limit it was, if it was one. */
+static void
+conn_count_timeout(const struct conn *c)
+{
+	if (c->state == CONN_NEW || c->state == CONN_HANDSHAKE)
+		limited[LIMIT_HANDSHAKE_TIME]++;
+	else if (c->state == CONN_WRITE)
+		limited[LIMIT_WRITE_TIME]++;
+	else if (c->state == CONN_READ && c->phase == PHASE_IDLE)
+		limited[LIMIT_IDLE_TIME]++;
+	else if (c->state == CONN_READ)
+		limited[c->phase == PHASE_HEAD ? LIMIT_HEADER_TIME :
+		    LIMIT_BODY_TIME]++;
+}
+
 /* Who is slow with a request is told; an answer that is late is a 503. */
 static void
 conn_timeout(int fd, short what, void *arg)
@@ -275,6 +308,7 @@ conn_timeout(int fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	conn_counts.timeouts++;
+	conn_count_timeout(c);
 	if (c->state == CONN_WAIT) {
 		request_timeout(c->request);
 		return;
@@ -443,6 +477,7 @@ step_new(struct conn *c)
 	if ((c->tls = handshake_accept(c->fd)) == NULL)
 		return (STEP_END);
 	c->state = CONN_HANDSHAKE;
+	c->began = now_us();
 	return (STEP_AGAIN);
 }
 
@@ -453,6 +488,7 @@ step_handshake(struct conn *c)
 
 	if ((ret = tls_handshake(c->tls)) == 0) {
 		conn_counts.handshakes++;
+		histogram_add(&conn_counts.duration, now_us() - c->began);
 		conn_idle(c);
 		return (conn_want(c, EV_READ));
 	}

@@ -22,11 +22,13 @@
  * what passes through are the tokens, passwords and key material that its
  * clients send, and keys that are wrapped for them.
  *
- * As `gate' it serves transfers only and has no edge to auth or the maker.
+ * As `gate' it serves transfers only and has no edge to auth or the maker, as
+ * `metrics' it has no edge at all: metrics.c.
  */
 #include <sys/resource.h>
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +36,7 @@
 #include "json.h"
 #include "kbsd.h"
 #include "log.h"
+#include "metrics.h"
 #include "secret.h"
 
 #define MESSAGE_LEAST	(8 + 1)
@@ -131,21 +134,35 @@ frontend_refuse(struct edge *edge, struct rbuf *r)
 	return (0);
 }
 
+/* Each frontend has its share of what an address may ask, rounded up. */
+static uint32_t
+share(uint32_t n, uint32_t shares)
+{
+	return (n / shares + (n % shares != 0));
+}
+
 static int
 frontend_config(struct rbuf *r)
 {
-	uint32_t	 engines;
+	uint32_t	 limits[LIMIT_MAX], engines, shares;
 
-	role = rb_enum(r, ROLE_MAX - 1);
+	role = rb_enum(r, ROLE_TRANSFER);
 	engines = rb_u32(r);
-	connections = rb_u32(r);
-	(void)rb_u16(r);		/* auth knows when tokens end */
-	if (rb_end(r) == -1 || engines == 0 || connections == 0)
+	shares = rb_u32(r);
+	rb_limits(r, limits);
+	if (rb_end(r) == -1 || engines == 0 || shares == 0)
 		return (-1);
+	connections = limits[LIMIT_CONNECTIONS];
 	/* no edge to auth: nobody can be granted anything */
 	if (self.kind == PROC_GATE && role != ROLE_TRANSFER)
 		return (-1);
 	listen_limit(connections);
+	listen_limit_source(limits[LIMIT_ADDRESS_CONNECTIONS],
+	    share(limits[LIMIT_ADDRESS_RATE], shares),
+	    share(limits[LIMIT_ADDRESS_BURST], shares));
+	conn_limits(limits);
+	http_limit_head(limits[LIMIT_HEADER_SIZE]);
+	request_limit_body(limits[LIMIT_BODY_SIZE]);
 	request_init((enum role)role, engines);
 	return (0);
 }
@@ -201,6 +218,24 @@ frontend_drain(void)
 	conn_drain();
 }
 
+/* But for those of users, which auth knows. */
+static void
+frontend_limited(struct wbuf *w)
+{
+	char	 name[64];
+	int	 i;
+
+	for (i = 0; i < LIMIT_MAX; i++) {
+		if (i == LIMIT_ADDRESS_BURST || i == LIMIT_USER_RATE ||
+		    i == LIMIT_USER_BURST)
+			continue;
+		(void)snprintf(name, sizeof(name), "limited %s",
+		    limit_table[i].name);
+		wb_str(w, name);
+		wb_u64(w, limited[i]);
+	}
+}
+
 static void
 frontend_counters(struct wbuf *w)
 {
@@ -225,6 +260,8 @@ frontend_counters(struct wbuf *w)
 		{ "late", request_counts.late },
 		{ "gone", request_counts.gone },
 		{ "unanswered", request_counts.timeouts },
+		{ "tls ready", (uint64_t)handshake_ready() },
+		{ "certificate ends", (uint64_t)handshake_ends() },
 	};
 	size_t			 i;
 
@@ -237,6 +274,9 @@ frontend_counters(struct wbuf *w)
 			wb_str(w, names[i]);
 			wb_u64(w, request_counts.answers[i]);
 		}
+	frontend_limited(w);
+	histogram_put(w, "handshake", &conn_counts.duration);
+	histogram_put(w, "request", &request_counts.duration);
 }
 
 #define PROCESS(k, e) {							\
@@ -253,14 +293,15 @@ frontend_counters(struct wbuf *w)
 	.counters = frontend_counters,					\
 	.show = frontend_show }
 
-static const struct process processes[] = {
-	PROCESS(PROC_FRONTEND, frontend_edges),
-	PROCESS(PROC_GATE, gate_edges),
-};
-
 int
 main(int argc, char *argv[])
 {
+	const struct process	 processes[] = {
+		PROCESS(PROC_FRONTEND, frontend_edges),
+		PROCESS(PROC_GATE, gate_edges),
+		metrics_process,
+	};
+
 	secret_heap();
-	process_main(processes, 2, argc, argv);
+	process_main(processes, 3, argc, argv);
 }

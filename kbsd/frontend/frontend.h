@@ -28,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "histogram.h"
 #include "http.h"
 #include "kbsd.h"
 #include "trace.h"
@@ -44,9 +45,12 @@ struct conn_counts {
 	uint64_t	 failed;	/* of them */
 	uint64_t	 timeouts;
 	uint64_t	 evicted;
+	struct histogram duration;	/* of handshakes */
 };
 extern struct conn_counts	 conn_counts;
 
+/* Before conn_init(). */
+void		 conn_limits(const uint32_t[LIMIT_MAX]);
 /* What is told of one. */
 struct conn_told {
 	const char	*address;
@@ -70,10 +74,14 @@ int		 conn_evict(void);
 void		 conn_resume(void);
 void		 conn_drain(void);
 const char	*conn_address(const struct conn *);
+struct source	*conn_source(const struct conn *);
 int		 conn_closes(struct conn *);
 void		 conn_answer(struct conn *, uint8_t *, size_t);
 
 /* listen.c: sockets that connections come from. */
+/* How often each limit held somebody off. */
+extern uint64_t			 limited[LIMIT_MAX];
+
 struct listen_counts {
 	uint64_t	 accepted;
 	uint64_t	 refused;
@@ -83,6 +91,13 @@ extern struct listen_counts	 listen_counts;
 
 int		 listen_add(int);
 void		 listen_limit(unsigned int);
+/*
+ * What one source may have: connections (0: a quarter of all), and requests
+ * per second (0: any number) with so many at once.
+ */
+void		 listen_limit_source(unsigned int, uint32_t, uint32_t);
+/* A source asks: 0, or the milliseconds that it has to wait. */
+uint64_t	 listen_asked(const struct source *);
 unsigned int	 listen_most(void);
 void		 listen_start(void);
 void		 listen_stop(void);
@@ -98,6 +113,8 @@ void		 handshake_init(void);
 void		 handshake_up(struct edge *);
 void		 handshake_down(struct edge *);
 int		 handshake_ready(void);
+/* When the first of the certificates ends, Unix seconds; 0: unknown. */
+int64_t		 handshake_ends(void);
 struct tls	*handshake_accept(int);
 
 /* sign.c: the private key that is elsewhere. */
@@ -152,7 +169,7 @@ struct request {
 	struct conn		*conn;
 	const struct route	*route;		/* NULL: none */
 	struct uuid		 id;		/* of the path */
-	uint64_t		 started;
+	uint64_t		 started;	/* us */
 	unsigned int		 waits;
 	size_t			 bytes;		/* with the broker */
 	uint8_t			 step;		/* of a transfer */
@@ -161,6 +178,7 @@ struct request {
 	int			 checking;	/* only the token is judged */
 	int			 minor;
 	int			 status;	/* our own error, or 0 */
+	unsigned int		 retry;		/* s, with it */
 	char			 error[ERROR_TEXT_MAX];
 	char			 allow[ALLOW_TEXT];
 	char			 method[HTTP_MAX_METHOD + 1];
@@ -182,10 +200,13 @@ struct request_counts {
 	uint64_t	 late;
 	uint64_t	 gone;
 	uint64_t	 timeouts;
+	struct histogram duration;	/* from head to answer */
 };
 extern struct request_counts	 request_counts;
 
 void		 request_init(enum role, uint32_t engines);
+/* No body is longer, whatever its route allows. */
+void		 request_limit_body(size_t);
 struct request	*request_new(struct conn *, const struct http_request *);
 size_t		 request_limit(const struct request *);
 int		 request_is_refused(const struct request *);

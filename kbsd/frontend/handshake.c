@@ -23,11 +23,14 @@
 #include <openssl/bio.h>
 #include <openssl/conf.h>
 #include <openssl/crypto.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <tls.h>
 #include <unistd.h>
 
@@ -60,6 +63,7 @@ static size_t		 ncerts;
 static struct tls	*server;
 static struct event	*prober;
 static int		 ready;
+static int64_t		 first_end;	/* of a certificate */
 
 int
 handshake_add_cert(int fd)
@@ -86,6 +90,27 @@ read_pem(int fd, uint8_t *pem)
 	return (len);
 }
 
+/* Of the leaf, which comes first. */
+static void
+note_end(const void *pem, size_t len)
+{
+	BIO		*bio = BIO_new_mem_buf(pem, (int)len);
+	X509		*cert = NULL;
+	struct tm	 tm;
+	int64_t		 end;
+
+	if (bio != NULL)
+		cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	if (cert != NULL && ASN1_TIME_to_tm(X509_get0_notAfter(cert),
+	    &tm) == 1) {
+		end = (int64_t)timegm(&tm);
+		if (first_end == 0 || end < first_end)
+			first_end = end;
+	}
+	X509_free(cert);
+	BIO_free(bio);
+}
+
 static void
 load_cert(struct tls_config *config, size_t i)
 {
@@ -99,6 +124,7 @@ load_cert(struct tls_config *config, size_t i)
 		ret = tls_config_add_keypair_mem(config, pem, len, NULL, 0);
 	if (ret == -1)
 		fatalx("TLS certificate: %s", tls_config_error(config));
+	note_end(pem, len);
 	certificate_note(CERTIFICATE_OWN, "", pem, len);
 	close(certs[i]);
 }
@@ -298,6 +324,12 @@ int
 handshake_ready(void)
 {
 	return (ready && sign_is_up());
+}
+
+int64_t
+handshake_ends(void)
+{
+	return (first_end);
 }
 
 struct tls *

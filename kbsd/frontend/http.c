@@ -35,6 +35,8 @@
 #define MAX_REQUEST_LINE \
     (HTTP_MAX_METHOD + HTTP_MAX_TARGET + sizeof("HTTP/1.1") - 1 + 4)
 
+static size_t	 head_most = HTTP_MAX_HEAD;
+
 /* --- buffers ------------------------------------------------------------ */
 
 static void
@@ -357,7 +359,7 @@ step_fields(struct http_parser *p, struct http_slice *in)
 	const char		*base;
 	int			 r;
 
-	r = get_line(p, &p->head, in, HTTP_MAX_HEAD, 431,
+	r = get_line(p, &p->head, in, head_most, 431,
 	    "the head is too long");
 	if (r != LINE_DONE)
 		return (r);
@@ -513,6 +515,12 @@ step_dead(struct http_parser *p, struct http_slice *in)
 }
 
 /* --- what the caller sees ----------------------------------------------- */
+
+void
+http_limit_head(size_t most)
+{
+	head_most = most;
+}
 
 static int (*const steps[])(struct http_parser *, struct http_slice *) = {
 	[HTTP_S_REQUEST] =	step_request,

@@ -123,6 +123,8 @@ enum http_result {
 	HTTP_ERROR
 };
 
+/* Of all parsers: HTTP_MAX_HEAD at most, which it is without this. */
+void	 http_limit_head(size_t);
 void	 http_init(struct http_parser *);
 void	 http_free(struct http_parser *);
 
@@ -201,6 +203,7 @@ struct http_response {
 	size_t			 bodylen;
 	int			 close;		/* says so, and then it is so */
 	int			 keepalive;	/* said aloud, to HTTP/1.0 */
+	int			 plain;		/* without TLS, and no id */
 	struct http_extra	 extra[HTTP_MAX_EXTRA];
 	size_t			 nextra;
 };

@@ -66,13 +66,15 @@ static const struct {
 	{ 505, "HTTP Version Not Supported" },
 };
 
-/* Of every answer; the first is part of the contract. */
+/* Of every answer; the first is part of the contract, and of TLS alone. */
 static const struct http_extra constant[] = {
 	{ "Strict-Transport-Security",
 	    "max-age=63072000; includeSubDomains" },
 	{ "Cache-Control", "no-store" },
 	{ "X-Content-Type-Options", "nosniff" },
 };
+
+#define NCONSTANT	(sizeof(constant) / sizeof(constant[0]))
 
 const char *
 http_reason(int status)
@@ -133,8 +135,9 @@ put_head(struct head *h, const struct http_response *res)
 	size_t	 i;
 
 	put(h, "HTTP/1.1 %d %s\r\n", res->status, http_reason(res->status));
-	put_field(h, "X-Request-Id", res->request_id);
-	for (i = 0; i < sizeof(constant) / sizeof(constant[0]); i++)
+	if (!res->plain)
+		put_field(h, "X-Request-Id", res->request_id);
+	for (i = res->plain ? 1 : 0; i < NCONSTANT; i++)
 		put_field(h, constant[i].name, constant[i].value);
 	for (i = 0; i < res->nextra; i++)
 		put_field(h, res->extra[i].name, res->extra[i].value);

@@ -41,6 +41,7 @@
 #include "frontend.h"
 #include "kbsd.h"
 #include "log.h"
+#include "rate.h"
 #include "tree.h"
 
 #define LISTENERS_MAX	64
@@ -69,10 +70,13 @@ static unsigned int	 nsources;
 static struct listener	 listeners[LISTENERS_MAX];
 static size_t		 nlisteners;
 static unsigned int	 most = 1024;
+static unsigned int	 most_of_source;	/* 0: a quarter of it */
+static struct rate	*rate;			/* NULL: no limit */
 static struct event	*rest;		/* ends a pause */
 static int		 accepting, paused;
 
 struct listen_counts	 listen_counts;
+uint64_t		 limited[LIMIT_MAX];
 
 static int
 source_cmp(const struct source *a, const struct source *b)
@@ -257,6 +261,8 @@ source_most(void)
 {
 	unsigned int	 n = most / 4;
 
+	if (most_of_source != 0)
+		return (most_of_source);
 	return (n < SOURCE_LEAST ? SOURCE_LEAST : n);
 }
 
@@ -268,15 +274,22 @@ listen_take(int fd, const struct sockaddr_storage *ss)
 	uint8_t		 key[16];
 
 	if (address_of(ss, key, address, sizeof(address)) == -1 ||
-	    (s = source_get(key)) == NULL || s->refused > now_ms() ||
-	    s->count >= source_most()) {
+	    (s = source_get(key)) == NULL || s->refused > now_ms()) {
+		listen_counts.refused++;
+		close(fd);
+		return;
+	}
+	if (s->count >= source_most()) {
+		limited[LIMIT_ADDRESS_CONNECTIONS]++;
 		listen_counts.refused++;
 		close(fd);
 		return;
 	}
 	/* at the cost of who has been idle longest */
-	if (conn_count() >= most)
+	if (conn_count() >= most) {
+		limited[LIMIT_CONNECTIONS]++;
 		(void)conn_evict();
+	}
 	s->count++;
 	if (conn_new(fd, address, s) == -1) {
 		s->count--;
@@ -297,6 +310,7 @@ listen_ready(int fd, short what, void *arg)
 	(void)arg;
 	for (i = 0; i < AT_ONCE; i++) {
 		if (conn_count() >= most && !conn_can_evict()) {
+			limited[LIMIT_CONNECTIONS]++;
 			listen_pause(0);
 			return;
 		}
@@ -351,6 +365,26 @@ unsigned int
 listen_most(void)
 {
 	return (most);
+}
+
+void
+listen_limit_source(unsigned int n, uint32_t per_second, uint32_t burst)
+{
+	most_of_source = n;
+	if (per_second != 0 && (rate = rate_new(per_second, burst)) == NULL)
+		fatalx("no memory to count requests");
+}
+
+uint64_t
+listen_asked(const struct source *s)
+{
+	uint64_t	 ms;
+
+	if (rate == NULL)
+		return (0);
+	if ((ms = rate_take(rate, s->key, now_ms())) != 0)
+		limited[LIMIT_ADDRESS_RATE]++;
+	return (ms);
 }
 
 void

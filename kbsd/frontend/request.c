@@ -46,6 +46,7 @@ static unsigned int	 noutstanding;
 static size_t		 outstanding_bytes;
 static enum role	 role = ROLE_TRANSFER;
 static uint32_t		 engines = 1;
+static size_t		 body_most = EVIDENCE_MAX;
 
 struct request_counts	 request_counts;
 
@@ -62,6 +63,12 @@ request_init(enum role r, uint32_t nengines)
 {
 	role = r;
 	engines = nengines;
+}
+
+void
+request_limit_body(size_t most)
+{
+	body_most = most;
 }
 
 /* --- the head --------------------------------------------------------- */
@@ -126,11 +133,26 @@ check_headers(struct request *req, const struct http_request *http)
 		    "this path answers with");
 }
 
+/* Before all else: to say no costs least here. */
+static int
+check_rate(struct request *req)
+{
+	uint64_t	 ms = listen_asked(conn_source(req->conn));
+
+	if (ms == 0)
+		return (0);
+	req->retry = (unsigned int)((ms + 999) / 1000);
+	request_error(req, 429, "too many requests from this address");
+	return (-1);
+}
+
 static void
 check_head(struct request *req, const struct http_request *http)
 {
 	struct http_slice	 token;
 
+	if (check_rate(req) == -1)
+		return;
 	switch (route_find(http, role, &req->route, &req->id, req->allow,
 	    sizeof(req->allow))) {
 	case 404:
@@ -158,7 +180,7 @@ request_new(struct conn *conn, const struct http_request *http)
 	if ((req = calloc(1, sizeof(*req))) == NULL)
 		return (NULL);
 	req->conn = conn;
-	req->started = now_ms();
+	req->started = now_us();
 	if (http == NULL) {
 		copy_text(req->method, sizeof(req->method), none);
 		copy_text(req->path, sizeof(req->path), none);
@@ -181,7 +203,8 @@ request_limit(const struct request *req)
 	if (req->route == NULL || req->status != 0 ||
 	    req->route->limit < REQUEST_BODY_LEAST)
 		return (REQUEST_BODY_LEAST);
-	return (req->route->limit);
+	return (req->route->limit < body_most ? req->route->limit :
+	    body_most);
 }
 
 int
@@ -226,15 +249,17 @@ request_gone(struct request *req)
 }
 
 static void
-request_log(const struct request *req, const char *id, int status)
+request_ended(const struct request *req, const char *id, int status)
 {
-	char	 trace[TRACE_HEX] = "";
+	uint64_t	 us = now_us() - req->started;
+	char		 trace[TRACE_HEX] = "";
 
+	histogram_add(&request_counts.duration, us);
 	if (req->traced)
 		trace_format(&req->trace, trace);
 	log_info("request %s %s %s %s %d %llu ms%s%s", id,
 	    conn_address(req->conn), req->method, req->path, status,
-	    (unsigned long long)(now_ms() - req->started),
+	    (unsigned long long)us / 1000,
 	    req->traced ? " trace=" : "", trace);
 }
 
@@ -280,6 +305,10 @@ request_reply(struct request *req, const struct reply *rep)
 	res.body = rep->body;
 	res.bodylen = rep->bodylen;
 	request_counts.answers[rep->status / 100 % 6]++;
+	if (rep->status == 413)
+		limited[LIMIT_BODY_SIZE]++;
+	if (rep->status == 431)
+		limited[LIMIT_HEADER_SIZE]++;
 	if (add_extras(&res, rep, req, retry) == -1 ||
 	    http_response_write(&res, &out, &len) == -1) {
 		log_warn("request %s can't be answered", id);
@@ -289,7 +318,7 @@ request_reply(struct request *req, const struct reply *rep)
 	/* RFC 9110 section 9.3.2: the head of an answer only */
 	if (out != NULL && strcmp(req->method, "HEAD") == 0)
 		len -= rep->bodylen;
-	request_log(req, id, rep->status);
+	request_ended(req, id, rep->status);
 	request_free(req);
 	conn_answer(conn, out, len);
 }
@@ -326,7 +355,8 @@ request_fail_noted(struct request *req)
 	char	 error[sizeof(req->error)];
 
 	(void)strlcpy(error, req->error, sizeof(error));
-	request_fail(req, req->status, error);
+	request_fail_retry(req, req->status, req->status == 503 ? 1 :
+	    req->retry, error);
 }
 
 /* --- on the way ------------------------------------------------------- */
@@ -376,7 +406,7 @@ request_done(struct request *req, const struct http_request *http)
 		return;
 	/* ours: is it one that only a good token is told? */
 	if (route != NULL && (route->flags & ROUTE_AUTH) != 0 &&
-	    req->status != 401 && req->status != 503 &&
+	    req->status != 401 && req->status != 429 && req->status != 503 &&
 	    ask_check(req, http) == 0)
 		return;
 	request_fail_noted(req);

@@ -49,8 +49,6 @@ show_limits(struct wbuf *cells, uint32_t *rows)
 	show_limit(cells, rows, "their bodies", FRONT_BYTES_MAX, -1, "bytes");
 	show_limit(cells, rows, "large bodies at once", conn_bigs_most(),
 	    conn_bigs(), "");
-	show_limit(cells, rows, "head of a request", HTTP_MAX_HEAD, -1,
-	    "bytes");
 	show_limit(cells, rows, "header lines", HTTP_MAX_FIELDS, -1, "");
 }
 

@@ -24,7 +24,9 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "histogram.h"
 #include "kms.h"
 #include "log.h"
 #include "secret.h"
@@ -32,9 +34,22 @@
 
 #define PROBE_LEN	32
 
+/*
+ * It is held to be down when it failed so often running, for so long, and no
+ * longer than until the next good answer.  What fails at one time counts once.
+ * From the first failure on it is asked again and again, whether or not
+ * anybody wants a key.
+ */
+#define DOWN_FAILURES	2
+#define DOWN_MS		3000
+#define ONE_TIME_MS	1000
+#define AGAIN_MS	2000
+#define AGAIN_DOWN_MS	3000
+
 static const struct backend	*backend;
 static struct job		*probe;		/* NULL: none is made */
-static uint64_t			 probe_tag;
+static uint64_t			 probe_tag;	/* 0: nobody waits for it */
+static struct event		*again;
 
 /* --- what is known ----------------------------------------------------- */
 
@@ -42,8 +57,43 @@ static struct {
 	uint64_t	 mean_us;		/* of answers */
 	uint64_t	 failed;
 	int		 ok;
+	unsigned int	 running;		/* failures */
+	uint64_t	 since;			/* ms: the first of these */
+	uint64_t	 last;			/* that was counted */
 	char		 state[REASON_TEXT_MAX];
 } health = { .ok = 1 };
+static struct histogram		 durations;
+
+static int
+is_down(void)
+{
+	return (health.running >= DOWN_FAILURES &&
+	    now_ms() - health.since >= DOWN_MS);
+}
+
+static void
+health_note(int ok, const char *state)
+{
+	health.ok = ok;
+	(void)strlcpy(health.state, ok ? "answers" : state,
+	    sizeof(health.state));
+	if (ok) {
+		if (is_down())
+			log_info("the keystore answers again");
+		health.running = 0;
+		(void)evtimer_del(again);
+		return;
+	}
+	health.failed++;
+	if (health.running == 0)
+		health.since = now_ms();
+	if (health.running == 0 || now_ms() - health.last >= ONE_TIME_MS) {
+		health.running++;
+		health.last = now_ms();
+	}
+	if (probe == NULL && !evtimer_pending(again, NULL))
+		timer_set(again, is_down() ? AGAIN_DOWN_MS : AGAIN_MS);
+}
 
 /* The newest answer has an eighth of the weight. */
 void
@@ -51,11 +101,20 @@ check_answer(uint64_t us, enum done_result result, const char *reason)
 {
 	health.mean_us = health.mean_us == 0 ? us :
 	    (health.mean_us * 7 + us) / 8;
-	health.ok = result != DONE_UNAVAILABLE;
-	if (!health.ok)
-		health.failed++;
-	(void)strlcpy(health.state, health.ok ? "answers" : reason,
-	    sizeof(health.state));
+	histogram_add(&durations, us);
+	health_note(result != DONE_UNAVAILABLE, reason);
+}
+
+void
+check_counters(struct wbuf *w)
+{
+	wb_str(w, "usable");
+	wb_u64(w, !is_down());
+	if (backend->credential != NULL && backend->credential() != 0) {
+		wb_str(w, "credential ends");
+		wb_u64(w, (uint64_t)time(NULL) + backend->credential());
+	}
+	histogram_put(w, "keystore", &durations);
 }
 
 static void
@@ -86,11 +145,9 @@ probe_end(int ok, const char *state)
 	free(probe->box);
 	freezero(probe, sizeof(*probe));
 	probe = NULL;
-	health.ok = ok;
-	health.failed += !ok;
-	(void)strlcpy(health.state, ok ? "answers" : state,
-	    sizeof(health.state));
-	check_tell(tag, ok, state);
+	health_note(ok, state);
+	if (tag != 0)
+		check_tell(tag, ok, state);
 }
 
 static void
@@ -229,6 +286,8 @@ check_take(struct edge *edge, struct rbuf *r)
 	if (!active)
 		check_tell(tag, health.ok, health.state[0] != '\0' ?
 		    health.state : "not asked yet");
+	else if (probe != NULL && probe_tag == 0)
+		probe_tag = tag;
 	else if (probe != NULL)
 		check_tell(tag, 0, "a check is under way");
 	else {
@@ -239,9 +298,23 @@ check_take(struct edge *edge, struct rbuf *r)
 	return (0);
 }
 
+/* It may answer by now. */
+static void
+check_again(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (probe != NULL)
+		return;
+	probe_tag = 0;
+	probe_begin(keystore);
+}
+
 void
 check_init(const char *name, const struct backend *b)
 {
 	keystore = name;
 	backend = b;
+	again = timer_new(check_again, NULL);
 }

@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "histogram.h"
 #include "kms.h"
 #include "log.h"
 #include "timer.h"
@@ -176,6 +177,8 @@ job_expired(int fd, short what, void *arg)
 	else
 		strlcpy(why, job->waiting ? "no audit line was told in time" :
 		    "the key database took too long", sizeof(why));
+	if (stage != NULL && job->asked_us != 0)
+		check_answer(now_us() - job->asked_us, DONE_UNAVAILABLE, why);
 	job_cancel(job);
 	job_refuse(job, stage != NULL ? DONE_UNAVAILABLE : DONE_TIMEOUT, why);
 }

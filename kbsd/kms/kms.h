@@ -194,6 +194,7 @@ void	 check_init(const char *keystore, const struct backend *);
 int	 check_take(struct edge *, struct rbuf *);
 /* What the keystore answered to any job, and how soon. */
 void	 check_answer(uint64_t us, enum done_result, const char *reason);
+void	 check_counters(struct wbuf *);
 
 /* sweep.c: what a rotation that was cut short left at the keystore */
 

@@ -473,6 +473,4 @@ session_counters(struct wbuf *w)
 {
 	wb_str(w, "token");
 	wb_u64(w, token);
-	wb_str(w, "token ends in s");
-	wb_u64(w, session_ends());
 }

@@ -29,6 +29,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "histogram.h"
 #include "kms.h"
 #include "log.h"
 #include "secret.h"
@@ -54,15 +55,6 @@ static TAILQ_HEAD(, job)	 queue = TAILQ_HEAD_INITIALIZER(queue);
 static const struct backend	*backend;
 static struct event		*retry;
 static uint64_t			 count_busy;
-
-static uint64_t
-now_us(void)
-{
-	struct timespec	 ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000);
-}
 
 static int
 failed(int rc, struct outcome *out)
@@ -790,6 +782,7 @@ work_counters(struct wbuf *w)
 {
 	wb_str(w, "busy");
 	wb_u64(w, count_busy);
+	check_counters(w);
 	cache_counters(w);
 	if (backend->counters != NULL)
 		backend->counters(w);

@@ -55,6 +55,7 @@ static const char *const programs[PROC_MAX] = {
 	[PROC_ENGINE] = "engine",
 	[PROC_MAKER] = "engine",
 	[PROC_KMS] = "kms",
+	[PROC_METRICS] = "frontend",
 };
 
 static int	child_on_ready(struct edge *, struct rbuf *);
@@ -63,36 +64,32 @@ static int	child_on_worked(struct edge *, struct rbuf *);
 static int	child_on_blame(struct edge *, struct rbuf *);
 static void	child_edge_down(struct edge *);
 
+/* What every process may send. */
+#define RULES_ALL \
+	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready }, \
+	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation }, \
+	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked }, \
+	{ IMSG_PARENT_COUNTERS,	 0, COUNTERS_MAX, collect_take }, \
+	{ IMSG_PARENT_SHOWN,	 12, 1 << 20,	gather_take }
+
 static const struct edge_rule rules_all[] = {
-	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
-	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
-	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
-	{ IMSG_PARENT_SHOWN,	 12, 1 << 20,	gather_take },
+	RULES_ALL,
 };
 
 static const struct edge_rule rules_control[] = {
-	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
-	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
-	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
-	{ IMSG_PARENT_SHOWN,	 12, 1 << 20,	gather_take },
+	RULES_ALL,
 	{ IMSG_PARENT_COMMAND,	 14, 14 + NAME_MAX_STORE,
 	    command_dispatch },
 };
 
 static const struct edge_rule rules_verifier[] = {
-	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
-	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
-	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
-	{ IMSG_PARENT_SHOWN,	 12, 1 << 20,	gather_take },
+	RULES_ALL,
 	{ IMSG_PARENT_PIN,	 8, 16 * 1024 + 8,	pin_take },
 	{ IMSG_PARENT_HELD,	 4, 256 * 1024,	tcb_take },
 };
 
 static const struct edge_rule rules_broker[] = {
-	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
-	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
-	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
-	{ IMSG_PARENT_SHOWN,	 12, 1 << 20,	gather_take },
+	RULES_ALL,
 	{ IMSG_PARENT_BLAME,	 12, 1 << 20,	child_on_blame },
 };
 
@@ -117,10 +114,7 @@ static const struct edge_table table_verifier = {
 };
 
 static const struct edge_rule rules_audit[] = {
-	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
-	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
-	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
-	{ IMSG_PARENT_SHOWN,	 12, 1 << 20,	gather_take },
+	RULES_ALL,
 	{ IMSG_PARENT_AUDITED,	 13 + DIGEST_LEN, 13 + DIGEST_LEN,
 	    audit_told },
 	{ IMSG_PARENT_SINK_WANT, 4, 4,		audit_sink_want },
@@ -132,10 +126,7 @@ static const struct edge_table table_audit = {
 };
 
 static const struct edge_rule rules_kms[] = {
-	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
-	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
-	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
-	{ IMSG_PARENT_SHOWN,	 12, 1 << 20,	gather_take },
+	RULES_ALL,
 	{ IMSG_PARENT_CHECKED,	 33, 33 + REASON_TEXT_MAX,
 	    keystores_answer },
 	{ IMSG_PARENT_REKEYED,	 0, 0,		rekey_done },
@@ -144,6 +135,16 @@ static const struct edge_rule rules_kms[] = {
 static const struct edge_table table_kms = {
 	.peer = PROC_KMS, .rules = rules_kms, .nrules = NRULES(rules_kms),
 	.down = child_edge_down,
+};
+
+static const struct edge_rule rules_metrics[] = {
+	RULES_ALL,
+	{ IMSG_PARENT_SCRAPE,	 9, 9,		collect_scrape },
+};
+
+static const struct edge_table table_metrics = {
+	.peer = PROC_METRICS, .rules = rules_metrics,
+	.nrules = NRULES(rules_metrics), .down = child_edge_down,
 };
 
 static const struct edge_table *
@@ -158,6 +159,8 @@ child_table(enum process_kind kind)
 		return (&table_kms);
 	case PROC_AUDIT:
 		return (&table_audit);
+	case PROC_METRICS:
+		return (&table_metrics);
 	case PROC_BROKER:
 	case PROC_FRONTEND:
 	case PROC_GATE:
@@ -565,7 +568,8 @@ static int
 child_indispensable(enum process_kind kind)
 {
 	return (kind != PROC_FRONTEND && kind != PROC_GATE &&
-	    kind != PROC_CONTROL && kind != PROC_VERIFIER);
+	    kind != PROC_CONTROL && kind != PROC_VERIFIER &&
+	    kind != PROC_METRICS);
 }
 
 static void
@@ -607,6 +611,10 @@ found:
 	was = c->state;
 	c->state = CHILD_DEAD;
 	wb_free(&c->held);
+	wb_free(&c->counters);
+	c->asked = 0;
+	if (was == CHILD_READY)
+		c->left = now_ms();
 	if (c->edge != NULL)
 		edge_free(c->edge);
 	c->edge = NULL;

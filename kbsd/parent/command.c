@@ -109,7 +109,8 @@ show_status(struct set *set, struct wbuf *w)
 	TAILQ_FOREACH(l, &set->conf->listeners, entry) {
 		snprintf(text, sizeof(text), "%s port %s", l->address,
 		    l->port);
-		row(&cells, &rows, "listen", text);
+		row(&cells, &rows, l->role == ROLE_METRICS ? "metrics" :
+		    "listen", text);
 	}
 	snprintf(text, sizeof(text), "%d", log_getverbose());
 	row(&cells, &rows, "verbose", text);
@@ -215,11 +216,14 @@ command_dispatch(struct edge *edge, struct rbuf *r)
 	if (command == COMMAND_REOPEN &&
 	    audit_ask(c, tag, why, sizeof(why)) == 0)
 		return (0);
+	if (command == COMMAND_COUNTERS && collect_ask(c, tag) == 0)
+		return (0);
 	if (gather_is(command) && gather_ask(c, tag, command, argument) == 0)
 		return (0);
 	if (command == COMMAND_REOPEN)
 		ok = 0;
-	else if (command == COMMAND_KEYSTORES || gather_is(command)) {
+	else if (command == COMMAND_KEYSTORES || command == COMMAND_COUNTERS ||
+	    gather_is(command)) {
 		ok = 0;
 		strlcpy(why, "too many ask at once", sizeof(why));
 	} else if (command == COMMAND_RELOAD)

@@ -64,7 +64,7 @@ config_new(void)
 	conf->interval = 300;
 	conf->lockout = 900;
 	conf->lifetime = 300;
-	conf->connections = 4096;
+	limits_default(conf->limits);
 	return (conf);
 }
 
@@ -294,8 +294,9 @@ default_listener(struct config *conf)
 {
 	struct listener	*l;
 
-	if (!TAILQ_EMPTY(&conf->listeners))
-		return;
+	TAILQ_FOREACH(l, &conf->listeners, entry)
+		if (l->role != ROLE_METRICS)
+			return;
 	if ((l = calloc(1, sizeof(*l))) == NULL)
 		fatal("calloc");
 	set_default(&l->address, "127.0.0.1");
@@ -621,6 +622,40 @@ check_pkcs11(struct keystore *k)
 	return (bad);
 }
 
+/* What it tells is no secret, but nobody's business. */
+static int
+check_metrics(const struct listener *l)
+{
+	if (l->role != ROLE_METRICS || l->insecure ||
+	    strcmp(l->address, "::1") == 0 || is_loopback(l->address))
+		return (0);
+	log_warnx("metrics on %s: this is no loopback address, and there is "
+	    "no TLS nor password: the word `insecure' takes it all the same",
+	    l->address);
+	return (-1);
+}
+
+static int
+check_limits(const struct config *conf)
+{
+	const uint32_t	*l = conf->limits;
+
+	if (l[LIMIT_ADDRESS_CONNECTIONS] <= l[LIMIT_CONNECTIONS])
+		return (0);
+	log_warnx("limits: one address may have more connections than there "
+	    "are");
+	return (-1);
+}
+
+uint32_t
+config_limit(const struct config *conf, int limit)
+{
+	if (limit == LIMIT_ADDRESS_CONNECTIONS && conf->limits[limit] == 0)
+		return (conf->limits[LIMIT_CONNECTIONS] < 32 ? 8 :
+		    conf->limits[LIMIT_CONNECTIONS] / 4);
+	return (conf->limits[limit]);
+}
+
 /* Services, key sets from elsewhere, key files, and what judges here. */
 static int
 rank_of(const struct attestation *a)
@@ -682,6 +717,7 @@ finish_attestations(struct config *conf)
 int
 config_finish(struct config *conf)
 {
+	const struct listener	*l;
 	struct keystore		*k;
 	unsigned int		 n = 0;
 	int			 bad = 0;
@@ -702,6 +738,9 @@ config_finish(struct config *conf)
 		    "/audit.log");
 	set_default(&conf->user, "_kbsd");
 	set_default(&conf->keyuser, "_kbsdkey");
+	TAILQ_FOREACH(l, &conf->listeners, entry)
+		bad |= check_metrics(l);
+	bad |= check_limits(conf);
 	default_listener(conf);
 	default_keystore(conf);
 	default_tls_names(conf);
@@ -893,6 +932,30 @@ print_sinks(const struct config *conf)
 	}
 }
 
+static void
+print_rate(const char *of, uint32_t rate, uint32_t burst)
+{
+	if (rate != 0)
+		printf("\trequests per %s %u burst %u\n", of, rate, burst);
+}
+
+static void
+print_limits(const uint32_t *l)
+{
+	printf("limits {\n\tconnections %u\n", l[LIMIT_CONNECTIONS]);
+	if (l[LIMIT_ADDRESS_CONNECTIONS] != 0)
+		printf("\tconnections per address %u\n",
+		    l[LIMIT_ADDRESS_CONNECTIONS]);
+	print_rate("address", l[LIMIT_ADDRESS_RATE], l[LIMIT_ADDRESS_BURST]);
+	print_rate("user", l[LIMIT_USER_RATE], l[LIMIT_USER_BURST]);
+	printf("\theader %u\n\tbody %u\n\ttimeout handshake %us\n"
+	    "\ttimeout header %us\n\ttimeout body %us\n"
+	    "\ttimeout idle %us\n\ttimeout write %us\n}\n",
+	    l[LIMIT_HEADER_SIZE], l[LIMIT_BODY_SIZE],
+	    l[LIMIT_HANDSHAKE_TIME], l[LIMIT_HEADER_TIME],
+	    l[LIMIT_BODY_TIME], l[LIMIT_IDLE_TIME], l[LIMIT_WRITE_TIME]);
+}
+
 void
 config_print(const struct config *conf)
 {
@@ -916,9 +979,15 @@ config_print(const struct config *conf)
 	print_word("user ", conf->user);
 	print_word("keyuser ", conf->keyuser);
 	TAILQ_FOREACH(l, &conf->listeners, entry) {
-		printf("listen on ");
+		printf(l->role == ROLE_METRICS ? "metrics on " :
+		    "listen on ");
 		print_quoted(l->address);
-		printf(" port %s role %s\n", l->port, roles[l->role]);
+		if (l->role == ROLE_METRICS)
+			printf(" port %s%s\n", l->port, l->insecure ?
+			    " insecure" : "");
+		else
+			printf(" port %s role %s\n", l->port,
+			    roles[l->role]);
 	}
 	if (conf->tls_cert != NULL)
 		print_words("tls certificate ", conf->tls_cert, " key ",
@@ -934,8 +1003,8 @@ config_print(const struct config *conf)
 		    " password file ", conf->admin_password);
 	if (conf->recipient != NULL)
 		print_word("backup recipient ", conf->recipient);
-	printf("prefork %u\nconnections %u\n", conf->prefork,
-	    conf->connections);
+	printf("prefork %u\n", conf->prefork);
+	print_limits(conf->limits);
 	printf("login {\n\tattempts %u within %us\n\tlockout %us\n"
 	    "\ttoken lifetime %us\n}\n", conf->attempts, conf->interval,
 	    conf->lockout, conf->lifetime);

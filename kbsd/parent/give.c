@@ -201,20 +201,37 @@ give_certificate(struct child *c)
 	return (give_fd(FD_TLS_CERT, fd));
 }
 
+/* Those of its role. */
+static int
+give_listeners(struct child *c)
+{
+	const struct listener	*l;
+
+	TAILQ_FOREACH(l, &c->set->conf->listeners, entry)
+		if (l->role == c->role && give_fd(FD_LISTEN,
+		    fcntl(l->fd, F_DUPFD_CLOEXEC, 0)) == -1)
+			return (-1);
+	return (0);
+}
+
+static int
+give_metrics(struct child *c, struct wbuf *w)
+{
+	(void)w;
+	return (give_listeners(c));
+}
+
 static int
 give_frontend(struct child *c, struct wbuf *w)
 {
 	const struct config	*conf = c->set->conf;
-	const struct listener	*l;
 
 	wb_u8(w, c->role);
 	wb_u32(w, conf->prefork);
-	wb_u32(w, conf->connections);
-	wb_u16(w, (uint16_t)conf->lifetime);
-	TAILQ_FOREACH(l, &conf->listeners, entry)
-		if (l->role == c->role && give_fd(FD_LISTEN,
-		    fcntl(l->fd, F_DUPFD_CLOEXEC, 0)) == -1)
-			return (-1);
+	wb_u32(w, conf->prefork);
+	wb_limits(w, conf->limits);
+	if (give_listeners(c) == -1)
+		return (-1);
 	return (give_certificate(c));
 }
 
@@ -280,6 +297,8 @@ give_auth(struct child *c, struct wbuf *w)
 	wb_u32(w, conf->lockout);
 	wb_str(w, conf->administrator);
 	wb_u32(w, conf->prefork);
+	wb_u32(w, conf->limits[LIMIT_USER_RATE]);
+	wb_u32(w, conf->limits[LIMIT_USER_BURST]);
 	give_keystores(w, conf);
 	if (conf->admin_password != NULL && give_fd(FD_ADMIN_PASSWORD,
 	    files_secret(conf->admin_password, 0)) == -1)
@@ -618,6 +637,7 @@ static int	(*const give[PROC_MAX])(struct child *, struct wbuf *) = {
 	[PROC_ENGINE] = give_engine,
 	[PROC_MAKER] = give_engine,
 	[PROC_KMS] = give_kms,
+	[PROC_METRICS] = give_metrics,
 };
 
 int

@@ -16,6 +16,8 @@
 
 /* What the configuration allows, for `kbsctl show limits'. */
 
+#include <string.h>
+
 #include "parent.h"
 
 /* How many processes of a kind the set has. */
@@ -28,6 +30,35 @@ processes(const struct set *set, enum process_kind kind)
 	TAILQ_FOREACH(c, &set->children, entry)
 		n += c->kind == kind;
 	return (n);
+}
+
+/* Those that it names; 0 is none. */
+static void
+named_rows(const struct config *conf, struct wbuf *cells, uint32_t *rows)
+{
+	static const struct {
+		const char	*end, *unit;
+	} units[] = { { "_bytes", "bytes" }, { "_seconds", "seconds" } };
+	char			 name[64];
+	const char		*unit;
+	char			*p;
+	size_t			 u;
+	int			 i;
+
+	for (i = 0; i < LIMIT_MAX; i++) {
+		(void)strlcpy(name, limit_table[i].name, sizeof(name));
+		unit = "";
+		for (u = 0; u < sizeof(units) / sizeof(units[0]); u++)
+			if ((p = strstr(name, units[u].end)) != NULL) {
+				unit = units[u].unit;
+				*p = '\0';
+			}
+		for (p = name; *p != '\0'; p++)
+			if (*p == '_')
+				*p = ' ';
+		show_limit(cells, rows, name, config_limit(conf, i), -1,
+		    unit);
+	}
 }
 
 uint32_t
@@ -46,7 +77,7 @@ limits_rows(const struct set *set, struct wbuf *cells)
 	    DEADLINE_KEYSTORE_MS / 1000, -1, "seconds");
 	show_limit(cells, &rows, "deadline of making a key",
 	    DEADLINE_MAKE_MS / 1000, -1, "seconds");
-	show_limit(cells, &rows, "evidence", EVIDENCE_MAX, -1, "bytes");
+	named_rows(set->conf, cells, &rows);
 	show_limit(cells, &rows, "key material", MATERIAL_MAX, -1, "bytes");
 	return (rows);
 }

@@ -144,6 +144,7 @@ parent_reload(char *why, size_t whysize)
 	}
 	return (0);
 refused:
+	collect_reloaded(0);
 	log_warnx("reload refused: %s", why);
 	return (-1);
 }
@@ -156,6 +157,8 @@ parent_serving(const struct set *set)
 
 	TAILQ_FOREACH(c, &set->children, entry)
 		n++;
+	if (reloading)
+		collect_reloaded(1);
 	reloading = 0;
 	output_format(set->conf->log_format);
 	log_info("configuration %u is serving with %u processes, each in: %s",
@@ -178,6 +181,7 @@ parent_set_failed(void)
 {
 	if (reloading) {
 		reloading = 0;
+		collect_reloaded(0);
 		log_warnx("reload refused: the new processes did not come "
 		    "up; the old ones go on");
 		notify("READY=1");

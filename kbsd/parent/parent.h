@@ -29,6 +29,7 @@
 
 #define PREFORK_MAX		32
 #define SECRET_FILES_MAX	64
+#define METRICS_PORT		9464
 
 /* --- conf.c, parse.y: what kbsd.conf(5) says ---------------------------- */
 
@@ -37,6 +38,7 @@ struct listener {
 	char			*address;	/* numeric or a name */
 	char			 port[6];
 	enum role		 role;
+	int			 insecure;	/* role metrics: known to be */
 	int			 fd;		/* bound; -1 before */
 };
 
@@ -148,7 +150,7 @@ struct config {
 	unsigned int		 interval;	/* s */
 	unsigned int		 lockout;	/* s */
 	unsigned int		 lifetime;	/* s */
-	unsigned int		 connections;	/* of one frontend */
+	uint32_t		 limits[LIMIT_MAX];
 	char			*audit_path;
 	int			 audit_optional;
 	TAILQ_HEAD(, audit_sink) sinks;
@@ -178,6 +180,8 @@ int		 words_add(struct words *, const char *);
 /* Of syslog(3), and of log lines, by their names; -1: there is none. */
 int		 facility_number(const char *);
 int		 format_number(const char *);
+/* What is in force, where the file says nothing of it, too. */
+uint32_t	 config_limit(const struct config *, int limit);
 /* Its lists, empty. */
 void		 keystore_init(struct keystore *);
 /* Where state is when the configuration says nothing; malloc'd. */
@@ -287,6 +291,9 @@ struct child {
 	time_t			 logsecond;
 	char			 force[128];	/* what is in force */
 	struct wbuf		 held;		/* verifier: tcb.c */
+	struct wbuf		 counters;	/* collect.c: the last ones */
+	int			 asked;		/* for counters */
+	uint64_t		 left;		/* ms: when it was ready last */
 };
 
 /* The file that the audit log of a set is in. */
@@ -429,6 +436,14 @@ void		 audit_sink(struct child *, uint32_t n);
 /* Functions of the table of an audit process. */
 int		 audit_told(struct edge *, struct rbuf *);
 int		 audit_sink_want(struct edge *, struct rbuf *);
+/* --- collect.c: counters of all processes --------------------------------- */
+
+/* Answer a metrics process or control, later; -1: too many ask. */
+int		 collect_ask(struct child *, uint64_t tag);
+/* The functions of the tables: of metrics, and of all. */
+int		 collect_scrape(struct edge *, struct rbuf *);
+int		 collect_take(struct edge *, struct rbuf *);
+void		 collect_reloaded(int ok);
 
 /* --- output.c: log lines ------------------------------------------------ */
 

@@ -77,9 +77,10 @@ static int		 file_push(const char *);
 static void		 file_pop(void);
 static const char	*macro_get(const char *);
 static int		 macro_set(const char *, const char *, int);
-static void		 listener_add(char *, int64_t, enum role);
+static struct listener	*listener_add(char *, int64_t, enum role);
 static void		 sink_add(char *, const char *);
 static void		 log_format(const char *);
+static void		 limit_set(enum limit_kind, int64_t);
 static void		 attestation_begin(char *);
 static void		 attestation_local(enum fetcher_kind);
 static void		 attestation_end(void);
@@ -99,6 +100,8 @@ typedef union {
 #define YYSTYPE_IS_DECLARED 1
 %}
 
+%token	ADDRESS BODY BURST HANDSHAKE HEADER IDLE LIMITS METRICS PER REQUESTS
+%token	TIMEOUT
 %token	ACTIVATE ADMINISTRATOR API APPROLE ATTEMPTS ATTESTATION AUDIENCE AUDIT
 %token	AUTHORITY BACKUP BASE BY CA CACHE CERTIFICATE COLLATERAL CONNECTIONS
 %token	CONTROL CRL DCAP DIRECTORY ENVIRONMENT ERROR FILETOKEN FORMAT FROM GROUP
@@ -113,7 +116,7 @@ typedef union {
 %token	ALGORITHM CLAIMS IS JWKS
 %token	<string> STRING
 %token	<number> NUMBER
-%type	<number> seconds role port pin
+%type	<number> seconds role port pin metrics_port insecure limit_time
 %type	<string> name
 %destructor	{ free($$); } <string>
 
@@ -150,7 +153,18 @@ main		: DIRECTORY STRING {
 			set_once(&conf->control_path, $3, "control socket");
 		}
 		| LISTEN ON name port role {
-			listener_add($3, $4, $5);
+			(void)listener_add($3, $4, $5);
+		}
+		| METRICS {
+			char	*address;
+
+			if ((address = strdup("127.0.0.1")) == NULL)
+				fatal("strdup");
+			(void)listener_add(address, METRICS_PORT,
+			    ROLE_METRICS);
+		}
+		| METRICS ON name metrics_port insecure {
+			listener_add($3, $4, ROLE_METRICS)->insecure = (int)$5;
 		}
 		| TLS CERTIFICATE STRING KEY STRING {
 			set_once(&conf->tls_cert, $3, "tls certificate");
@@ -169,9 +183,9 @@ main		: DIRECTORY STRING {
 			conf->prefork = range($2, 1, PREFORK_MAX, "prefork");
 		}
 		| CONNECTIONS NUMBER {
-			conf->connections = range($2, 1, 1000000,
-			    "connections");
+			limit_set(LIMIT_CONNECTIONS, $2);
 		}
+		| LIMITS '{' optnl limit_opts '}'
 		| LOGIN '{' optnl login_opts '}'
 		| AUDIT LOGTOKEN STRING	{
 			set_once(&conf->audit_path, $3, "audit log");
@@ -242,6 +256,14 @@ port		: /* empty */		{ $$ = 9443; }
 		}
 		;
 
+metrics_port	: /* empty */		{ $$ = METRICS_PORT; }
+		| PORT NUMBER		{ $$ = range($2, 0, 65535, "port"); }
+		;
+
+insecure	: /* empty */		{ $$ = 0; }
+		| INSECURE		{ $$ = 1; }
+		;
+
 role		: /* empty */		{ $$ = ROLE_ALL; }
 		| ROLE ROLEALL		{ $$ = ROLE_ALL; }
 		| ROLE ROLEADMIN	{ $$ = ROLE_ADMIN; }
@@ -294,6 +316,46 @@ login_opt	: ATTEMPTS NUMBER WITHIN seconds {
 		| TOKEN LIFETIME seconds {
 			conf->lifetime = range($3, 60, 1800, "token lifetime");
 		}
+		;
+
+limit_opts	: /* empty */
+		| limit_opts limit_opt sep
+		;
+
+limit_opt	: CONNECTIONS NUMBER {
+			limit_set(LIMIT_CONNECTIONS, $2);
+		}
+		| CONNECTIONS PER ADDRESS NUMBER {
+			limit_set(LIMIT_ADDRESS_CONNECTIONS, $4);
+		}
+		| REQUESTS PER ADDRESS NUMBER {
+			limit_set(LIMIT_ADDRESS_RATE, $4);
+			limit_set(LIMIT_ADDRESS_BURST, $4);
+		}
+		| REQUESTS PER ADDRESS NUMBER BURST NUMBER {
+			limit_set(LIMIT_ADDRESS_RATE, $4);
+			limit_set(LIMIT_ADDRESS_BURST, $6);
+		}
+		| REQUESTS PER USER NUMBER {
+			limit_set(LIMIT_USER_RATE, $4);
+			limit_set(LIMIT_USER_BURST, $4);
+		}
+		| REQUESTS PER USER NUMBER BURST NUMBER {
+			limit_set(LIMIT_USER_RATE, $4);
+			limit_set(LIMIT_USER_BURST, $6);
+		}
+		| HEADER NUMBER		{ limit_set(LIMIT_HEADER_SIZE, $2); }
+		| BODY NUMBER		{ limit_set(LIMIT_BODY_SIZE, $2); }
+		| TIMEOUT limit_time seconds {
+			limit_set((enum limit_kind)$2, $3);
+		}
+		;
+
+limit_time	: HANDSHAKE		{ $$ = LIMIT_HANDSHAKE_TIME; }
+		| HEADER		{ $$ = LIMIT_HEADER_TIME; }
+		| BODY			{ $$ = LIMIT_BODY_TIME; }
+		| IDLE			{ $$ = LIMIT_IDLE_TIME; }
+		| WRITETOKEN		{ $$ = LIMIT_WRITE_TIME; }
 		;
 
 attestation_opts : /* empty */
@@ -580,6 +642,15 @@ range(int64_t value, int64_t least, int64_t most, const char *what)
 }
 
 static void
+limit_set(enum limit_kind kind, int64_t value)
+{
+	const struct limit	*limit = &limit_table[kind];
+
+	conf->limits[kind] = range(value, limit->least, limit->most,
+	    limit->name);
+}
+
+static struct listener *
 listener_add(char *address, int64_t port, enum role role)
 {
 	struct listener	*l;
@@ -591,6 +662,7 @@ listener_add(char *address, int64_t port, enum role role)
 	l->role = role;
 	l->fd = -1;
 	TAILQ_INSERT_TAIL(&conf->listeners, l, entry);
+	return (l);
 }
 
 /* The path of a socket; or syslog(3), with its facility. */
@@ -778,6 +850,7 @@ static const struct keyword {
 	int		 token;
 } keywords[] = {	/* sorted */
 	{ "activate",		ACTIVATE },
+	{ "address",		ADDRESS },
 	{ "admin",		ROLEADMIN },
 	{ "administrator",	ADMINISTRATOR },
 	{ "algorithm",		ALGORITHM },
@@ -791,6 +864,8 @@ static const struct keyword {
 	{ "authority",		AUTHORITY },
 	{ "backup",		BACKUP },
 	{ "base",		BASE },
+	{ "body",		BODY },
+	{ "burst",		BURST },
 	{ "by",			BY },
 	{ "ca",			CA },
 	{ "cache",		CACHE },
@@ -807,7 +882,10 @@ static const struct keyword {
 	{ "format",		FORMAT },
 	{ "from",		FROM },
 	{ "group",		GROUP },
+	{ "handshake",		HANDSHAKE },
+	{ "header",		HEADER },
 	{ "host",		HOST },
+	{ "idle",		IDLE },
 	{ "include",		INCLUDE },
 	{ "insecure",	INSECURE },
 	{ "is",			IS },
@@ -819,12 +897,14 @@ static const struct keyword {
 	{ "keyuser",		KEYUSER },
 	{ "kmip",	KMIP },
 	{ "lifetime",		LIFETIME },
+	{ "limits",		LIMITS },
 	{ "listen",		LISTEN },
 	{ "local",		LOCAL },
 	{ "lockout",		LOCKOUT },
 	{ "log",		LOGTOKEN },
 	{ "login",		LOGIN },
 	{ "master",		MASTER },
+	{ "metrics",		METRICS },
 	{ "module",		MODULE },
 	{ "mount",	MOUNT },
 	{ "name",	NAMETOKEN },
@@ -835,6 +915,7 @@ static const struct keyword {
 	{ "on",			ON },
 	{ "optional",		OPTIONAL },
 	{ "password",		PASSWORD },
+	{ "per",		PER },
 	{ "pin",		PIN },
 	{ "pkcs11",		PKCS11 },
 	{ "port",		PORT },
@@ -843,6 +924,7 @@ static const struct keyword {
 	{ "read",		READTOKEN },
 	{ "recipient",		RECIPIENT },
 	{ "refetch",		REFETCH },
+	{ "requests",		REQUESTS },
 	{ "require",		REQUIRE },
 	{ "retry",		RETRY },
 	{ "role",		ROLE },
@@ -852,6 +934,7 @@ static const struct keyword {
 	{ "snp",		SNP },
 	{ "socket",		SOCKET },
 	{ "syslog",		SYSLOG },
+	{ "timeout",		TIMEOUT },
 	{ "tls",		TLS },
 	{ "to",			TO },
 	{ "token",		TOKEN },

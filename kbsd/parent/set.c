@@ -85,6 +85,7 @@ set_add(struct set *set, enum process_kind kind, uint32_t instance,
 	c->role = role;
 	c->object = object;
 	c->log[0] = c->log[1] = -1;
+	c->left = now_ms();
 	TAILQ_INSERT_TAIL(&set->children, c, entry);
 }
 
@@ -127,6 +128,8 @@ set_plan(struct set *set)
 		set_add(set, PROC_VERIFIER, i, ROLE_ALL, NULL);
 		set_add(set, PROC_ENGINE, i, ROLE_ALL, NULL);
 	}
+	if (set_has_role(set, ROLE_METRICS))
+		set_add(set, PROC_METRICS, 0, ROLE_METRICS, NULL);
 	n = 0;
 	for (i = 0; i < set->conf->prefork; i++) {
 		if (set_has_role(set, ROLE_ALL))
@@ -138,12 +141,15 @@ set_plan(struct set *set)
 	}
 }
 
-/* The first instance of those that may have to fill a secret file. */
+/*
+ * The first instance of those that may have to fill a secret file; and the
+ * metrics process, which tells of the start.
+ */
 static int
 child_stage(const struct child *c)
 {
 	if (c->kind == PROC_SIGNER || c->kind == PROC_AUTH ||
-	    c->kind == PROC_KMS ||
+	    c->kind == PROC_KMS || c->kind == PROC_METRICS ||
 	    (c->kind == PROC_VERIFIER && c->instance == 0))
 		return (1);
 	return (2);
@@ -165,6 +171,7 @@ set_free(struct set *set)
 			close(c->log[1]);
 		}
 		wb_free(&c->held);
+		wb_free(&c->counters);
 		free(c);
 	}
 	TAILQ_REMOVE(&sets, set, entry);
@@ -304,6 +311,24 @@ set_open(struct set *set)
 	parent_serving(set);
 }
 
+/*
+ * At the first start it is heard before all is ready.  At a reload the old
+ * set's goes on till then.
+ */
+static void
+set_open_metrics(struct set *set, struct child *c)
+{
+	struct listener	*l;
+	struct wbuf	 w = { 0 };
+
+	if (set_serving() != NULL)
+		return;
+	TAILQ_FOREACH(l, &set->conf->listeners, entry)
+		if (l->role == ROLE_METRICS && listen(l->fd, 64) == -1)
+			fatal("listen");
+	child_send(c, IMSG_PROCESS_ACCEPT, &w);
+}
+
 static void
 set_stage(struct set *set)
 {
@@ -334,6 +359,8 @@ set_child_ready(struct child *c)
 		    c->instance, (int)c->pid);
 		return;
 	}
+	if (c->kind == PROC_METRICS)
+		set_open_metrics(set, c);
 	TAILQ_FOREACH(other, &set->children, entry)
 		if (child_stage(other) <= set->stage &&
 		    other->state != CHILD_READY)

@@ -31,6 +31,7 @@
 
 #include "digest.h"
 #include "local.h"
+#include "histogram.h"
 #include "log.h"
 #include "verifier.h"
 
@@ -45,6 +46,7 @@ struct appraisal {
 	RB_ENTRY(appraisal)	 entry;
 	TAILQ_ENTRY(appraisal)	 waitentry;
 	struct request_name	 name;
+	uint64_t		 began;			/* us */
 	uint64_t		 deadline;
 	struct uuid		 key;
 	uint8_t			 digest[DIGEST_LEN];	/* of the policy */
@@ -87,6 +89,7 @@ static size_t			 nappraisals, appraisal_bytes;
 static uint32_t			 nengines;
 static int			 nonce_required;
 static uint64_t			 counts[VERDICT_MAX], count_nonces;
+static struct histogram		 durations;
 
 static const char *const	 verdict_names[VERDICT_MAX] = {
 	[VERDICT_OK] =		"verdicts ok",
@@ -244,6 +247,14 @@ answer_nonced(const struct appraisal *ap, const struct outcome *out,
 	tell_broker(IMSG_BROKER_NONCED, &w);
 }
 
+static void
+count_verdict(const struct appraisal *ap, enum verdict verdict)
+{
+	counts[verdict]++;
+	if (ap->step != TRANSFER_FIRST)
+		histogram_add(&durations, now_us() - ap->began);
+}
+
 /* The appraisal is over, and nobody gets a key by it. */
 static void
 finish(struct appraisal *ap, const struct outcome *out)
@@ -251,7 +262,7 @@ finish(struct appraisal *ap, const struct outcome *out)
 	char	 id[REQUEST_ID_TEXT];
 
 	if (!ap->test)
-		counts[out->verdict]++;
+		count_verdict(ap, out->verdict);
 	log_debug("request %s: %s", name_format(&ap->name, id), out->reason);
 	if (ap->step == TRANSFER_FIRST)
 		answer_nonced(ap, out, NULL);
@@ -316,7 +327,7 @@ finish_judged(struct appraisal *ap, const struct judgement *j)
 		    "the engine takes no verdict");
 		return;
 	}
-	counts[VERDICT_OK]++;
+	count_verdict(ap, VERDICT_OK);
 	answer_appraised(ap, &j->outcome, &j->wrapping);
 	appraisal_end(ap);
 }
@@ -786,6 +797,7 @@ read_head(struct rbuf *r, struct appraisal *ap)
 	struct uuid		 policy;
 
 	memset(ap, 0, sizeof(*ap));
+	ap->began = now_us();
 	rb_name(r, &ap->name);
 	ap->deadline = rb_u64(r);
 	rb_uuid(r, &ap->key);
@@ -896,4 +908,5 @@ appraise_counters(struct wbuf *w)
 	wb_u64(w, count_nonces);
 	wb_str(w, "appraisals");
 	wb_u64(w, nappraisals);
+	histogram_put(w, "verify", &durations);
 }

@@ -42,6 +42,7 @@
 #define RETRY_LEAST_S	5
 #define RETRY_MOST_S	900
 #define ALARM_S		(6 * 3600)	/* before the end of what we have */
+#define DOWN_FAILURES	3		/* rounds, and then not ready */
 
 enum block_state {
 	BLOCK_IDLE,
@@ -779,6 +780,17 @@ collateral_version(uint32_t block)
 	return (blocks[block].version);
 }
 
+static void
+block_count(struct wbuf *w, const struct block *b, const char *what,
+    uint64_t value)
+{
+	char	 name[NAME_MAX_STORE + 32];
+
+	(void)snprintf(name, sizeof(name), "%s %s", what, b->name);
+	wb_str(w, name);
+	wb_u64(w, value);
+}
+
 /* --- for kbsctl ---------------------------------------------------- */
 
 static uint64_t
@@ -817,9 +829,8 @@ collateral_tell(void (*fn)(const struct block_told *, void *), void *arg)
 void
 collateral_counters(struct wbuf *w)
 {
-	int64_t		 now = unix_now(), end;
+	int64_t		 now = unix_now();
 	uint32_t	 i;
-	char		 name[NAME_MAX_STORE + 32];
 
 	wb_str(w, "collateral fetches");
 	wb_u64(w, count_fetches);
@@ -828,11 +839,11 @@ collateral_counters(struct wbuf *w)
 	for (i = 0; i < nblocks; i++) {
 		if (blocks[i].kind == BLOCK_FILE)
 			continue;
-		end = set_end(blocks[i].keys, now, 1);
-		(void)snprintf(name, sizeof(name), "collateral seconds %s",
-		    blocks[i].name);
-		wb_str(w, name);
-		wb_u64(w, end > now ? (uint64_t)(end - now) : 0);
+		block_count(w, &blocks[i], "collateral ends",
+		    (uint64_t)set_end(blocks[i].keys, now, 1));
+		block_count(w, &blocks[i], "collateral usable",
+		    set_any(blocks[i].keys, now) ||
+		    blocks[i].failures < DOWN_FAILURES);
 	}
 }
 

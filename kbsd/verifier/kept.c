@@ -475,9 +475,27 @@ kept_tell(uint32_t fetcher, struct block_told *told)
 	}
 }
 
+/* The soonest of what can be had anew; 0: there is none. */
+static int64_t
+kept_end(void)
+{
+	const struct kept	*k;
+	int64_t			 end = 0;
+
+	TAILQ_FOREACH(k, &all, entry)
+		if (k->kind->renewed && kept_until(k) > 0 &&
+		    (end == 0 || kept_until(k) < end))
+			end = kept_until(k);
+	return (end);
+}
+
 void
 kept_counters(struct wbuf *w)
 {
+	if (kept_end() > 0) {
+		wb_str(w, "platforms end");
+		wb_u64(w, (uint64_t)kept_end());
+	}
 	wb_str(w, "platforms");
 	wb_u64(w, kept_count(NULL));
 	wb_str(w, "platform fetches");

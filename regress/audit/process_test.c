@@ -162,11 +162,15 @@ ATF_TC_BODY(locked, tc)
 	/* Who never gives it back stops nobody for ever. */
 	fl.l_type = F_WRLCK;
 	ATF_REQUIRE_EQ(0, fcntl(fd, F_SETLK, &fl));
+	ATF_CHECK_EQ(1, counter(&s, "writable"));
 	record(&s, 2, "main", 0);
 	not_recorded(&s, 2);
+	/* It is told until a line is written again. */
+	ATF_CHECK_EQ(0, counter(&s, "writable"));
 	close(fd);
 	record(&s, 3, "main", 0);
 	ATF_CHECK_EQ(2, recorded(s.kms0, IMSG_KMS_RECORDED, 3));
+	ATF_CHECK_EQ(1, counter(&s, "writable"));
 	set_end(&s);
 }
 

@@ -70,6 +70,7 @@ a_file(const char *name, const char *text)
 }
 
 static const char	*recipient;	/* a file; NULL: none */
+static uint32_t		 user_rate;	/* 0: any number of requests */
 
 static void
 start(const char *administrator, const char *password)
@@ -84,6 +85,8 @@ start(const char *administrator, const char *password)
 	wb_u32(&w, 900);
 	wb_str(&w, administrator);
 	wb_u32(&w, ENGINES);
+	wb_u32(&w, user_rate);
+	wb_u32(&w, user_rate);
 	wb_u32(&w, 2);
 	wb_str(&w, "main");
 	wb_str(&w, "other");

@@ -132,6 +132,8 @@ ATF_TC_BODY(passwords, tc)
 	ATF_CHECK(!password_valid(text, 30));
 }
 
+static uint32_t	 rate, burst;	/* of a user */
+
 static int
 conf_with(const char *administrator, uint32_t attempts, uint32_t stores,
     int extra)
@@ -147,6 +149,8 @@ conf_with(const char *administrator, uint32_t attempts, uint32_t stores,
 	wb_u32(&w, 900);
 	wb_str(&w, administrator);
 	wb_u32(&w, 2);
+	wb_u32(&w, rate);
+	wb_u32(&w, burst);
 	wb_u32(&w, stores);
 	for (i = 0; i < stores; i++)
 		wb_str(&w, i == 0 ? "main" : "other");
@@ -166,6 +170,12 @@ ATF_TC_BODY(configuration, tc)
 	ATF_CHECK_EQ(-1, conf_with("admin", 5, 0, 0));
 	ATF_CHECK_EQ(-1, conf_with("admin", 5, 1, 1));
 	ATF_CHECK_EQ(0, conf_with("", 5, 1, 0));
+	/* one without the other makes no sense */
+	rate = 5;
+	ATF_CHECK_EQ(-1, conf_with("admin", 5, 1, 0));
+	burst = 1000001;
+	ATF_CHECK_EQ(-1, conf_with("admin", 5, 1, 0));
+	burst = 10;
 	ATF_REQUIRE_EQ(0, conf_with("admin", 5, 2, 0));
 	ATF_CHECK_STREQ("main", conf_keystore(""));
 	ATF_CHECK_STREQ("main", conf_keystore("main"));

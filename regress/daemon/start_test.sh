@@ -192,6 +192,7 @@ files_body()
 	fi
 	sort >want <<LIST
 . $open $me
+./.audit.log.last 600 $me
 ./audit.log 600 $me
 ./empty 555 $me
 ./keys 700 $me
@@ -410,7 +411,7 @@ CONF
 	mv said once.conf
 	for line in 'directory "/tmp/nowhere"' 'prefork 7' 'user "u"' \
 	    'listen on "\*" port 1000 role transfer' \
-	    'listen on "::1" port 2000 role admin' 'connections 99' \
+	    'listen on "::1" port 2000 role admin' '	connections 99' \
 	    '	lockout 7200s' '	refetch 120s' '	crl host "d.example"' \
 	    'audit optional' 'require nonce' 'verbose 2' \
 	    '	master key file "/m"' 'keystore "two" local' \

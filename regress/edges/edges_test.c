@@ -123,6 +123,7 @@ start_front(enum process_kind kind, enum role role)
 {
 	struct wbuf	 w = { 0 };
 	struct child	*c, *signer;
+	uint32_t	 limits[LIMIT_MAX];
 	int		 fd;
 
 	/* It makes the certificate. */
@@ -131,8 +132,9 @@ start_front(enum process_kind kind, enum role role)
 	ATF_REQUIRE_EQ(0, child_end(signer));
 	wb_u8(&w, (uint8_t)role);
 	wb_u32(&w, 2);
-	wb_u32(&w, 100);
-	wb_u16(&w, 300);
+	wb_u32(&w, 1);
+	limits_default(limits);
+	wb_limits(&w, limits);
 	c = start_plain("frontend", kind, &w);
 	child_descriptor(c, FD_LISTEN, a_socket(AF_INET));
 	ATF_REQUIRE((fd = open("tls.crt", O_RDONLY)) != -1);
@@ -176,6 +178,8 @@ start_auth(void)
 	wb_u32(&w, 900);
 	wb_str(&w, "");
 	wb_u32(&w, 2);
+	wb_u32(&w, 0);
+	wb_u32(&w, 0);
 	words(&w, "main", "other");
 	c = start_plain("auth", PROC_AUTH, &w);
 	child_descriptor(c, FD_TOKEN_KEY, a_file("token.key", ""));
@@ -349,6 +353,17 @@ start_plain(const char *program, enum process_kind kind, struct wbuf *w)
 	return (c);
 }
 
+static struct child *
+start_metrics(void)
+{
+	struct wbuf	 w = { 0 };
+	struct child	*c;
+
+	c = start_plain("frontend", PROC_METRICS, &w);
+	child_descriptor(c, FD_LISTEN, a_socket(AF_INET));
+	return (c);
+}
+
 struct subject {
 	enum process_kind	 kind;
 	struct child		*(*start)(void);
@@ -388,6 +403,8 @@ static const struct subject subjects[] = {
 	    PROC_KMS } },
 	{ PROC_KMS, start_kms, { "KMS" },
 	    { PROC_ENGINE, PROC_MAKER, PROC_AUDIT } },
+	/* It has none at all. */
+	{ PROC_METRICS, start_metrics, { "METRICS" }, { PROC_PARENT } },
 };
 
 #define NSUBJECTS	(sizeof(subjects) / sizeof(subjects[0]))
@@ -1072,7 +1089,7 @@ after_audit(void)
 	X(audit, PROC_AUDIT, after_audit)				\
 	X(verifier, PROC_VERIFIER, NULL) X(fetcher, PROC_FETCHER, NULL)	\
 	X(engine, PROC_ENGINE, NULL) X(maker, PROC_MAKER, NULL)		\
-	X(kms, PROC_KMS, NULL)
+	X(kms, PROC_KMS, NULL) X(metrics, PROC_METRICS, NULL)
 
 #define CASE(name, kind, after)						\
 ATF_TC_WITHOUT_HEAD(name);						\

@@ -29,7 +29,7 @@ import struct
 import sys
 
 START, GO, ACCEPT = 1, 4, 6
-READY, VIOLATION, WORKED = 10, 12, 13
+READY, COUNTERS, VIOLATION, WORKED = 10, 11, 12, 13
 HEADER = "=IHHII"
 HEADER_SIZE = 16
 MORE = 2
@@ -60,6 +60,7 @@ def attacks():
     for kind in list(range(20)) + list(range(60, 150)) + [0xffffffff]:
         body = (b"", bytes(400), b"\xff" * 16, b"\0")[kind % 4]
         yield f"type {kind}, {len(body)} bytes", message(kind, body), 0
+    yield "counters that nobody asked for", message(COUNTERS, b""), 1
     yield "ready twice", message(READY, text(b"x")), 1
     yield "ready, too long", message(READY, text(b"x" * 600)), 1
     yield "ready, string over the end", message(READY, u32(99) + b"x"), 1

@@ -149,20 +149,26 @@ listener(int *port)
 	return (fd);
 }
 
+static uint32_t	 address_rate;	/* requests per second; 0: any number */
+
 static void
 start_front(struct rig *rig, enum process_kind kind, enum role role,
     uint32_t connections)
 {
 	struct wbuf	 w = { 0 };
+	uint32_t	 all[LIMIT_MAX];
 	int		 fd;
 
 	memset(rig, 0, sizeof(*rig));
+	limits_default(all);
+	all[LIMIT_CONNECTIONS] = connections;
+	all[LIMIT_ADDRESS_RATE] = all[LIMIT_ADDRESS_BURST] = address_rate;
 	start_signer(rig);
 	rig->front = child_start("frontend", kind, 0, FRONT, NULL);
 	wb_u8(&w, role);
 	wb_u32(&w, 2);
-	wb_u32(&w, connections);
-	wb_u16(&w, 300);
+	wb_u32(&w, 1);
+	wb_limits(&w, all);
 	child_config(rig->front, &w);
 	child_descriptor(rig->front, FD_LISTEN, listener(&rig->port));
 	ATF_REQUIRE((fd = open("tls.crt", O_RDONLY)) != -1);
@@ -1579,6 +1585,55 @@ ATF_TC_BODY(connections, tc)
 	end(&rig);
 }
 
+/* A request more a second; until it is one too many. */
+static int
+too_many(struct client *c, const char *method, const char *path,
+    const char *fields, struct response *r)
+{
+	int	 i;
+
+	for (i = 0; i < 20; i++) {
+		send_request(c, method, path, fields, NULL);
+		response(c, r);
+		if (r->status == 429)
+			return (1);
+	}
+	return (0);
+}
+
+ATF_TC_WITHOUT_HEAD(rates);
+ATF_TC_BODY(rates, tc)
+{
+	struct rig	 rig;
+	struct client	*c, *other;
+	struct response	 r;
+
+	address_rate = 1;
+	start(&rig);
+	c = client(&rig);
+	ATF_REQUIRE(too_many(c, "GET", "/kbs/v1/version", "", &r));
+	ATF_CHECK_STREQ("1", field(&r, "Retry-After"));
+	ATF_CHECK_STREQ("application/json", field(&r, "Content-Type"));
+	ATF_CHECK(strstr(r.body, "too many requests from this address") !=
+	    NULL);
+	/* the connection goes on; no token is looked at */
+	ATF_CHECK(too_many(c, "GET", "/kbs/v1/users?username=x",
+	    "Authorization: Bearer abc\r\nAccept: application/json\r\n",
+	    &r) == 1);
+	ATF_CHECK(too_many(c, "POST", "/nowhere", "", &r));
+	/* it is each for itself */
+	source = INADDR_LOOPBACK + 1;
+	other = client(&rig);
+	send_request(other, "GET", "/kbs/v1/version", "", NULL);
+	response(other, &r);
+	ATF_CHECK_EQ(200, r.status);
+	source = INADDR_LOOPBACK;
+	client_end(other);
+	client_end(c);
+	address_rate = 0;
+	end(&rig);
+}
+
 ATF_TC(slow);
 ATF_TC_HEAD(slow, tc)
 {
@@ -1870,6 +1925,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, large);
 	ATF_TP_ADD_TC(tp, busy);
 	ATF_TP_ADD_TC(tp, connections);
+	ATF_TP_ADD_TC(tp, rates);
 	ATF_TP_ADD_TC(tp, slow);
 	ATF_TP_ADD_TC(tp, drain);
 	ATF_TP_ADD_TC(tp, signer_dies);

@@ -126,6 +126,8 @@ rig_config(struct rig *g, enum who who, struct wbuf *w)
 		wb_u32(w, 900);
 		wb_str(w, "");
 		wb_u32(w, 1);
+		wb_u32(w, 0);
+		wb_u32(w, 0);
 		rig_keystores(w);
 		break;
 	case W_HASHER:

@@ -60,6 +60,11 @@ taken_body()
 	good 'log format json\n'
 	good 'log format "key=value"\nlog format plain\n'
 	good 'audit optional\nrequire nonce\nverbose 2\nconnections 9\n'
+	good 'metrics\n'
+	good 'metrics on ::1 port 0\nmetrics on "127.1.2.3"\nmetrics on localhost port 1\n'
+	good 'metrics on * port 9 insecure\n'
+	good 'limits { }\n'
+	good 'limits { connections 9; connections per address 3\nrequests per address 7\nrequests per user 5 burst 50\nheader 1024; body 65536\ntimeout handshake 1s; timeout header 2s\ntimeout body 1h\ntimeout idle 5m\ntimeout write 9s }\n'
 	good 'control socket "/tmp/x" group "g"\ndirectory "/d"\n'
 	good 'directory \\\n"/d"\n'
 	good 'user "u"\nkeyuser "k"\naudit log "/a"\n'
@@ -67,6 +72,45 @@ taken_body()
 	printf 'prefork 4\n' >part
 	chmod 600 part
 	good 'include "part"\nverbose 1\n'
+}
+
+# What is not said has its default, and a rate is a burst too.
+atf_test_case limits
+limits_body()
+{
+	good 'metrics\nlimits { requests per address 7 }\n'
+	atf_check -o inline:'metrics on "127.0.0.1" port 9464\n' \
+	    grep ^metrics printed
+	atf_check -o match:'^listen on "127.0.0.1" port 9443' cat printed
+	atf_check -o inline:"limits {
+	connections 4096
+	requests per address 7 burst 7
+	header 65536
+	body 1048576
+	timeout handshake 10s
+	timeout header 10s
+	timeout body 20s
+	timeout idle 60s
+	timeout write 30s
+}
+" sed -n '/^limits/,/^}/p' printed
+
+	bad - "metrics on 0.0.0.0: this is no loopback address" \
+	    'metrics on 0.0.0.0\n'
+	bad - "metrics on *: this is no loopback address" 'metrics on *\n'
+	bad - "metrics on 127.0.0.1.example.net: this" \
+	    'metrics on 127.0.0.1.example.net\n'
+	bad 1 'port 65536 is not between' 'metrics on ::1 port 65536\n'
+	bad 2 'header_bytes 1023 is not between 1024 and 65536' \
+	    'limits {\nheader 1023 }\n'
+	bad 1 'body_bytes 1048577 is not' 'limits { body 1048577 }\n'
+	bad 1 'requests_per_user 0 is not' 'limits { requests per user 0 }\n'
+	bad 1 'requests_per_address_burst 0 is not' \
+	    'limits { requests per address 1 burst 0 }\n'
+	bad 1 'idle_seconds 3601 is not' 'limits { timeout idle 3601s }\n'
+	bad 1 'near "answer"' 'limits { timeout answer 3s }\n'
+	bad - 'one address may have more connections than there are' \
+	    'limits { connections 5; connections per address 6 }\n'
 }
 
 # The proxy of the environment, where the configuration names none.
@@ -433,6 +477,7 @@ atf_init_test_cases()
 	atf_add_test_case jwks
 	atf_add_test_case refused
 	atf_add_test_case proxy
+	atf_add_test_case limits
 	atf_add_test_case several
 	atf_add_test_case hostile
 	atf_add_test_case options

@@ -42,7 +42,7 @@ check_kinds()
 		kind_of "$p"
 	done | sort -u | tr '\n' ' ' >kinds
 	atf_check -o inline:"audit auth broker control engine fetcher \
-frontend gate hasher kms maker signer store verifier " cat kinds
+frontend gate hasher kms maker metrics signer store verifier " cat kinds
 }
 
 # What all have, however kbsd was started.
@@ -67,7 +67,7 @@ check_users()
 {
 	for p in $(children); do
 		case $(kind_of "$p") in
-		frontend|gate|control|broker|verifier|fetcher) u=_kbsd ;;
+		frontend|gate|metrics|control|broker|verifier|fetcher) u=_kbsd ;;
 		*) u=_kbsdkey ;;
 		esac
 		uid=$(id -u $u)
@@ -107,6 +107,7 @@ open_of()
 	kms) echo 5 keys.db keys.db-shm keys.db-wal ;;
 	frontend) echo 8 ;;
 	gate) echo 6 ;;
+	metrics) echo 2 ;;
 	fetcher) echo some ;;
 	esac
 }
@@ -173,7 +174,8 @@ check_limits()
 start()
 {
 	start_ita
-	start_kbsd "listen on 127.0.0.1 port $(free_port) role transfer" "$@"
+	start_kbsd "listen on 127.0.0.1 port $(free_port) role transfer" \
+	    "metrics on 127.0.0.1 port $(free_port)" "$@"
 }
 
 check_all()

@@ -67,7 +67,8 @@
 #define KIND(kind)	(1U << (kind))
 #define ALL		(~0U)
 #define FRONTS		(KIND(PROC_FRONTEND) | KIND(PROC_GATE))
-#define ACCEPTS		(FRONTS | KIND(PROC_CONTROL))
+#define METRICS		KIND(PROC_METRICS)
+#define ACCEPTS		(FRONTS | METRICS | KIND(PROC_CONTROL))
 /* Of a keystore elsewhere: PROC_KMS with START_OUTSIDE. */
 #define PROC_KMS_OUTSIDE	PROC_MAX
 /* Of one whose library works on files: with START_MODULE, never in a chroot. */
@@ -573,7 +574,7 @@ static const struct attempt attempts[] = {
 	BUT(send_name, 0, { CONNECTS, EITHER, WORKS }),
 	BUT(send_abstract, 0, { CONNECTS, EITHER, WORKS }),
 	BUT(sendmsg_name, 0, { ALL, EITHER, WORKS }),
-	NO(sendmmsg), NO(recvmmsg), MAY(shutdown, FRONTS),
+	NO(sendmmsg), NO(recvmmsg), MAY(shutdown, FRONTS | METRICS),
 	MAY(peer_name, CONNECTS), MAY(no_delay, FRONTS | CONNECTS),
 	NO(socket_filter), NO(socket_ulp), NO(socket_device),
 	MAY(peer_user, KIND(PROC_CONTROL)), MAY(socket_error, CONNECTS),
@@ -1046,7 +1047,7 @@ ATF_TC_BODY(nothing, tc)
 	X(fetcher, PROC_FETCHER) X(engine, PROC_ENGINE)			\
 	X(maker, PROC_MAKER) X(kms, PROC_KMS)				\
 	X(kms_outside, PROC_KMS_OUTSIDE) X(kms_module, PROC_KMS_MODULE)	\
-	X(fetcher_reads, PROC_FETCHER_READS)
+	X(fetcher_reads, PROC_FETCHER_READS) X(metrics, PROC_METRICS)
 
 #define CASE(name, kind)						\
 ATF_TC(root_##name);							\

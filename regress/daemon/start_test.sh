@@ -544,6 +544,28 @@ run_environment()
 	}
 }
 
+# None of these is in the memory of the parent.
+scrubbed()
+{
+	python3 - "$kbsd_pid" "$@" <<'SCRIPT' || atf_fail "the parent has it"
+import sys
+
+pid = sys.argv[1]
+secrets = [s.encode() for s in sys.argv[2:]]
+with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
+    for line in maps:
+        words = line.split()
+        if words[1][0] != "r" or words[-1].startswith("[v"):
+            continue
+        low, high = (int(w, 16) for w in words[0].split("-"))
+        mem.seek(low)
+        text = mem.read(high - low)
+        for n, s in enumerate(secrets):
+            if s in text:
+                sys.exit(f"secret {n} is in {line}")
+SCRIPT
+}
+
 roots()
 {
 	ctl -j show roots | jq -r '.[0] | .state + " " + .sha256'
@@ -587,6 +609,15 @@ environment_body()
 	grep -q "theirs\|$(cat ita/api.key)\|$(cat vault/token)" "$log" &&
 	    atf_fail "a secret is logged"
 	[ "$(stat -c %a "$state/environment")" = 700 ] || atf_fail "mode"
+	# Nor is it in a file, or with whoever does not own it.
+	[ "$(ls -m "$state/environment")" = "ita-root.pem, kbsd.conf" ] &&
+	    grep -q 'password credential "admin.password"' \
+	    "$state/environment/kbsd.conf" ||
+	    atf_fail "$(ls -m "$state/environment")"
+	! grep -rq "theirs\|$(cat vault/token)" "$state" ||
+	    atf_fail "a secret is on disk"
+	! is_root || scrubbed "a password of theirs" "$(cat ita/api.key)" \
+	    "$(cat vault/token)"
 	password="a password of theirs"
 	login root.admin
 	api 201 POST /key-transfer-policies "$(jq -n --arg m "$(tee_mrtd)" \

@@ -119,13 +119,21 @@ make_directory(const char *path, mode_t mode, uid_t uid, gid_t gid)
 		log_warnx("%s is no directory", path);
 		return (-1);
 	}
+	/*
+	 * Root without CAP_FOWNER changes the mode of its own only, and one
+	 * without CAP_DAC_OVERRIDE needs the group's way in.
+	 */
+	if ((st.st_mode & 07777) != mode) {
+		if ((st.st_uid != geteuid() && chown(path, geteuid(),
+		    (gid_t)-1) == -1) || chmod(path, mode) == -1) {
+			log_warn("chmod %s", path);
+			return (-1);
+		}
+		st.st_uid = geteuid();
+	}
 	if ((st.st_uid != uid || st.st_gid != gid) &&
 	    chown(path, uid, gid) == -1) {
 		log_warn("chown %s", path);
-		return (-1);
-	}
-	if ((st.st_mode & 07777) != mode && chmod(path, mode) == -1) {
-		log_warn("chmod %s", path);
 		return (-1);
 	}
 	return (0);
@@ -191,6 +199,7 @@ files_prepare(const struct config *conf, const struct users *users)
 	const struct keystore	*k;
 	uid_t			 me = geteuid();
 	gid_t			 my = getegid();
+	mode_t			 mode = users->drop ? 0710 : 0700;
 
 	if (make_parents(conf->directory, 0755) == -1) {
 		log_warn("mkdir %s", conf->directory);
@@ -201,12 +210,12 @@ files_prepare(const struct config *conf, const struct users *users)
 	    my) == -1 ||
 	    make_directory(files_path(conf, "empty"), 0555, me, my) == -1 ||
 	    make_directory(files_path(conf, "keys"), 0700, me, my) == -1 ||
-	    make_directory(files_path(conf, "store"), 0700, users->keyuid,
-	    users->keygid) == -1)
+	    make_directory(files_path(conf, "store"), mode, users->keyuid,
+	    my) == -1)
 		return (-1);
 	TAILQ_FOREACH(k, &conf->keystores, entry)
-		if (make_directory(files_path(conf, "kms-%s", k->name), 0700,
-		    users->keyuid, users->keygid) == -1)
+		if (make_directory(files_path(conf, "kms-%s", k->name), mode,
+		    users->keyuid, my) == -1)
 			return (-1);
 	return (files_collateral(conf));
 }

@@ -65,6 +65,8 @@ class Manager:
             s.listen(64)
             self.sockets.append(s)
         path = args.directory + "/notify"
+        if os.path.exists(path):
+            os.unlink(path)
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(path)
         os.chmod(path, 0o777)

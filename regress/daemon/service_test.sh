@@ -165,7 +165,6 @@ refused_as()
 {
 	local text
 
-	rm -f manager/*
 	setsid $kbsd_as "$bin/kbsd" -d -f "$conf" >refused.log 2>&1 && status=0 ||
 	    status=$?
 	[ "$status" = 1 ] || atf_fail "ended with $status: $(cat refused.log)"
@@ -225,6 +224,104 @@ sockets_body()
 restarted()
 {
 	[ "$(cat manager/pid)" != "$1" ] && ctl show status >/dev/null 2>&1
+}
+
+# Each unit as it is installed.
+units()
+{
+	local unit
+
+	daemon_find
+	mkdir -p units
+	for unit in kbsd kbsd-user; do
+		sed "s,@SBINDIR@,$bin,; s,@SYSCONFDIR@,/etc,g" \
+		    "$src/etc/$unit.service" >"units/$unit.service"
+	done
+	cp "$src/etc/kbsd.socket" units/
+}
+
+daemon_case units "the units: sound, and exposed no more than they must be" \
+    systemd-analyze
+units_body()
+{
+	units
+	exits 0 systemd-analyze verify --man=no units/*
+	[ ! -s cried ] || atf_fail "$(cat cried)"
+	exits 0 systemd-analyze security --offline=true --threshold=25 \
+	    units/kbsd.service
+	exits 0 systemd-analyze security --offline=true --threshold=15 \
+	    units/kbsd-user.service
+}
+
+# under UNIT [option of manager.py ...]: the next run_kbsd stands in it.
+under()
+{
+	is_root || atf_skip "only root can make what a unit says"
+	unshare -m true || atf_skip "no mount namespaces here"
+	unit=$1
+	shift
+	units
+	managed "$@"
+	kbsd_as="$kbsd_as python3 $(atf_get_srcdir)/unit.py"
+	kbsd_as="$kbsd_as $dir/units/$unit.service $dir --"
+	start_ita
+	write_conf
+	# The unit says where they are.
+	sed -i '/^directory/d; /^control socket/d' "$conf"
+	ctl()
+	{
+		"$bin/kbsctl" -s "$dir/run/kbsd.sock" "$@"
+	}
+}
+
+# Whatever kbsd does is allowed there.
+works_in_unit()
+{
+	run_kbsd
+	login
+	p=$(policy)
+	k=$(ctl key create -a RSA -l 3072 -p "$p")
+	exits 0 get_key "$k" first
+	exits 0 ctl reload
+	for kind in verifier engine kms store broker audit; do
+		kill -9 "$(pid_of $kind)"
+		wait_for 100 get_key "$k" again || atf_fail "after $kind"
+	done
+	cmp first again || atf_fail "another key"
+	stop_kbsd
+	run_kbsd
+	exits 0 get_key "$k" again
+	stop_kbsd
+	! grep 'sandbox\|signal 31\|not permitted\|denied' log ||
+	    atf_fail "not allowed"
+	audit_intact || atf_fail "audit log"
+}
+
+daemon_case unit "kbsd does all it does with what its unit leaves it" \
+    "systemd-analyze unshare" 180
+unit_body()
+{
+	under kbsd
+	works_in_unit
+	grep -q "they run as _kbsd" log || atf_fail "$(cat log)"
+}
+
+daemon_case unit_user "the same as a plain user, with its own unit" \
+    "systemd-analyze unshare" 180
+unit_user_body()
+{
+	daemon_users
+	daemon_find
+	under kbsd-user --credentials "$dir/secrets"
+	mkdir secrets
+	mv admin.password secrets/admin
+	cp ita/api.key secrets/api
+	sed -i -e 's,password file .*,password credential "admin",' \
+	    -e 's,api key file .*,api key credential "api",' "$conf"
+	chown -R _kbsd secrets
+	chmod 644 "$conf"
+	works_in_unit
+	grep -q "not started as root" log || atf_fail "$(cat log)"
 }
 
 atf_init_test_cases()

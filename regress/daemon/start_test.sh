@@ -186,9 +186,9 @@ files_body()
 	start_kbsd
 	me=$(id -un)
 	if is_root; then
-		open=711 key=_kbsdkey
+		open=711 key=_kbsdkey own=710
 	else
-		open=700 key=$me
+		open=700 key=$me own=700
 	fi
 	sort >want <<LIST
 . $open $me
@@ -201,9 +201,9 @@ files_body()
 ./keys/seal.key 600 $me
 ./keys/tls.key 600 $me
 ./keys/token.key 600 $me
-./kms-local 700 $key
+./kms-local $own $key
 ./kms-local/keys.db 600 $key
-./store 700 $key
+./store $own $key
 ./store/store.db 600 $key
 ./tls.crt 644 $me
 LIST

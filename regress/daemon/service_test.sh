@@ -274,7 +274,8 @@ under()
 	}
 }
 
-# Whatever kbsd does is allowed there.
+# works_in_unit [KIND ...]: whatever kbsd does is allowed there; processes of
+# these kinds are replaced.
 works_in_unit()
 {
 	run_kbsd
@@ -283,14 +284,14 @@ works_in_unit()
 	k=$(ctl key create -a RSA -l 3072 -p "$p")
 	exits 0 get_key "$k" first
 	exits 0 ctl reload
-	for kind in verifier engine kms store broker audit; do
+	for kind in "$@"; do
 		kill -9 "$(pid_of $kind)"
 		wait_for 100 get_key "$k" again || atf_fail "after $kind"
 	done
-	cmp first again || atf_fail "another key"
 	stop_kbsd
 	run_kbsd
 	exits 0 get_key "$k" again
+	cmp first again || atf_fail "another key"
 	stop_kbsd
 	! grep 'sandbox\|signal 31\|not permitted\|denied' log ||
 	    atf_fail "not allowed"
@@ -302,7 +303,7 @@ daemon_case unit "kbsd does all it does with what its unit leaves it" \
 unit_body()
 {
 	under kbsd
-	works_in_unit
+	works_in_unit verifier store broker
 	grep -q "they run as _kbsd" log || atf_fail "$(cat log)"
 }
 
@@ -322,6 +323,47 @@ unit_user_body()
 	chmod 644 "$conf"
 	works_in_unit
 	grep -q "not started as root" log || atf_fail "$(cat log)"
+}
+
+# All that a container's process has: a uid, a directory, its environment.
+daemon_case container "read-only, one uid, no capability, the environment" \
+    "systemd-analyze unshare"
+container_body()
+{
+	daemon_users
+	under kbsd
+	[ ! -e /etc/kbsd/kbsd.conf ] && [ ! -e /usr/local/etc/kbsd/kbsd.conf ] ||
+	    atf_skip "there is a configuration at the usual place"
+	sed -e '/^CapabilityBoundingSet/d' -e '/^SystemCallFilter=~/d' \
+	    -e 's/^UMask.*/&\nUser=nobody\nCapabilityBoundingSet=\n/' \
+	    units/kbsd.service >units/container.service
+	rm "$conf" admin.password
+	setsid env -i PATH="$PATH" SERVICE_PORT="$port" ADMIN_USERNAME=admin \
+	    ADMIN_PASSWORD="$password" TRUSTAUTHORITY_API_URL="$ita" \
+	    TRUSTAUTHORITY_BASE_URL="$ita" TRUSTAUTHORITY_API_KEY=api-key-of-ita \
+	    KEY_MANAGER= SSL_CERT_FILE="$dir/ita/tls-ca.pem" \
+	    python3 "$(atf_get_srcdir)/unit.py" units/container.service "$dir" \
+	    -- "$bin/kbsd" -d >>"$log" 2>&1 &
+	kbsd_pid=$!
+	echo "$kbsd_pid" >>pids
+	wait_for 200 ctl user show admin >said 2>&1 ||
+	    atf_fail "$(tail -n 5 log)"
+	login
+	p=$(policy)
+	k=$(ctl key create -a AES -l 256 -p "$p")
+	api 200 GET "/keys/$k"
+	for pid in $(kbsd_processes); do
+		grep -q '^CapBnd:	0000000000000000$' "/proc/$pid/status" &&
+		    grep -q "^Uid:	$(id -u nobody)	" "/proc/$pid/status" ||
+		    atf_fail "$(cat "/proc/$pid/status")"
+		! tr '\0' '\n' <"/proc/$pid/environ" |
+		    grep "$password\|api-key" || atf_fail "it is in environ"
+	done
+	! grep -r "$password\|api-key-of-ita" state || atf_fail "it is on disk"
+	# All that was written is where it may be.
+	[ -n "$(ls state/environment)" ] || atf_fail "$(ls -R state)"
+	stop_kbsd
+	! grep 'sandbox\|signal 31' log || atf_fail "not allowed"
 }
 
 atf_init_test_cases()

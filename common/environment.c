@@ -266,7 +266,8 @@ put_attestation(struct environment *e)
 	put_value(e, "\ttrust authority api \"", ITA_API_URL, "\"\n");
 	put_value(e, "\tbase \"", ITA_BASE_URL, "\"\n");
 	put_secret(e, "\tapi key ", ITA_API_KEY, FILE_API_KEY);
-	put_path(e, "\troot \"", "ita-root.pem", e->daemon ? "\" pin\n" : "\"\n");
+	put_path(e, "\troot \"", "ita-root.pem", e->daemon ? "\" pin\n" :
+	    "\"\n");
 	/* With the environment itself kbsd looks at it, and at no_proxy. */
 	if (!e->daemon)
 		put_value(e, "\tproxy \"", e->values[PROXY_HTTPS][0] !=

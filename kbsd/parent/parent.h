@@ -219,8 +219,8 @@ int	 files_prepare(const struct config *, const struct users *);
 /* Missing or without a byte. */
 int	 files_empty(const char *path);
 /*
- * Open a secret file, or a credential: made when it is missing (make), refused when others
- * may read or write it.  -1 with log.
+ * Open a secret file, or a credential: made when it is missing (make), refused
+ * when others may read or write it.  -1 with log.
  */
 int	 files_secret(const char *path, int make);
 /* One that a service manager made: its user may be in an access list. */

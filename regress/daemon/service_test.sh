@@ -281,7 +281,7 @@ works_in_unit()
 	run_kbsd
 	login
 	p=$(policy)
-	k=$(ctl key create -a RSA -l 3072 -p "$p")
+	k=$(ctl key create -a AES -l 256 -p "$p")
 	exits 0 get_key "$k" first
 	exits 0 ctl reload
 	for kind in "$@"; do

@@ -112,7 +112,7 @@ FUZZ_AREA_service =	fetcher
 FUZZ_AREA_vault =	kms
 FUZZ_AREA_kmip =	kms
 # Not all of them: the rest calls what stands beside main.
-FUZZ_OBJS_conf =	$(O)/obj/kbsd/parent/conf.o $(O)/obj/kbsd/parent/parse.o
+FUZZ_OBJS_conf =	$(patsubst %,$(O)/obj/kbsd/parent/%.o,conf parse place)
 fuzz_objs =	$(or $(FUZZ_OBJS_$(1)),$(if $(FUZZ_AREA_$(1)),\
 		$(call test_objs,$(FUZZ_AREA_$(1)))))
 

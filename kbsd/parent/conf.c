@@ -28,8 +28,6 @@
 #include "parent.h"
 #include "sandbox.h"
 
-#define DEFAULT_DIRECTORY	"/var/lib/kbsd"
-#define DEFAULT_CONTROL		"/run/kbsd/kbsd.sock"
 #define DEFAULT_COLLATERAL	"https://api.trustedservices.intel.com"
 
 struct config *
@@ -189,50 +187,6 @@ join(const char *a, const char *b)
 	if (asprintf(&text, "%s%s", a, b) == -1)
 		fatal("asprintf");
 	return (text);
-}
-
-static char *
-first_of(const char *list)
-{
-	char	*text;
-
-	if ((text = strndup(list, strcspn(list, ":"))) == NULL)
-		fatal("strndup");
-	return (text);
-}
-
-/* A plain user's state, by the XDG base directory conventions. */
-char *
-config_directory(void)
-{
-	const char	*dir;
-
-	/* The first of a list: a service manager's. */
-	if ((dir = getenv("STATE_DIRECTORY")) != NULL && dir[0] == '/')
-		return (first_of(dir));
-	if (geteuid() == 0)
-		return (join(DEFAULT_DIRECTORY, ""));
-	if ((dir = getenv("XDG_STATE_HOME")) != NULL && dir[0] == '/')
-		return (join(dir, "/kbsd"));
-	if ((dir = getenv("HOME")) == NULL || dir[0] != '/')
-		dir = "/tmp";
-	return (join(dir, "/.local/state/kbsd"));
-}
-
-static char *
-default_control(const struct config *conf)
-{
-	const char	*dir = getenv("RUNTIME_DIRECTORY");
-	char		*first, *path;
-
-	if (dir != NULL && dir[0] == '/') {
-		first = first_of(dir);
-		path = join(first, "/kbsd.sock");
-		free(first);
-		return (path);
-	}
-	return (geteuid() == 0 ? join(DEFAULT_CONTROL, "") :
-	    join(conf->directory, "/kbsd.sock"));
 }
 
 static void
@@ -622,7 +576,7 @@ config_finish(struct config *conf)
 		bad = -1;
 	}
 	if (conf->control_path == NULL)
-		conf->control_path = default_control(conf);
+		conf->control_path = config_control(conf);
 	if (conf->audit_path == NULL)
 		conf->audit_path = join(conf->directory,
 		    "/audit.log");

@@ -152,8 +152,11 @@ int		 words_add(struct words *, const char *);
 const char	*credential_name(const char *path);
 /* Its lists, empty. */
 void		 keystore_init(struct keystore *);
-/* Where state is when the configuration says nothing; malloc'd. */
+
+/* --- place.c: what the configuration leaves open; malloc'd ---------------- */
+
 char		*config_directory(void);
+char		*config_control(const struct config *);
 
 /* --- print.c ------------------------------------------------------------- */
 

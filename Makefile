@@ -8,6 +8,7 @@
 #	make install		to PREFIX, under DESTDIR; make uninstall
 #	make deb		Debian packages, in build/deb
 #	make deb-check		and whether they install, upgrade and go again
+#	make site		the manual as web pages, in build/site
 #	make fuzz		every fuzz target for FUZZ_SECONDS
 #	make schemathesis	requests made of etc/openapi.yaml
 #	make coverage		which lines the tests run
@@ -216,6 +217,8 @@ UNITDIR ?=	$(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?=	$(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?=	$(PREFIX)/lib/tmpfiles.d
 RCDIR ?=	$(SYSCONFDIR)/rc.d
+BASHDIR ?=	$(DATADIR)/bash-completion/completions
+ZSHDIR ?=	$(DATADIR)/zsh/site-functions
 DOCDIR ?=	$(DATADIR)/doc/kbsd
 CHILDREN =	$(filter-out parent,$(PROCESSES))
 UNITS =		kbsd.service kbsd-user.service kbsd.socket kbsget@.service \
@@ -227,10 +230,12 @@ INSTALLED =	755:$(call bin,parent):$(SBINDIR)/kbsd \
 		755:$(call bin,kbsget):$(BINDIR)/kbsget \
 		$(foreach p,$(CHILDREN),\
 		755:$(call bin,$(p)):$(LIBEXECDIR)/kbsd/$(p)) \
-		$(foreach m,kbsget.1 kbsd.conf.5 kbsd.8 kbsctl.8,\
+		$(foreach m,$(notdir $(wildcard man/*.[1-8])),\
 		644:$(O)/filled/man/$(m):$(MANDIR)/man$(patsubst .%,%,\
 		$(suffix $(m)))/$(m)) \
 		644:etc/openapi.yaml:$(DATADIR)/kbsd/openapi.yaml \
+		644:etc/kbsctl.bash:$(BASHDIR)/kbsctl \
+		644:etc/_kbsctl:$(ZSHDIR)/_kbsctl \
 		644:README.md:$(DOCDIR)/README.md \
 		644:etc/Containerfile:$(DOCDIR)/examples/Containerfile \
 		644:etc/kbsd.conf:$(DOCDIR)/examples/kbsd.conf
@@ -248,7 +253,9 @@ $(O)/filled/%: % FORCE
 	@mkdir -p $(@D)
 	@sed -e 's,@SBINDIR@,$(SBINDIR),g' -e 's,@BINDIR@,$(BINDIR),g' \
 	    -e 's,@SYSCONFDIR@,$(SYSCONFDIR),g' \
-	    -e 's,/usr/local/libexec,$(LIBEXECDIR),g' $< >$@
+	    -e 's,/usr/local/libexec,$(LIBEXECDIR),g' \
+	    -e 's,/usr/local/share/bash-completion/completions,$(BASHDIR),g' \
+	    -e 's,/usr/local/share/zsh/site-functions,$(ZSHDIR),g' $< >$@
 
 # The configuration is the operator's as soon as it is there.
 install: all $(filter $(O)/filled/%,$(subst :, ,$(INSTALLED)))
@@ -301,11 +308,18 @@ deb-check: deb
 	@sh regress/package/check $(abspath $(DEBDIR)) \
 	    $(abspath $(O))/deb-again/elsewhere
 
+# --- site --------------------------------------------------------------
+
+# -B: no __pycache__ among the sources.
+site:
+	@python3 -B man/site/site.py $(O)/site
+	@echo "$(O)/site/index.html"
+
 clean:
 	rm -rf $(O)
 
 FORCE:
 .PHONY: all deps packages check demo lint install uninstall deb deb-run \
-	deb-check clean FORCE
+	deb-check site clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -209,6 +209,23 @@ auth_counters(struct wbuf *w)
 	}
 }
 
+static void
+auth_show(uint8_t what, uint8_t page, struct wbuf *cells, uint32_t *rows)
+{
+	(void)page;
+	if (what != SHOW_LIMITS)
+		return;
+	show_limit(cells, rows, "logins at once", LOGINS_MAX, login_count(),
+	    "");
+	show_limit(cells, rows, "failed logins until a lockout",
+	    auth_conf.attempts, -1, "");
+	show_limit(cells, rows, "in which they count", auth_conf.interval, -1,
+	    "seconds");
+	show_limit(cells, rows, "lockout", auth_conf.lockout, -1, "seconds");
+	show_limit(cells, rows, "life of a token", auth_conf.lifetime, -1,
+	    "seconds");
+}
+
 /* --- the hasher --------------------------------------------------------- */
 
 static const struct edge_rule auth_rules[] = {
@@ -234,6 +251,7 @@ static const struct process processes[] = {
 		.descriptor = auth_descriptor,
 		.secrets = auth_secrets,
 		.counters = auth_counters,
+		.show = auth_show,
 	},
 	{
 		.kind = PROC_HASHER,

@@ -31,6 +31,7 @@
 #include <tls.h>
 #include <unistd.h>
 
+#include "certificate.h"
 #include "frontend.h"
 #include "kbsd.h"
 #include "log.h"
@@ -98,6 +99,7 @@ load_cert(struct tls_config *config, size_t i)
 		ret = tls_config_add_keypair_mem(config, pem, len, NULL, 0);
 	if (ret == -1)
 		fatalx("TLS certificate: %s", tls_config_error(config));
+	certificate_note(CERTIFICATE_OWN, "", pem, len);
 	close(certs[i]);
 }
 

@@ -101,6 +101,7 @@ attestation_free(struct attestation *a)
 	free(a->collateral);
 	free(a->collateral_dir);
 	words_free(&a->crl_hosts);
+	issuer_free(a);
 	free(a);
 }
 
@@ -253,7 +254,7 @@ default_tls_names(struct config *conf)
 	words_add(&conf->tls_names, "::1");
 }
 
-static int
+int
 check_url(const char *block, const char *what, const char *url)
 {
 	if (url == NULL) {
@@ -269,7 +270,7 @@ check_url(const char *block, const char *what, const char *url)
 	return (0);
 }
 
-static int
+int
 check_retry(const struct attestation *a)
 {
 	if (a->retry_least <= a->retry_most)
@@ -418,7 +419,8 @@ default_proxy(struct attestation *a)
 {
 	const char	*proxy = getenv("https_proxy");
 	const char	*none = getenv("no_proxy");
-	const char	*host = a->dcap ? a->collateral : a->api;
+	const char	*host = a->dcap ? a->collateral :
+			    a->jwks_url != NULL ? a->jwks_url : a->api;
 	size_t		 len;
 
 	if (a->proxy != NULL || proxy == NULL || proxy[0] == '\0' ||
@@ -537,28 +539,59 @@ check_pkcs11(struct keystore *k)
 	return (bad);
 }
 
+/* Services, key sets from elsewhere, key files, and what judges here. */
+static int
+rank_of(const struct attestation *a)
+{
+	if (a->dcap)
+		return (3);
+	if (a->jwks != NULL)
+		return (2);
+	return (a->jwks_url != NULL ? 1 : 0);
+}
+
+/* Blocks and fetchers are numbered by their place, and files have none. */
+static void
+order_attestations(struct config *conf)
+{
+	struct attestations	 all = TAILQ_HEAD_INITIALIZER(all);
+	struct attestation	*a, *next;
+	int			 rank;
+
+	TAILQ_CONCAT(&all, &conf->attestations, entry);
+	for (rank = 0; rank <= 3; rank++)
+		TAILQ_FOREACH_SAFE(a, &all, entry, next)
+			if (rank_of(a) == rank) {
+				TAILQ_REMOVE(&all, a, entry);
+				TAILQ_INSERT_TAIL(&conf->attestations, a,
+				    entry);
+			}
+}
+
+static int
+check_attestation(const struct attestation *a)
+{
+	if (issuer_is(a))
+		return (issuer_check(a));
+	return (a->dcap ? check_dcap(a) : check_service(a));
+}
+
 static int
 finish_attestations(struct config *conf)
 {
-	struct attestation	*a, *last = NULL;
+	struct attestation	*a;
 	int			 bad = 0;
 
 	TAILQ_FOREACH(a, &conf->attestations, entry) {
-		if (a->dcap)
-			last = a;
 		if (a->dcap && a->collateral_dir == NULL)
 			set_default(&a->collateral, DEFAULT_COLLATERAL);
-		if (a->collateral_dir == NULL)
+		if (a->collateral_dir == NULL && a->jwks == NULL)
 			set_default(&a->ca, default_ca());
 		default_proxy(a);
-		bad |= a->dcap ? check_dcap(a) : check_service(a);
+		bad |= check_attestation(a);
 	}
-	/* Its fetcher is the instance behind those of the services. */
-	if (last != NULL) {
-		TAILQ_REMOVE(&conf->attestations, last, entry);
-		TAILQ_INSERT_TAIL(&conf->attestations, last, entry);
-	}
-	return (bad);
+	order_attestations(conf);
+	return (bad | issuer_unique(conf));
 }
 
 int

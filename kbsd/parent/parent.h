@@ -48,6 +48,15 @@ struct word {
 };
 TAILQ_HEAD(words, word);
 
+/* A row of `claims': CLAIM_*, and two texts. */
+struct claim {
+	TAILQ_ENTRY(claim)	 entry;
+	enum claim_row		 kind;
+	char			*name;
+	char			*value;
+};
+TAILQ_HEAD(claims, claim);
+
 struct attestation {
 	TAILQ_ENTRY(attestation) entry;
 	char			*name;
@@ -60,6 +69,12 @@ struct attestation {
 	char			*issuer;
 	char			*audience;
 	char			*proxy;
+	/* of tokens of another issuer; behind the services, files last */
+	char			*jwks;		/* file, or */
+	char			*jwks_url;	/* https */
+	char			*algorithm;	/* of RSA keys; NULL */
+	int			 renames;	/* there is a block `claims' */
+	struct claims		 claims;
 	/* of Intel quotes that are judged here: the list's last */
 	int			 dcap;
 	char			*collateral;	/* URL of a PCS or PCCS, or */
@@ -162,6 +177,33 @@ char		*config_control(const struct config *);
 
 /* `kbsd -nv': print it back in the language of the file. */
 void		 config_print(const struct config *);
+void		 print_quoted(const char *);
+/* Nothing where value is NULL. */
+void		 print_word(const char *before, const char *value);
+void		 print_list(const char *before, const struct words *);
+
+/* --- issuer.c: blocks that take tokens of other issuers ------------------ */
+
+/* Does it take tokens by a key set? */
+int		 issuer_is(const struct attestation *);
+/* Takes over both texts; -1 without memory. */
+int		 issuer_claim(struct attestation *, enum claim_row, char *,
+		    char *);
+void		 issuer_free(struct attestation *);
+/* -1 with a line in the log for each thing that is wrong with one. */
+int		 issuer_check(const struct attestation *);
+/* That no two take tokens of one issuer; likewise. */
+int		 issuer_unique(const struct config *);
+void		 issuer_print(const struct attestation *);
+/* Its part of a verifier's CONFIG. */
+void		 issuer_give(struct wbuf *, const struct attestation *);
+
+/* --- conf.c: what is checked of every block ------------------------------ */
+
+/* -1 with log: it is no plain https URL. */
+int		 check_url(const char *block, const char *what,
+		    const char *url);
+int		 check_retry(const struct attestation *);
 
 /* --- env.c: the reference server's environment --------------------------- */
 
@@ -338,6 +380,21 @@ int		 keystores_ask(struct child *control, uint64_t tag,
 		    int active);
 /* The function of the table of a kms. */
 int		 keystores_answer(struct edge *, struct rbuf *);
+
+/* --- gather.c: what several processes tell -------------------------------- */
+
+/* Is this command answered by processes that the parent asks? */
+int		 gather_is(uint8_t command);
+/* Answer it with a table, later; -1: too many are asked. */
+int		 gather_ask(struct child *control, uint64_t tag,
+		    uint8_t command, uint8_t page);
+/* The function of the tables of all children. */
+int		 gather_take(struct edge *, struct rbuf *);
+
+/* --- limits.c: what the configuration allows ------------------------------ */
+
+/* Cells of rows of SHOW_LIMITS; how many. */
+uint32_t	 limits_rows(const struct set *, struct wbuf *cells);
 
 /* --- rekey.c: a new master key -------------------------------------------- */
 

@@ -60,7 +60,8 @@ static struct attestation	*attestation;
 static struct keystore		*keystore;
 
 /* What a word of an attestation block belongs to, and the first of each. */
-enum word_kind { OF_SERVICE, OF_DCAP, OF_NETWORK, WORD_KIND_MAX };
+enum word_kind { OF_SERVICE, OF_TOKENS, OF_JWKS, OF_DCAP, OF_NETWORK, OF_LISTS,
+	WORD_KIND_MAX };
 static struct {
 	const char	*text;
 	int		 line;
@@ -81,6 +82,8 @@ static void		 attestation_begin(char *);
 static void		 attestation_dcap(void);
 static void		 attestation_end(void);
 static void		 word_of(enum word_kind, const char *);
+static void		 claims_begin(void);
+static void		 claim_add(enum claim_row, char *, char *);
 static void		 keystore_begin(char *, enum keystore_type);
 static void		 check_name(const char *, const char *);
 static void		 set_once(char **, char *, const char *);
@@ -107,6 +110,7 @@ typedef union {
 %token	REFETCH REQUIRE RETRY ROLE ROLEADMIN ROLEALL ROLETRANSFER ROOT SECRET
 %token	SERVER SOCKET TLS TO TOKEN TRUST URL USER VAULT VERBOSE VERSIONTOKEN
 %token	WAIT WITHIN WRITETOKEN
+%token	ALGORITHM CLAIMS IS JWKS
 %token	<string> STRING
 %token	<number> NUMBER
 %type	<number> seconds role port pin
@@ -322,11 +326,11 @@ attestation_opt	: TRUST AUTHORITY API STRING {
 			set_once(&attestation->ca, $2, "ca");
 		}
 		| ISSUER STRING {
-			word_of(OF_SERVICE, "issuer");
+			word_of(OF_TOKENS, "issuer");
 			set_once(&attestation->issuer, $2, "issuer");
 		}
 		| AUDIENCE STRING {
-			word_of(OF_SERVICE, "audience");
+			word_of(OF_TOKENS, "audience");
 			set_once(&attestation->audience, $2, "audience");
 		}
 		| PROXY STRING {
@@ -334,7 +338,7 @@ attestation_opt	: TRUST AUTHORITY API STRING {
 			set_once(&attestation->proxy, $2, "proxy");
 		}
 		| CRL HOST STRING {
-			word_of(OF_SERVICE, "crl host");
+			word_of(OF_LISTS, "crl host");
 			add_word(&attestation->crl_hosts, $3);
 		}
 		| RETRY WAIT seconds TO seconds {
@@ -359,6 +363,31 @@ attestation_opt	: TRUST AUTHORITY API STRING {
 			word_of(OF_DCAP, "collateral");
 			set_once(&attestation->collateral_dir, $3,
 			    "collateral directory");
+		}
+		;
+
+		| JWKS FILETOKEN STRING {
+			set_once(&attestation->jwks, $3, "jwks file");
+		}
+		| JWKS FROM STRING {
+			set_once(&attestation->jwks_url, $3, "jwks from");
+		}
+		| ALGORITHM STRING {
+			word_of(OF_JWKS, "algorithm");
+			set_once(&attestation->algorithm, $2, "algorithm");
+		}
+		| CLAIMS		{ claims_begin(); }
+		    '{' optnl claims_opts '}'
+		;
+
+claims_opts	: /* empty */
+		| claims_opts claims_opt sep
+		;
+
+claims_opt	: STRING FROM STRING	{ claim_add(CLAIM_FROM, $1, $3); }
+		| STRING IS STRING	{ claim_add(CLAIM_IS, $1, $3); }
+		| REQUIRE STRING IS STRING {
+			claim_add(CLAIM_REQUIRE, $2, $4);
 		}
 		;
 
@@ -610,6 +639,7 @@ attestation_begin(char *name)
 	a->retry_most = 10000;
 	a->refetch = 60;
 	TAILQ_INIT(&a->crl_hosts);
+	TAILQ_INIT(&a->claims);
 	TAILQ_INSERT_TAIL(&conf->attestations, a, entry);
 	attestation = a;
 	memset(words_of, 0, sizeof(words_of));
@@ -652,17 +682,58 @@ word_misplaced(enum word_kind kind, const char *why)
 }
 
 static void
+attestation_jwks(void)
+{
+	if (attestation->dcap)
+		yyerror("attestation \"%s\": jwks can't stand beside dcap",
+		    attestation->name);
+	word_misplaced(OF_SERVICE, "is of a service, and can't stand beside "
+	    "jwks");
+	if (attestation->jwks == NULL)
+		return;
+	word_misplaced(OF_NETWORK, "is of no use beside a jwks file: nothing "
+	    "is fetched");
+	word_misplaced(OF_LISTS, "is of no use beside a jwks file: nothing is "
+	    "fetched");
+}
+
+static void
 attestation_end(void)
 {
-	if (!attestation->dcap) {
+	if (!attestation->dcap)
 		word_misplaced(OF_DCAP, "stands only beside dcap");
+	if (issuer_is(attestation)) {
+		attestation_jwks();
 		return;
 	}
+	word_misplaced(OF_JWKS, "stands only beside jwks");
+	if (!attestation->dcap)
+		return;
 	word_misplaced(OF_SERVICE, "is of a service, and can't stand beside "
+	    "dcap");
+	word_misplaced(OF_TOKENS, "is of a service, and can't stand beside "
+	    "dcap");
+	word_misplaced(OF_LISTS, "is of a service, and can't stand beside "
 	    "dcap");
 	if (attestation->collateral_dir != NULL)
 		word_misplaced(OF_NETWORK, "is of no use beside a collateral "
 		    "directory: nothing is fetched");
+}
+
+static void
+claims_begin(void)
+{
+	word_of(OF_JWKS, "claims");
+	if (attestation->renames)
+		yyerror("claims is set twice");
+	attestation->renames = 1;
+}
+
+static void
+claim_add(enum claim_row kind, char *name, char *value)
+{
+	if (issuer_claim(attestation, kind, name, value) == -1)
+		fatal("issuer_claim");
 }
 
 static void
@@ -690,6 +761,7 @@ static const struct keyword {
 	{ "activate",		ACTIVATE },
 	{ "admin",		ROLEADMIN },
 	{ "administrator",	ADMINISTRATOR },
+	{ "algorithm",		ALGORITHM },
 	{ "all",		ROLEALL },
 	{ "api",		API },
 	{ "approle",	APPROLE },
@@ -704,6 +776,7 @@ static const struct keyword {
 	{ "ca",			CA },
 	{ "cache",		CACHE },
 	{ "certificate",	CERTIFICATE },
+	{ "claims",		CLAIMS },
 	{ "collateral",		COLLATERAL },
 	{ "connections",	CONNECTIONS },
 	{ "control",		CONTROL },
@@ -718,7 +791,9 @@ static const struct keyword {
 	{ "host",		HOST },
 	{ "include",		INCLUDE },
 	{ "insecure",	INSECURE },
+	{ "is",			IS },
 	{ "issuer",		ISSUER },
+	{ "jwks",		JWKS },
 	{ "key",		KEY },
 	{ "keys",		KEYS },
 	{ "keystore",		KEYSTORE },

@@ -23,7 +23,7 @@
 #include "parent.h"
 
 /* In quotes, as the lexer takes them apart. */
-static void
+void
 print_quoted(const char *text)
 {
 	putchar('"');
@@ -35,7 +35,7 @@ print_quoted(const char *text)
 	putchar('"');
 }
 
-static void
+void
 print_word(const char *before, const char *value)
 {
 	if (value == NULL)
@@ -84,7 +84,7 @@ print_words(const char *before, const char *value, const char *between,
 	putchar('\n');
 }
 
-static void
+void
 print_list(const char *before, const struct words *words)
 {
 	const struct word	*w;
@@ -264,7 +264,9 @@ config_print(const struct config *conf)
 		printf("require nonce\n");
 	printf("verbose %d\n", conf->verbose);
 	TAILQ_FOREACH(a, &conf->attestations, entry) {
-		if (a->dcap)
+		if (issuer_is(a))
+			issuer_print(a);
+		else if (a->dcap)
 			print_dcap(a);
 		else
 			print_service(a);

@@ -43,8 +43,8 @@ install_body()
 		    kbsget.socket kbsget@.service; do
 			echo "644 ./opt/kbsd/lib/systemd/system/$u"
 		done
-		for m in 1/kbsget.1 5/kbsd.conf.5 8/kbsctl.8 8/kbsd.8; do
-			echo "644 ./opt/kbsd/share/man/man$m"
+		for m in "$src"/man/*.[1-8]; do
+			echo "644 ./opt/kbsd/share/man/man${m##*.}/${m##*/}"
 		done
 		cat <<-LIST
 		755 ./opt/kbsd/bin/kbsget
@@ -53,6 +53,8 @@ install_body()
 		644 ./etc/kbsd/kbsd.conf
 		644 ./opt/kbsd/lib/sysusers.d/kbsd.conf
 		644 ./opt/kbsd/lib/tmpfiles.d/kbsd.conf
+		644 ./opt/kbsd/share/bash-completion/completions/kbsctl
+		644 ./opt/kbsd/share/zsh/site-functions/_kbsctl
 		644 ./opt/kbsd/share/doc/kbsd/README.md
 		644 ./opt/kbsd/share/doc/kbsd/examples/Containerfile
 		644 ./opt/kbsd/share/doc/kbsd/examples/kbsd.conf

@@ -5,7 +5,9 @@
 #				KEYSTORE=vault, kmip or pkcs11 keeps the keys
 #				there, ATTEST=ita has a service judge evidence
 #	make check		the tests (installs packages they miss)
-#	make install		to PREFIX, under DESTDIR
+#	make install		to PREFIX, under DESTDIR; make uninstall
+#	make deb		Debian packages, in build/deb
+#	make deb-check		and whether they install, upgrade and go again
 #	make site		the manual as web pages, in build/site
 #	make fuzz		every fuzz target for FUZZ_SECONDS
 #	make schemathesis	requests made of etc/openapi.yaml
@@ -77,8 +79,12 @@ endif
 
 PKG_CONFIG ?=	pkg-config
 VERSION =	0.1
+ifndef GITHASH
 GITHASH :=	$(shell git rev-parse --short=12 HEAD 2>/dev/null || echo none)
+endif
+ifndef BUILDDATE
 BUILDDATE :=	$(shell git log -1 --format=%cI 2>/dev/null || echo none)
+endif
 
 # libcrypt has no .pc file under its own name on every system.
 pkg_cflags =	$(if $(filter-out libcrypt,$(1)),\
@@ -89,7 +95,8 @@ pkg_libs =	$(if $(filter-out libcrypt,$(1)),\
 
 ALL_CFLAGS :=	-std=c11 -D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS $(WARN) $(HARDEN) \
 		$(call pkg_cflags,libbsd-overlay) \
-		$(call pkg_cflags,p11-kit-1) -Icommon -I$(O)/gen
+		$(call pkg_cflags,p11-kit-1) -Icommon -I$(O)/gen \
+		-ffile-prefix-map=$(CURDIR)=.
 
 all: $(foreach p,$(PROCESSES) $(TOOLS),$(call bin,$(p)))
 
@@ -147,6 +154,8 @@ $(foreach p,$(PROCESSES) $(TOOLS),$(eval $(call program,$(p))))
 
 # --- packages ----------------------------------------------------------
 
+DEPS =		etc/deps
+
 # What etc/deps lists and this Debian does not have yet; and a name for the
 # loopback address, which a bare root file system lacks.
 deps: packages
@@ -160,7 +169,7 @@ packages:
 		echo "no Debian: install what etc/deps lists by hand"; exit 0; \
 	fi; \
 	missing=; \
-	for p in $$(sed 's/#.*//' etc/deps); do \
+	for p in $$(sed 's/#.*//' $(DEPS)); do \
 		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | \
 		    grep -q 'ok installed' || missing="$$missing $$p"; \
 	done; \
@@ -202,39 +211,106 @@ lint:
 
 SBINDIR ?=	$(PREFIX)/sbin
 BINDIR ?=	$(PREFIX)/bin
+DATADIR ?=	$(PREFIX)/share
+# A package of the system has its units in /lib, an operator in /etc.
 UNITDIR ?=	$(PREFIX)/lib/systemd/system
-SHAREDIR ?=	$(PREFIX)/share/kbsd
-BASHDIR ?=	$(PREFIX)/share/bash-completion/completions
-ZSHDIR ?=	$(PREFIX)/share/zsh/site-functions
+SYSUSERSDIR ?=	$(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?=	$(PREFIX)/lib/tmpfiles.d
+RCDIR ?=	$(SYSCONFDIR)/rc.d
+BASHDIR ?=	$(DATADIR)/bash-completion/completions
+ZSHDIR ?=	$(DATADIR)/zsh/site-functions
+DOCDIR ?=	$(DATADIR)/doc/kbsd
 CHILDREN =	$(filter-out parent,$(PROCESSES))
+UNITS =		kbsd.service kbsd-user.service kbsd.socket kbsget@.service \
+		kbsget.socket
 
-install: all
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \
-	    $(DESTDIR)$(LIBEXECDIR)/kbsd $(DESTDIR)$(MANDIR)/man1 \
-	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
-	    $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(SHAREDIR) \
-	    $(DESTDIR)$(SYSCONFDIR)/kbsd $(DESTDIR)$(UNITDIR) \
-	    $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
-	install -m 755 $(call bin,parent) $(call bin,kbsctl) \
-	    $(DESTDIR)$(SBINDIR)
-	install -m 755 $(call bin,kbsget) $(DESTDIR)$(BINDIR)
-	install -m 755 $(foreach p,$(CHILDREN),$(call bin,$(p))) \
-	    $(DESTDIR)$(LIBEXECDIR)/kbsd
-	install -m 644 man/kbsget.1 $(DESTDIR)$(MANDIR)/man1
-	install -m 644 man/kbsd.conf.5 $(DESTDIR)$(MANDIR)/man5
-	install -m 644 man/kbsd-*.7 $(DESTDIR)$(MANDIR)/man7
-	install -m 644 man/kbsd.8 man/kbsctl.8 $(DESTDIR)$(MANDIR)/man8
-	install -m 644 etc/kbsctl.bash $(DESTDIR)$(BASHDIR)/kbsctl
-	install -m 644 etc/_kbsctl $(DESTDIR)$(ZSHDIR)
-	[ -e $(DESTDIR)$(SYSCONFDIR)/kbsd/kbsd.conf ] || install -m 600 \
+# Mode, file, where to.
+INSTALLED =	755:$(call bin,parent):$(SBINDIR)/kbsd \
+		755:$(call bin,kbsctl):$(SBINDIR)/kbsctl \
+		755:$(call bin,kbsget):$(BINDIR)/kbsget \
+		$(foreach p,$(CHILDREN),\
+		755:$(call bin,$(p)):$(LIBEXECDIR)/kbsd/$(p)) \
+		$(foreach m,$(notdir $(wildcard man/*.[1-8])),\
+		644:$(O)/filled/man/$(m):$(MANDIR)/man$(patsubst .%,%,\
+		$(suffix $(m)))/$(m)) \
+		644:etc/openapi.yaml:$(DATADIR)/kbsd/openapi.yaml \
+		644:etc/prometheus-rules.yml:$(DATADIR)/kbsd/prometheus-rules.yml \
+		644:etc/grafana-dashboard.json:$(DATADIR)/kbsd/grafana-dashboard.json \
+		644:etc/kbsd.logrotate:$(DOCDIR)/examples/kbsd.logrotate \
+		644:etc/kbsctl.bash:$(BASHDIR)/kbsctl \
+		644:etc/_kbsctl:$(ZSHDIR)/_kbsctl \
+		644:README.md:$(DOCDIR)/README.md \
+		644:etc/Containerfile:$(DOCDIR)/examples/Containerfile \
+		644:etc/kbsd.conf:$(DOCDIR)/examples/kbsd.conf
+ifeq ($(shell uname -s),OpenBSD)
+INSTALLED +=	755:$(O)/filled/etc/kbsd.rc:$(RCDIR)/kbsd
+else
+INSTALLED +=	$(foreach u,$(UNITS),\
+		644:$(O)/filled/etc/$(u):$(UNITDIR)/$(u)) \
+		644:etc/kbsd.sysusers:$(SYSUSERSDIR)/kbsd.conf \
+		644:etc/kbsd.tmpfiles:$(TMPFILESDIR)/kbsd.conf
+endif
+
+# With the directories that they are installed to.
+$(O)/filled/%: % FORCE
+	@mkdir -p $(@D)
+	@sed -e 's,@SBINDIR@,$(SBINDIR),g' -e 's,@BINDIR@,$(BINDIR),g' \
+	    -e 's,@SYSCONFDIR@,$(SYSCONFDIR),g' \
+	    -e 's,/usr/local/libexec,$(LIBEXECDIR),g' \
+	    -e 's,/usr/local/share/kbsd,$(DATADIR)/kbsd,g' \
+	    -e 's,/usr/local/share/bash-completion/completions,$(BASHDIR),g' \
+	    -e 's,/usr/local/share/zsh/site-functions,$(ZSHDIR),g' $< >$@
+
+# The configuration is the operator's as soon as it is there.
+install: all $(filter $(O)/filled/%,$(subst :, ,$(INSTALLED)))
+	@set -e; for f in $(INSTALLED); do \
+		mode=$${f%%:*}; f=$${f#*:}; to="$(DESTDIR)$${f#*:}"; \
+		echo "install -m $$mode $${f%%:*} $$to"; \
+		install -d "$${to%/*}"; install -m $$mode "$${f%%:*}" "$$to"; \
+	done
+	install -d $(DESTDIR)$(SYSCONFDIR)/kbsd
+	[ -e $(DESTDIR)$(SYSCONFDIR)/kbsd/kbsd.conf ] || install -m 644 \
 	    etc/kbsd.conf $(DESTDIR)$(SYSCONFDIR)/kbsd/kbsd.conf
-	sed 's,@SBINDIR@,$(SBINDIR),g' etc/kbsd.service \
-	    >$(DESTDIR)$(UNITDIR)/kbsd.service
-	sed 's,@BINDIR@,$(BINDIR),g' etc/kbsget@.service \
-	    >$(DESTDIR)$(UNITDIR)/kbsget@.service
-	install -m 644 etc/kbsget.socket $(DESTDIR)$(UNITDIR)
-	install -m 644 etc/prometheus-rules.yml etc/grafana-dashboard.json \
-	    $(DESTDIR)$(SHAREDIR)
+
+# What the operator and kbsd have written stays.
+uninstall:
+	@set -e; for f in $(INSTALLED); do \
+		f=$${f#*:}; rm -f "$(DESTDIR)$${f#*:}"; \
+	done
+	@-rmdir $(DESTDIR)$(LIBEXECDIR)/kbsd $(DESTDIR)$(DATADIR)/kbsd \
+	    $(DESTDIR)$(DOCDIR)/examples $(DESTDIR)$(DOCDIR) 2>/dev/null
+	@! cmp -s etc/kbsd.conf $(DESTDIR)$(SYSCONFDIR)/kbsd/kbsd.conf || \
+	    rm -f $(DESTDIR)$(SYSCONFDIR)/kbsd/kbsd.conf
+	@-rmdir $(DESTDIR)$(SYSCONFDIR)/kbsd 2>/dev/null
+
+# --- Debian packages ---------------------------------------------------
+
+# Built in a copy of what git has, with the time of its last commit: the same
+# commit makes the same packages wherever it is built.
+DEBDIR ?=	$(O)/deb
+
+deb deb-check: DEPS += etc/deps.deb
+
+deb: deps
+	@$(MAKE) --no-print-directory deb-run
+
+deb-run:
+	@rm -rf $(DEBDIR)
+	@mkdir -p $(DEBDIR)/kbsd
+	@git ls-files -z | tar -c --null -T - | tar -x -C $(DEBDIR)/kbsd
+	@cd $(DEBDIR)/kbsd && SOURCE_DATE_EPOCH=$$(git -C $(CURDIR) log -1 \
+	    --format=%ct) GITHASH=$(GITHASH) BUILDDATE=$(BUILDDATE) \
+	    dpkg-buildpackage -b -us -uc >../log 2>&1 || \
+	    { tail -n 30 ../log; exit 1; }
+	@rm -rf $(DEBDIR)/kbsd
+	@ls $(DEBDIR)/*.deb
+
+# A second build has another place, time zone, language and mask.
+deb-check: deb
+	@umask 077; rm -rf $(O)/deb-again/elsewhere; TZ=Asia/Tokyo LC_ALL=C.UTF-8 \
+	    $(MAKE) --no-print-directory DEBDIR=$(O)/deb-again/elsewhere deb-run
+	@sh regress/package/check $(abspath $(DEBDIR)) \
+	    $(abspath $(O))/deb-again/elsewhere
 
 # --- site --------------------------------------------------------------
 
@@ -247,6 +323,7 @@ clean:
 	rm -rf $(O)
 
 FORCE:
-.PHONY: all deps packages check demo lint install site clean FORCE
+.PHONY: all deps packages check demo lint install uninstall deb deb-run \
+	deb-check site clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -70,6 +70,9 @@ static const struct {
 
 #define NNAMES	(sizeof(names) / sizeof(names[0]))
 
+static const enum name	 secrets[] = { ADMIN_PASSWORD, ITA_API_KEY,
+			    VAULT_TOKEN, KMIP_PASSWORD };
+
 enum file { FILE_PASSWORD, FILE_API_KEY, FILE_VAULT, FILE_KMIP, FILE_CONF,
 	FILE_MAX };
 
@@ -78,11 +81,12 @@ static const char *const	 files[FILE_MAX] = {
 	[FILE_API_KEY] = "ita.key",
 	[FILE_VAULT] = "vault.token",
 	[FILE_KMIP] = "kmip.password",
-	[FILE_CONF] = "kbsd.conf",
+	[FILE_CONF] = ENVIRONMENT_CONF,
 };
 
 struct environment {
 	const char	*directory;
+	int		 daemon;	/* it starts with this now */
 	char		 values[NNAMES][ENVIRONMENT_VALUE_MAX];	/* "": none */
 	struct wbuf	 w[FILE_MAX];
 	char		 why[ENVIRONMENT_WHY];	/* "": nothing is wrong */
@@ -175,12 +179,18 @@ put_path(struct environment *e, const char *before, const char *name,
 	put(e, after);
 }
 
-/* The value alone in a file of its own, which the configuration names. */
+/* The value alone, as a file or a credential that the configuration names. */
 static void
 put_secret(struct environment *e, const char *before, enum name name,
     enum file file)
 {
-	put_path(e, before, files[file], "\"\n");
+	put(e, before);
+	if (e->daemon) {
+		put(e, "credential \"");
+		put(e, files[file]);
+		put(e, "\"\n");
+	} else
+		put_path(e, "file \"", files[file], "\"\n");
 	wb_raw(&e->w[file], e->values[name], strlen(e->values[name]));
 	wb_raw(&e->w[file], "\n", 1);
 }
@@ -240,11 +250,11 @@ put_administrator(struct environment *e)
 	if (e->values[ADMIN_PASSWORD][0] == '\0')
 		wrong(e, "ADMIN_USERNAME is there, but no ADMIN_PASSWORD");
 	put_value(e, "administrator \"", ADMIN_USERNAME, "\"");
-	put_secret(e, " password file \"", ADMIN_PASSWORD, FILE_PASSWORD);
+	put_secret(e, " password ", ADMIN_PASSWORD, FILE_PASSWORD);
 }
 
 static void
-put_attestation(struct environment *e, int pin)
+put_attestation(struct environment *e)
 {
 	if (e->values[ITA_API_URL][0] == '\0')
 		return;
@@ -255,10 +265,11 @@ put_attestation(struct environment *e, int pin)
 	put(e, "attestation \"ita\" {\n");
 	put_value(e, "\ttrust authority api \"", ITA_API_URL, "\"\n");
 	put_value(e, "\tbase \"", ITA_BASE_URL, "\"\n");
-	put_secret(e, "\tapi key file \"", ITA_API_KEY, FILE_API_KEY);
-	put_path(e, "\troot \"", "ita-root.pem", pin ? "\" pin\n" : "\"\n");
+	put_secret(e, "\tapi key ", ITA_API_KEY, FILE_API_KEY);
+	put_path(e, "\troot \"", "ita-root.pem", e->daemon ? "\" pin\n" :
+	    "\"\n");
 	/* With the environment itself kbsd looks at it, and at no_proxy. */
-	if (!pin)
+	if (!e->daemon)
 		put_value(e, "\tproxy \"", e->values[PROXY_HTTPS][0] !=
 		    '\0' ? PROXY_HTTPS : PROXY_HTTP, "\"\n");
 	put(e, "}\n");
@@ -280,7 +291,7 @@ put_vault(struct environment *e)
 	    number(e, VAULT_PORT, 1, 65535, 8200),
 	    strncmp(host, "https://", 8) == 0 ? "" : "\tinsecure\n");
 	put(e, text);
-	put_secret(e, "\ttoken file \"", VAULT_TOKEN, FILE_VAULT);
+	put_secret(e, "\ttoken ", VAULT_TOKEN, FILE_VAULT);
 	put(e, "}\n");
 }
 
@@ -310,7 +321,7 @@ put_kmip(struct environment *e)
 	if (e->values[KMIP_USER][0] != '\0' &&
 	    e->values[KMIP_PASSWORD][0] != '\0') {
 		put_value(e, "\tuser \"", KMIP_USER, "\"");
-		put_secret(e, " password file \"", KMIP_PASSWORD, FILE_KMIP);
+		put_secret(e, " password ", KMIP_PASSWORD, FILE_KMIP);
 	}
 	put(e, "}\n");
 }
@@ -332,13 +343,14 @@ put_keystore(struct environment *e)
 }
 
 int
-environment_convert(struct environment *e, const char *directory, int pin,
+environment_convert(struct environment *e, const char *directory, int daemon,
     char *why, size_t whysize)
 {
 	char	 text[64];
 	size_t	 i;
 
 	e->directory = directory;
+	e->daemon = daemon;
 	if (directory[0] != '/' || strpbrk(directory, "\"\\\n") != NULL)
 		wrong(e, "%s: an absolute path is wanted", directory);
 	put(e, "# Made of the environment of the reference server.\n");
@@ -352,7 +364,7 @@ environment_convert(struct environment *e, const char *directory, int pin,
 	put_names(e);
 	put_administrator(e);
 	put_login(e);
-	put_attestation(e, pin);
+	put_attestation(e);
 	put_keystore(e);
 	for (i = 0; i < FILE_MAX; i++)
 		if (e->w[i].failed)
@@ -375,6 +387,17 @@ int
 environment_wants_root(const struct environment *e)
 {
 	return (e->w[FILE_API_KEY].len > 0);
+}
+
+int
+environment_secret(size_t n)
+{
+	size_t	 i;
+
+	for (i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
+		if (secrets[i] == n)
+			return (1);
+	return (0);
 }
 
 const char *

@@ -27,6 +27,8 @@
 
 #define ENVIRONMENT_VALUE_MAX	1024
 #define ENVIRONMENT_WHY		256
+/* The file that holds no secret. */
+#define ENVIRONMENT_CONF	"kbsd.conf"
 
 struct environment;
 
@@ -39,11 +41,12 @@ const char	*environment_set(struct environment *, const char *name,
 /* Is any there of those that a server can't be without? */
 int		 environment_any(const struct environment *);
 /*
- * Make the files, for an absolute directory.  pin: the root of the service is
- * taken on first use; else its file must be put there.  -1 with why.
+ * Make the files, for an absolute directory.  daemon: secrets are credentials
+ * and the root of the service is taken on first use; else they are files, and
+ * that of the root must be put there.  -1 with why.
  */
 int		 environment_convert(struct environment *,
-		    const char *directory, int pin, char *why, size_t);
+		    const char *directory, int daemon, char *why, size_t);
 /*
  * The n-th file: its name and content, which may be empty; NULL behind the
  * last.
@@ -52,6 +55,8 @@ const char	*environment_file(const struct environment *, size_t n,
 		    const struct wbuf **);
 /* Whether there is a service whose root must be known. */
 int		 environment_wants_root(const struct environment *);
+/* Is the value of the n-th variable a secret? */
+int		 environment_secret(size_t n);
 /* The n-th variable, whether it is set, why it is not taken (or NULL). */
 const char	*environment_name(const struct environment *, size_t n,
 		    int *set, const char **less);

@@ -54,7 +54,9 @@ sandbox_schedule(void)
 {
 	struct sched_param	 none = { 0 };
 
-	if (sched_setscheduler(0, SCHED_BATCH, &none) == -1)
+	/* A service manager may have done it, and let nobody else. */
+	if (sched_getscheduler(0) != SCHED_BATCH &&
+	    sched_setscheduler(0, SCHED_BATCH, &none) == -1)
 		log_warn("sched_setscheduler");
 }
 

@@ -14,7 +14,7 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-/* The configuration as a whole: defaults, checks, printing. */
+/* The configuration as a whole: defaults and checks. */
 
 #include <sys/queue.h>
 
@@ -28,9 +28,6 @@
 #include "log.h"
 #include "parent.h"
 #include "sandbox.h"
-
-#define DEFAULT_DIRECTORY	"/var/lib/kbsd"
-#define DEFAULT_CONTROL		"/run/kbsd/kbsd.sock"
 
 /* Who judges here: the word for it, and who has the collateral. */
 static const struct {
@@ -99,7 +96,7 @@ facility_number(const char *name)
 	return (-1);
 }
 
-static const char *
+const char *
 facility_name(int number)
 {
 	size_t	 i = 0;
@@ -120,6 +117,12 @@ format_number(const char *name)
 	return (-1);
 }
 
+const char *
+format_name(int format)
+{
+	return (formats[format]);
+}
+
 int
 words_add(struct words *words, const char *text)
 {
@@ -133,6 +136,15 @@ words_add(struct words *words, const char *text)
 	}
 	TAILQ_INSERT_TAIL(words, w, entry);
 	return (0);
+}
+
+const char *
+credential_name(const char *path)
+{
+	size_t	 len = strlen(CREDENTIAL_PREFIX);
+
+	return (path != NULL && strncmp(path, CREDENTIAL_PREFIX, len) == 0 ?
+	    path + len : NULL);
 }
 
 static void
@@ -255,21 +267,6 @@ join(const char *a, const char *b)
 	if (asprintf(&text, "%s%s", a, b) == -1)
 		fatal("asprintf");
 	return (text);
-}
-
-/* A plain user's state, by the XDG base directory conventions. */
-char *
-config_directory(void)
-{
-	const char	*dir;
-
-	if (geteuid() == 0)
-		return (join(DEFAULT_DIRECTORY, ""));
-	if ((dir = getenv("XDG_STATE_HOME")) != NULL && dir[0] == '/')
-		return (join(dir, "/kbsd"));
-	if ((dir = getenv("HOME")) == NULL || dir[0] != '/')
-		dir = "/tmp";
-	return (join(dir, "/.local/state/kbsd"));
 }
 
 static void
@@ -730,9 +727,7 @@ config_finish(struct config *conf)
 		bad = -1;
 	}
 	if (conf->control_path == NULL)
-		conf->control_path = geteuid() == 0 ?
-		    join(DEFAULT_CONTROL, "") :
-		    join(conf->directory, "/kbsd.sock");
+		conf->control_path = config_control(conf);
 	if (conf->audit_path == NULL)
 		conf->audit_path = join(conf->directory,
 		    "/audit.log");
@@ -759,271 +754,4 @@ config_finish(struct config *conf)
 		}
 	}
 	return (bad);
-}
-
-/* --- printing ------------------------------------------------------------ */
-
-/* In quotes, as the lexer takes them apart. */
-void
-print_quoted(const char *text)
-{
-	putchar('"');
-	for (; *text != '\0'; text++) {
-		if (*text == '"' || *text == '\\')
-			putchar('\\');
-		putchar(*text);
-	}
-	putchar('"');
-}
-
-void
-print_word(const char *before, const char *value)
-{
-	if (value == NULL)
-		return;
-	printf("%s", before);
-	print_quoted(value);
-	putchar('\n');
-}
-
-/* Two words of one line, the second one of which may be missing. */
-static void
-print_words(const char *before, const char *value, const char *between,
-    const char *second)
-{
-	printf("%s", before);
-	print_quoted(value);
-	if (second != NULL) {
-		printf("%s", between);
-		print_quoted(second);
-	}
-	putchar('\n');
-}
-
-void
-print_list(const char *before, const struct words *words)
-{
-	const struct word	*w;
-
-	TAILQ_FOREACH(w, words, entry)
-		print_word(before, w->text);
-}
-
-static void
-print_judge(const struct attestation *a)
-{
-	printf("attestation \"%s\" {\n\t%s\n", a->name, kind_word(a->kind));
-	print_word("\tcollateral from ", a->collateral);
-	print_word("\tcollateral directory ", a->collateral_dir);
-	print_word("\troot ", a->root);
-	print_word("\tca ", a->ca);
-	print_word("\tproxy ", a->proxy);
-	if (a->collateral != NULL)
-		printf("\tretry wait %us to %us\n\trefetch %us\n",
-		    a->retry_least / 1000, a->retry_most / 1000, a->refetch);
-	printf("}\n");
-}
-
-static void
-print_service(const struct attestation *a)
-{
-	printf("attestation \"%s\" {\n", a->name);
-	print_word("\ttrust authority api ", a->api);
-	print_word("\tbase ", a->base);
-	print_word("\tapi key file ", a->api_key);
-	printf("\tapi version %u\n", a->version);
-	printf("\troot ");
-	print_quoted(a->root);
-	printf("%s\n", a->pin ? " pin" : "");
-	print_word("\tca ", a->ca);
-	print_word("\tissuer ", a->issuer);
-	print_word("\taudience ", a->audience);
-	print_word("\tproxy ", a->proxy);
-	print_list("\tcrl host ", &a->crl_hosts);
-	printf("\tretry wait %us to %us\n", a->retry_least / 1000,
-	    a->retry_most / 1000);
-	printf("\trefetch %us\n}\n", a->refetch);
-}
-
-static void
-print_local(const struct keystore *k)
-{
-	printf("keystore \"%s\" local", k->name);
-	if (k->master_key != NULL) {
-		print_word(" {\n\tmaster key file ", k->master_key);
-		putchar('}');
-	}
-	putchar('\n');
-}
-
-static void
-print_cache(const struct keystore *k)
-{
-	if (k->cache != 0)
-		printf("\tcache %us\n", k->cache);
-}
-
-static void
-print_vault(const struct keystore *k)
-{
-	printf("keystore \"%s\" vault {\n", k->name);
-	print_list("\turl ", &k->urls);
-	print_word("\tmount ", k->mount);
-	print_word("\tnamespace ", k->namespace);
-	if (k->version != 0)
-		printf("\tversion %u\n", k->version);
-	if (k->role_id != NULL)
-		print_words("\tapprole ", k->role_id, " secret file ",
-		    k->secret);
-	else
-		print_word("\ttoken file ", k->secret);
-	print_word("\tapprole mount ", k->login);
-	print_word("\tca ", k->ca);
-	print_cache(k);
-	printf("%s}\n", k->insecure ? "\tinsecure\n" : "");
-}
-
-static void
-print_kmip(const struct keystore *k)
-{
-	printf("keystore \"%s\" kmip {\n\tserver ", k->name);
-	print_quoted(k->server);
-	printf(" port %u\n", k->port);
-	print_word("\tserver name ", k->tls_name);
-	if (k->version != 0)
-		printf("\tversion \"%u.%u\"\n", k->version / 10,
-		    k->version % 10);
-	print_words("\tcertificate ", k->cert, " key ", k->key);
-	print_word("\tca ", k->ca);
-	if (k->username != NULL)
-		print_words("\tuser ", k->username, " password file ",
-		    k->secret);
-	print_word("\ttls ", k->protocols);
-	print_cache(k);
-	printf("%s%s}\n", k->by_server ? "\tkeys by server\n" : "",
-	    k->activate ? "\tactivate\n" : "");
-}
-
-static void
-print_pkcs11(const struct keystore *k)
-{
-	printf("keystore \"%s\" pkcs11 {\n", k->name);
-	print_word("\tmodule ", k->module);
-	print_word("\ttoken ", k->token);
-	print_word("\tpin file ", k->secret);
-	print_word("\tkey ", k->kek);
-	print_list("\tread ", &k->reads);
-	print_list("\twrite ", &k->writes);
-	print_list("\tenvironment ", &k->environment);
-	printf("%s}\n", k->network ? "\tnetwork\n" : "");
-}
-
-static void
-print_sinks(const struct config *conf)
-{
-	const struct audit_sink	*s;
-
-	TAILQ_FOREACH(s, &conf->sinks, entry) {
-		if (s->path != NULL)
-			print_word("audit socket ", s->path);
-		else
-			print_word("audit syslog ",
-			    facility_name(s->facility));
-	}
-}
-
-static void
-print_rate(const char *of, uint32_t rate, uint32_t burst)
-{
-	if (rate != 0)
-		printf("\trequests per %s %u burst %u\n", of, rate, burst);
-}
-
-static void
-print_limits(const uint32_t *l)
-{
-	printf("limits {\n\tconnections %u\n", l[LIMIT_CONNECTIONS]);
-	if (l[LIMIT_ADDRESS_CONNECTIONS] != 0)
-		printf("\tconnections per address %u\n",
-		    l[LIMIT_ADDRESS_CONNECTIONS]);
-	print_rate("address", l[LIMIT_ADDRESS_RATE], l[LIMIT_ADDRESS_BURST]);
-	print_rate("user", l[LIMIT_USER_RATE], l[LIMIT_USER_BURST]);
-	printf("\theader %u\n\tbody %u\n\ttimeout handshake %us\n"
-	    "\ttimeout header %us\n\ttimeout body %us\n"
-	    "\ttimeout idle %us\n\ttimeout write %us\n}\n",
-	    l[LIMIT_HEADER_SIZE], l[LIMIT_BODY_SIZE],
-	    l[LIMIT_HANDSHAKE_TIME], l[LIMIT_HEADER_TIME],
-	    l[LIMIT_BODY_TIME], l[LIMIT_IDLE_TIME], l[LIMIT_WRITE_TIME]);
-}
-
-void
-config_print(const struct config *conf)
-{
-	static const char *const	 roles[] = { "all", "admin",
-					    "transfer" };
-	static void			(*const prints[])(
-					    const struct keystore *) = {
-		[KEYSTORE_LOCAL] = print_local,
-		[KEYSTORE_VAULT] = print_vault,
-		[KEYSTORE_KMIP] = print_kmip,
-		[KEYSTORE_PKCS11] = print_pkcs11,
-	};
-	const struct listener		*l;
-	const struct attestation	*a;
-	const struct keystore		*k;
-	const struct word		*w;
-
-	print_word("directory ", conf->directory);
-	print_words("control socket ", conf->control_path, " group ",
-	    conf->control_group);
-	print_word("user ", conf->user);
-	print_word("keyuser ", conf->keyuser);
-	TAILQ_FOREACH(l, &conf->listeners, entry) {
-		printf(l->role == ROLE_METRICS ? "metrics on " :
-		    "listen on ");
-		print_quoted(l->address);
-		if (l->role == ROLE_METRICS)
-			printf(" port %s%s\n", l->port, l->insecure ?
-			    " insecure" : "");
-		else
-			printf(" port %s role %s\n", l->port,
-			    roles[l->role]);
-	}
-	if (conf->tls_cert != NULL)
-		print_words("tls certificate ", conf->tls_cert, " key ",
-		    conf->tls_key);
-	printf("tls names");
-	TAILQ_FOREACH(w, &conf->tls_names, entry) {
-		putchar(' ');
-		print_quoted(w->text);
-	}
-	putchar('\n');
-	if (conf->administrator != NULL)
-		print_words("administrator ", conf->administrator,
-		    " password file ", conf->admin_password);
-	if (conf->recipient != NULL)
-		print_word("backup recipient ", conf->recipient);
-	printf("prefork %u\n", conf->prefork);
-	print_limits(conf->limits);
-	printf("login {\n\tattempts %u within %us\n\tlockout %us\n"
-	    "\ttoken lifetime %us\n}\n", conf->attempts, conf->interval,
-	    conf->lockout, conf->lifetime);
-	print_word("audit log ", conf->audit_path);
-	print_sinks(conf);
-	if (conf->audit_optional)
-		printf("audit optional\n");
-	if (conf->require_nonce)
-		printf("require nonce\n");
-	printf("log format \"%s\"\nverbose %d\n",
-	    formats[conf->log_format], conf->verbose);
-	TAILQ_FOREACH(a, &conf->attestations, entry) {
-		if (issuer_is(a))
-			issuer_print(a);
-		else if (a->kind == FETCHER_SERVICE)
-			print_service(a);
-		else
-			print_judge(a);
-	}
-	TAILQ_FOREACH(k, &conf->keystores, entry)
-		prints[k->type](k);
 }

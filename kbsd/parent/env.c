@@ -16,78 +16,113 @@
 
 /*
  * A start from the reference server's environment variables, as in its
- * container image: they become a kbsd.conf and secret files below
- * `directory', written anew at each start.
+ * container image: they become a kbsd.conf below `directory', written anew at
+ * each start, and credentials, which are on no disk.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "environment.h"
 #include "log.h"
 #include "parent.h"
 
-static struct environment *
-env_read(void)
-{
-	struct environment	*e;
-	const char		*name, *less, *value, *why;
-	size_t			 i;
-	int			 set, bad = 0;
+static struct environment	*environment;	/* NULL: used, or wrong */
+static int			 bad;
 
-	if ((e = environment_new()) == NULL)
+/* The text itself goes, wherever it stands; children get none of it anyway. */
+static void
+env_scrub(const char *name)
+{
+	char	*value;
+
+	while ((value = getenv(name)) != NULL) {
+		explicit_bzero(value, strlen(value));
+		if (unsetenv(name) == -1)
+			fatal("unsetenv");
+	}
+}
+
+void
+env_init(void)
+{
+	const char	*name, *less, *value, *why;
+	size_t		 i;
+	int		 set;
+
+	if ((environment = environment_new()) == NULL)
 		fatal("environment");
-	for (i = 0; (name = environment_name(e, i, &set, &less)) != NULL;
-	    i++) {
+	for (i = 0; (name = environment_name(environment, i, &set, &less)) !=
+	    NULL; i++) {
 		if ((value = getenv(name)) == NULL)
 			continue;
-		if ((why = environment_set(e, name, value)) == NULL)
-			continue;
-		log_warnx("environment: %s %s", name, why);
-		bad = 1;
+		if ((why = environment_set(environment, name, value)) != NULL) {
+			log_warnx("environment: %s %s", name, why);
+			bad = 1;
+		}
+		if (environment_secret(i))
+			env_scrub(name);
 	}
-	if (!bad)
-		return (e);
-	environment_free(e);
-	return (NULL);
 }
 
 int
 env_present(void)
 {
-	struct environment	*e = env_read();
-	int			 present = e == NULL || environment_any(e);
-
-	environment_free(e);
-	return (present);
+	return (bad || (environment != NULL && environment_any(environment)));
 }
 
-static int
-env_write(const struct environment *e, const char *directory)
+void
+env_forget(void)
 {
-	const struct wbuf	*w;
-	const char		*name;
-	char			 path[PATH_MAX];
-	size_t			 i;
+	environment_free(environment);
+	environment = NULL;
+}
 
-	if (files_private(directory) == -1)
+/* Everything but the configuration itself is a secret. */
+static int
+env_file(const char *directory, const char *name, const struct wbuf *w)
+{
+	char	 path[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%.3000s/%s", directory, name);
+	if (strcmp(name, ENVIRONMENT_CONF) == 0) {
+		if (files_write(path, w->data, w->len, 0600) == 0)
+			return (0);
+		log_warn("%s", path);
 		return (-1);
-	for (i = 0; (name = environment_file(e, i, &w)) != NULL; i++) {
-		if (w->len == 0)
-			continue;
-		(void)snprintf(path, sizeof(path), "%.3000s/%s", directory,
-		    name);
-		if (files_write(path, w->data, w->len, 0600) == -1) {
-			log_warn("%s", path);
-			return (-1);
-		}
+	}
+	/* An earlier version kept them there. */
+	if (unlink(path) == -1 && errno != ENOENT) {
+		log_warn("%s", path);
+		return (-1);
+	}
+	if (w->len > 0 && credential_keep(name, w->data, w->len) == -1) {
+		log_warn("credential %s", name);
+		return (-1);
 	}
 	return (0);
 }
 
+static int
+env_write(const char *directory)
+{
+	const struct wbuf	*w;
+	const char		*name;
+	size_t			 i;
+
+	if (files_private(directory) == -1)
+		return (-1);
+	for (i = 0; (name = environment_file(environment, i, &w)) != NULL; i++)
+		if (env_file(directory, name, w) == -1)
+			return (-1);
+	return (0);
+}
+
 static void
-env_tell(const struct environment *e, const char *path)
+env_tell(const char *path)
 {
 	const char	*name, *less;
 	size_t		 i;
@@ -95,7 +130,8 @@ env_tell(const struct environment *e, const char *path)
 
 	log_info("there is no configuration file: the environment is it, as "
 	    "%s has it", path);
-	for (i = 0; (name = environment_name(e, i, &set, &less)) != NULL; i++)
+	for (i = 0; (name = environment_name(environment, i, &set, &less)) !=
+	    NULL; i++)
 		if (set && less != NULL)
 			log_warnx("%s is not taken: %s", name, less);
 }
@@ -103,27 +139,24 @@ env_tell(const struct environment *e, const char *path)
 const char *
 env_config(void)
 {
-	static char		 path[PATH_MAX];
-	struct environment	*e;
-	char			 directory[PATH_MAX], why[ENVIRONMENT_WHY];
-	char			*state = config_directory();
+	static char	 path[PATH_MAX];
+	const char	*made = NULL;
+	char		 directory[PATH_MAX], why[ENVIRONMENT_WHY];
+	char		*state = config_directory();
 
 	(void)snprintf(directory, sizeof(directory), "%.3000s/environment",
 	    state);
 	free(state);
-	if ((e = env_read()) == NULL)
+	if (bad)
 		return (NULL);
-	if (environment_convert(e, directory, 1, why, sizeof(why)) == -1) {
+	if (environment_convert(environment, directory, 1, why,
+	    sizeof(why)) == -1)
 		log_warnx("environment: %s", why);
-		environment_free(e);
-		return (NULL);
+	else if (env_write(directory) == 0) {
+		(void)snprintf(path, sizeof(path), "%.3000s/%s", directory,
+		    ENVIRONMENT_CONF);
+		env_tell(path);
+		made = path;
 	}
-	(void)snprintf(path, sizeof(path), "%.3000s/kbsd.conf", directory);
-	if (env_write(e, directory) == -1) {
-		environment_free(e);
-		return (NULL);
-	}
-	env_tell(e, path);
-	environment_free(e);
-	return (path);
+	return (made);
 }

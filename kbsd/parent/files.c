@@ -119,13 +119,21 @@ make_directory(const char *path, mode_t mode, uid_t uid, gid_t gid)
 		log_warnx("%s is no directory", path);
 		return (-1);
 	}
+	/*
+	 * Root without CAP_FOWNER changes the mode of its own only, and one
+	 * without CAP_DAC_OVERRIDE needs the group's way in.
+	 */
+	if ((st.st_mode & 07777) != mode) {
+		if ((st.st_uid != geteuid() && chown(path, geteuid(),
+		    (gid_t)-1) == -1) || chmod(path, mode) == -1) {
+			log_warn("chmod %s", path);
+			return (-1);
+		}
+		st.st_uid = geteuid();
+	}
 	if ((st.st_uid != uid || st.st_gid != gid) &&
 	    chown(path, uid, gid) == -1) {
 		log_warn("chown %s", path);
-		return (-1);
-	}
-	if ((st.st_mode & 07777) != mode && chmod(path, mode) == -1) {
-		log_warn("chmod %s", path);
 		return (-1);
 	}
 	return (0);
@@ -191,6 +199,7 @@ files_prepare(const struct config *conf, const struct users *users)
 	const struct keystore	*k;
 	uid_t			 me = geteuid();
 	gid_t			 my = getegid();
+	mode_t			 mode = users->drop ? 0710 : 0700;
 
 	if (make_parents(conf->directory, 0755) == -1) {
 		log_warn("mkdir %s", conf->directory);
@@ -201,12 +210,12 @@ files_prepare(const struct config *conf, const struct users *users)
 	    my) == -1 ||
 	    make_directory(files_path(conf, "empty"), 0555, me, my) == -1 ||
 	    make_directory(files_path(conf, "keys"), 0700, me, my) == -1 ||
-	    make_directory(files_path(conf, "store"), 0700, users->keyuid,
-	    users->keygid) == -1)
+	    make_directory(files_path(conf, "store"), mode, users->keyuid,
+	    my) == -1)
 		return (-1);
 	TAILQ_FOREACH(k, &conf->keystores, entry)
-		if (make_directory(files_path(conf, "kms-%s", k->name), 0700,
-		    users->keyuid, users->keygid) == -1)
+		if (make_directory(files_path(conf, "kms-%s", k->name), mode,
+		    users->keyuid, my) == -1)
 			return (-1);
 	return (files_collateral(conf));
 }
@@ -252,8 +261,19 @@ files_empty(const char *path)
 int
 files_secret(const char *path, int make)
 {
+	const char	*name = credential_name(path);
+
+	if (name != NULL)
+		return (credential_open(name));
 	return (files_open(path, make ? O_RDWR | O_CREAT | O_NOFOLLOW :
 	    O_RDONLY, S_IRWXG | S_IRWXO, "read or write"));
+}
+
+int
+files_credential(const char *path)
+{
+	return (files_open(path, O_RDONLY, S_IWGRP | S_IRWXO, "read or "
+	    "write"));
 }
 
 int
@@ -269,22 +289,16 @@ files_append(const char *path)
 	    S_IWGRP | S_IRWXO, "write"));
 }
 
+/* One that was handed over, or our own. */
 static int
-listener_bind(struct listener *l)
+listener_socket(const struct addrinfo *res)
 {
-	struct addrinfo	 hints, *res, *ai;
-	int		 error, fd = -1, on = 1, saved = 0;
+	const struct addrinfo	*ai;
+	int			 fd = -1, on = 1, saved = 0;
 
-	memset(&hints, 0, sizeof(hints));
-	hints.ai_socktype = SOCK_STREAM;
-	hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-	error = getaddrinfo(strcmp(l->address, "*") == 0 ? NULL : l->address,
-	    l->port, &hints, &res);
-	if (error != 0) {
-		log_warnx("listen on %s: %s", l->address,
-		    gai_strerror(error));
-		return (-1);
-	}
+	for (ai = res; ai != NULL; ai = ai->ai_next)
+		if ((fd = inherit_find(ai->ai_addr, ai->ai_addrlen)) != -1)
+			return (fd);
 	for (ai = res; ai != NULL && fd == -1; ai = ai->ai_next) {
 		fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC |
 		    SOCK_NONBLOCK, 0);
@@ -297,14 +311,34 @@ listener_bind(struct listener *l)
 			close(fd);
 		fd = -1;
 	}
-	freeaddrinfo(res);
-	if (fd == -1) {
-		errno = saved;
-		log_warn("listen on %s port %s", l->address, l->port);
+	errno = saved;
+	return (fd);
+}
+
+static int
+listener_bind(struct listener *l)
+{
+	struct addrinfo	 hints, *res;
+	int		 error, saved;
+
+	memset(&hints, 0, sizeof(hints));
+	hints.ai_socktype = SOCK_STREAM;
+	hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+	error = getaddrinfo(strcmp(l->address, "*") == 0 ? NULL : l->address,
+	    l->port, &hints, &res);
+	if (error != 0) {
+		log_warnx("listen on %s: %s", l->address,
+		    gai_strerror(error));
 		return (-1);
 	}
-	l->fd = fd;
-	return (0);
+	l->fd = listener_socket(res);
+	saved = errno;
+	freeaddrinfo(res);
+	if (l->fd != -1)
+		return (0);
+	errno = saved;
+	log_warn("listen on %s port %s", l->address, l->port);
+	return (-1);
 }
 
 int
@@ -384,6 +418,9 @@ files_control(const struct config *conf, const struct users *users)
 		    conf->control_path);
 		return (-1);
 	}
+	fd = inherit_find((const struct sockaddr *)&sun, sizeof(sun));
+	if (fd != -1)
+		return (fd);
 	if (make_parents(conf->control_path, 0755) == -1) {
 		log_warn("mkdir for %s", conf->control_path);
 		return (-1);

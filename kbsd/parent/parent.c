@@ -21,8 +21,6 @@
  */
 
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <err.h>
@@ -40,7 +38,8 @@
 #include "timer.h"
 #include "version.h"
 
-#define STOP_SECONDS	4
+#define STOP_SECONDS		4
+#define STOP_DRAIN_SECONDS	2
 
 time_t		 parent_since;
 
@@ -60,33 +59,6 @@ usage(void)
 	    "  -V        print the version and exit\n"
 	    "  -v        log more; -vv logs every message\n", conf_path);
 	exit(2);
-}
-
-/* Tell the service manager; nothing happens where there is none. */
-static void
-notify(const char *state)
-{
-	struct sockaddr_un	 sun;
-	const char		*path;
-	socklen_t		 len;
-	int			 fd;
-
-	if ((path = getenv("NOTIFY_SOCKET")) == NULL)
-		return;
-	memset(&sun, 0, sizeof(sun));
-	sun.sun_family = AF_UNIX;
-	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
-	    sizeof(sun.sun_path))
-		return;
-	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-	    strlen(path));
-	if (sun.sun_path[0] == '@')
-		sun.sun_path[0] = '\0';
-	if ((fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) == -1)
-		return;
-	(void)sendto(fd, state, strlen(state), MSG_NOSIGNAL,
-	    (struct sockaddr *)&sun, len);
-	close(fd);
 }
 
 static struct config *
@@ -134,7 +106,7 @@ parent_reload(char *why, size_t whysize)
 		goto refused;
 	}
 	reloading = 1;
-	notify("RELOADING=1");
+	notify_reloading();
 	if (set_start(conf) == -1) {
 		reloading = 0;
 		strlcpy(why, "the new configuration can't be started: see "
@@ -146,6 +118,7 @@ parent_reload(char *why, size_t whysize)
 refused:
 	collect_reloaded(0);
 	log_warnx("reload refused: %s", why);
+	notify("STATUS=reload refused: %s", why);
 	return (-1);
 }
 
@@ -173,7 +146,8 @@ parent_serving(const struct set *set)
 	else
 		log_warnx("not started as root: all processes share uid %u "
 		    "and none stands in a chroot", (unsigned int)getuid());
-	notify("READY=1");
+	notify("READY=1\nSTATUS=configuration %u is serving with %u processes",
+	    set->number, n);
 }
 
 void
@@ -184,7 +158,8 @@ parent_set_failed(void)
 		collect_reloaded(0);
 		log_warnx("reload refused: the new processes did not come "
 		    "up; the old ones go on");
-		notify("READY=1");
+		notify("READY=1\nSTATUS=reload refused: the new processes did "
+		    "not come up");
 		return;
 	}
 	exit_status = 1;
@@ -216,11 +191,21 @@ parent_stop(int status)
 		return;
 	stopping = 1;
 	exit_status = status;
-	notify("STOPPING=1");
+	notify("STOPPING=1\nSTATUS=stopping");
 	if ((timer = evtimer_new(base, parent_kill, NULL)) != NULL)
 		evtimer_add(timer, &tv);
+	/* Whose sockets outlive it finishes what it has begun. */
 	TAILQ_FOREACH_SAFE(set, &sets, entry, next)
-		set_end(set);
+		if (status == 0 && inherit_any() && set->serving)
+			set_drain(set, STOP_DRAIN_SECONDS);
+		else
+			set_end(set);
+}
+
+int
+parent_stopping(void)
+{
+	return (stopping);
 }
 
 void
@@ -345,8 +330,13 @@ main(int argc, char *argv[])
 	struct config	*conf;
 
 	log_init(LOG_TO_STDERR, "kbsd");
+	inherit_init();
+	notify_init();
+	env_init();
 	parent_options(argc, argv, &o);
-	if ((conf = parent_read()) == NULL)
+	conf = parent_read();
+	env_forget();
+	if (conf == NULL)
 		exit(1);
 	if (o.check) {
 		if (o.verbose > 0)
@@ -376,6 +366,8 @@ main(int argc, char *argv[])
 	/* Its first processes may have failed already: no loop would end. */
 	if (set_start(conf) == -1 || TAILQ_EMPTY(&sets))
 		exit(1);
+	inherit_tell();
+	notify_watch();
 	event_base_dispatch(base);
 	log_info("kbsd has stopped");
 	exit(exit_status);

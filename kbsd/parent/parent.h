@@ -18,6 +18,7 @@
 #define PARENT_H
 
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <limits.h>
@@ -63,7 +64,7 @@ struct attestation {
 	char			*name;
 	char			*api;
 	char			*base;
-	char			*api_key;	/* file */
+	char			*api_key;	/* secret file */
 	char			*root;		/* file */
 	int			 pin;		/* taken at first use */
 	char			*ca;		/* file */
@@ -174,18 +175,35 @@ void		 config_free(struct config *);
 int		 config_finish(struct config *);
 /* Of a block that judges here, in the configuration: "dcap". */
 const char	*kind_word(enum fetcher_kind);
-/* `kbsd -nv': print it back in the language of the file. */
-void		 config_print(const struct config *);
 int		 words_add(struct words *, const char *);
 /* Of syslog(3), and of log lines, by their names; -1: there is none. */
 int		 facility_number(const char *);
+const char	*facility_name(int);
 int		 format_number(const char *);
+const char	*format_name(int);
 /* What is in force, where the file says nothing of it, too. */
 uint32_t	 config_limit(const struct config *, int limit);
+/* In the place of a secret file's path: the name of a credential follows. */
+#define CREDENTIAL_PREFIX	"credential:"
+
+/* That name; NULL: it is a path. */
+const char	*credential_name(const char *path);
 /* Its lists, empty. */
 void		 keystore_init(struct keystore *);
-/* Where state is when the configuration says nothing; malloc'd. */
+
+/* --- place.c: what the configuration leaves open; malloc'd ---------------- */
+
 char		*config_directory(void);
+char		*config_control(const struct config *);
+
+/* --- print.c ------------------------------------------------------------- */
+
+/* `kbsd -nv': print it back in the language of the file. */
+void		 config_print(const struct config *);
+void		 print_quoted(const char *);
+/* Nothing where value is NULL. */
+void		 print_word(const char *before, const char *value);
+void		 print_list(const char *before, const struct words *);
 
 /* --- issuer.c: blocks that take tokens of other issuers ------------------ */
 
@@ -203,12 +221,8 @@ void		 issuer_print(const struct attestation *);
 /* Its part of a verifier's CONFIG. */
 void		 issuer_give(struct wbuf *, const struct attestation *);
 
-/* --- conf.c: texts as kbsd.conf has them --------------------------------- */
+/* --- conf.c: what is checked of every block ------------------------------ */
 
-void		 print_quoted(const char *);
-/* Nothing where value is NULL. */
-void		 print_word(const char *before, const char *value);
-void		 print_list(const char *before, const struct words *);
 /* -1 with log: it is no plain https URL. */
 int		 check_url(const char *block, const char *what,
 		    const char *url);
@@ -216,15 +230,47 @@ int		 check_retry(const struct attestation *);
 
 /* --- env.c: the reference server's environment --------------------------- */
 
+/* Take its variables; the secret ones stand nowhere else from then on. */
+void		 env_init(void);
 /* Are there any of its variables, without which it does not start? */
 int		 env_present(void);
-/* The path of the configuration that is made of them; NULL with log. */
+/*
+ * The path of the configuration that is made of them; their secrets become
+ * credentials.  NULL with log.
+ */
 const char	*env_config(void);
+void		 env_forget(void);
 
 /* parse.y.  NULL after one line in the log for every error in it. */
 struct config	*config_parse(const char *path);
 /* `-D macro=value'. */
 int		 config_macro(const char *);
+
+/* --- credential.c: secrets that kbsd is handed at its start -------------- */
+
+/* In the place of a file below CREDENTIALS_DIRECTORY; -1 with errno. */
+int	 credential_keep(const char *name, const void *, size_t);
+/* A descriptor to be read with pread(2); -1 with log. */
+int	 credential_open(const char *name);
+
+/* --- inherit.c: listening sockets of a service manager ------------------- */
+
+/* Before anything is opened or forked. */
+void	 inherit_init(void);
+int	 inherit_any(void);
+/* One that is bound to this address, duplicated; -1: there is none. */
+int	 inherit_find(const struct sockaddr *, socklen_t);
+/* Log which are used, and which are not. */
+void	 inherit_tell(void);
+
+/* --- notify.c: sd_notify(3) ---------------------------------------------- */
+
+/* Nothing of this does anything where no service manager listens. */
+void	 notify_init(void);
+void	 notify(const char *, ...) __attribute__((format(printf, 1, 2)));
+void	 notify_reloading(void);
+/* Feed the watchdog from now on. */
+void	 notify_watch(void);
 
 /* --- files.c: directories, secret files, sockets ------------------------ */
 
@@ -241,10 +287,12 @@ int	 files_prepare(const struct config *, const struct users *);
 /* Missing or without a byte. */
 int	 files_empty(const char *path);
 /*
- * Open a secret file: made when it is missing (make), refused when others
- * may read or write it.  -1 with log.
+ * Open a secret file, or a credential: made when it is missing (make), refused
+ * when others may read or write it.  -1 with log.
  */
 int	 files_secret(const char *path, int make);
+/* One that a service manager made: its user may be in an access list. */
+int	 files_credential(const char *path);
 /* Open a file that anyone may read. */
 int	 files_public(const char *path);
 int	 files_append(const char *path);
@@ -329,7 +377,8 @@ extern struct sets	 sets;
  */
 int		 set_start(struct config *);
 struct set	*set_serving(void);
-void		 set_drain(struct set *);
+/* Finish what it has begun, and end after these seconds at most. */
+void		 set_drain(struct set *, int seconds);
 void		 set_end(struct set *);
 /* Called by child.c. */
 void		 set_child_ready(struct child *);
@@ -467,6 +516,7 @@ int		 parent_reload(char *why, size_t whysize);
 void		 parent_verbose(int);
 /* The whole service ends. */
 void		 parent_stop(int status);
+int		 parent_stopping(void);
 /* set.c: this set is serving; one did not come up; the last one is gone. */
 void		 parent_serving(const struct set *);
 void		 parent_set_failed(void);

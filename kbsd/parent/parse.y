@@ -88,8 +88,11 @@ static void		 word_of(enum word_kind, const char *);
 static void		 claims_begin(void);
 static void		 claim_add(enum claim_row, char *, char *);
 static void		 keystore_begin(char *, enum keystore_type);
+static void		 check_name(const char *, const char *);
 static void		 set_once(char **, char *, const char *);
 static void		 add_word(struct words *, char *);
+static char		*secret_file(char *);
+static char		*secret_credential(char *);
 static int64_t		 time_parse(const char *);
 static unsigned int	 range(int64_t, int64_t, int64_t, const char *);
 
@@ -104,10 +107,9 @@ typedef union {
 %token	TIMEOUT
 %token	ACTIVATE ADMINISTRATOR API APPROLE ATTEMPTS ATTESTATION AUDIENCE AUDIT
 %token	AUTHORITY BACKUP BASE BY CA CACHE CERTIFICATE COLLATERAL CONNECTIONS
-%token	CONTROL CRL DCAP DIRECTORY ENVIRONMENT ERROR FILETOKEN FORMAT FROM GROUP
-%token	HOST
-%token	INCLUDE INSECURE ISSUER KEY KEYS KEYSTORE KEYUSER KMIP LIFETIME LISTEN
-%token	LOCAL LOCKOUT LOGIN
+%token	CONTROL CREDENTIAL CRL DCAP DIRECTORY ENVIRONMENT ERROR FILETOKEN FORMAT
+%token	FROM GROUP HOST INCLUDE INSECURE ISSUER KEY KEYS KEYSTORE KEYUSER KMIP
+%token	LIFETIME LISTEN LOCAL LOCKOUT LOGIN
 %token	LOGTOKEN MASTER MODULE MOUNT NAMES NAMESPACE NAMETOKEN NETWORK NONCE ON
 %token	OPTIONAL PASSWORD PIN PKCS11 PORT PREFORK PROXY READTOKEN RECIPIENT
 %token	REFETCH REQUIRE RETRY ROLE ROLEADMIN ROLEALL ROLETRANSFER ROOT SECRET
@@ -117,7 +119,7 @@ typedef union {
 %token	<string> STRING
 %token	<number> NUMBER
 %type	<number> seconds role port pin metrics_port insecure limit_time
-%type	<string> name
+%type	<string> key name secret
 %destructor	{ free($$); } <string>
 
 %%
@@ -166,14 +168,14 @@ main		: DIRECTORY STRING {
 		| METRICS ON name metrics_port insecure {
 			listener_add($3, $4, ROLE_METRICS)->insecure = (int)$5;
 		}
-		| TLS CERTIFICATE STRING KEY STRING {
+		| TLS CERTIFICATE STRING KEY key {
 			set_once(&conf->tls_cert, $3, "tls certificate");
 			set_once(&conf->tls_key, $5, "tls key");
 		}
 		| TLS NAMES namelist
-		| ADMINISTRATOR STRING PASSWORD FILETOKEN STRING {
+		| ADMINISTRATOR STRING PASSWORD secret {
 			set_once(&conf->administrator, $2, "administrator");
-			set_once(&conf->admin_password, $5,
+			set_once(&conf->admin_password, $4,
 			    "administrator password");
 		}
 		| BACKUP RECIPIENT STRING {
@@ -230,6 +232,15 @@ main		: DIRECTORY STRING {
 			keystore_begin($2, KEYSTORE_PKCS11);
 			$2 = NULL;
 		} '{' optnl pkcs11_opts '}'
+		;
+
+/* Where a secret is. */
+secret		: FILETOKEN STRING	{ $$ = secret_file($2); }
+		| CREDENTIAL STRING	{ $$ = secret_credential($2); }
+		;
+
+key		: secret		{ $$ = $1; }
+		| STRING		{ $$ = secret_file($1); }
 		;
 
 control_opt	: /* empty */
@@ -370,9 +381,9 @@ attestation_opt	: TRUST AUTHORITY API STRING {
 			word_of(OF_SERVICE, "base");
 			set_once(&attestation->base, $2, "base");
 		}
-		| API KEY FILETOKEN STRING {
+		| API KEY secret {
 			word_of(OF_SERVICE, "api key file");
-			set_once(&attestation->api_key, $4, "api key file");
+			set_once(&attestation->api_key, $3, "api key file");
 		}
 		| API VERSIONTOKEN NUMBER {
 			word_of(OF_SERVICE, "api version");
@@ -467,8 +478,8 @@ local_opts	: /* empty */
 		| local_opts local_opt sep
 		;
 
-local_opt	: MASTER KEY FILETOKEN STRING {
-			set_once(&keystore->master_key, $4, "master key file");
+local_opt	: MASTER KEY secret {
+			set_once(&keystore->master_key, $3, "master key file");
 		}
 		;
 
@@ -488,12 +499,12 @@ vault_opt	: URL STRING {
 		| VERSIONTOKEN NUMBER {
 			keystore->version = range($2, 1, 2, "version");
 		}
-		| TOKEN FILETOKEN STRING {
-			set_once(&keystore->secret, $3, "token or secret file");
+		| TOKEN secret {
+			set_once(&keystore->secret, $2, "token or secret file");
 		}
-		| APPROLE STRING SECRET FILETOKEN STRING {
+		| APPROLE STRING SECRET secret {
 			set_once(&keystore->role_id, $2, "approle");
-			set_once(&keystore->secret, $5, "token or secret file");
+			set_once(&keystore->secret, $4, "token or secret file");
 		}
 		| APPROLE MOUNT STRING {
 			set_once(&keystore->login, $3, "approle mount");
@@ -526,7 +537,7 @@ kmip_opt	: SERVER STRING {
 			    strcmp($2, "2.0") == 0 ? 20 : 1;
 			free($2);
 		}
-		| CERTIFICATE STRING KEY STRING {
+		| CERTIFICATE STRING KEY key {
 			set_once(&keystore->cert, $2, "certificate");
 			set_once(&keystore->key, $4, "key");
 		}
@@ -536,9 +547,9 @@ kmip_opt	: SERVER STRING {
 		| CACHE seconds {
 			keystore->cache = range($2, 1, 3600, "cache");
 		}
-		| USER STRING PASSWORD FILETOKEN STRING {
+		| USER STRING PASSWORD secret {
 			set_once(&keystore->username, $2, "user");
-			set_once(&keystore->secret, $5, "password file");
+			set_once(&keystore->secret, $4, "password file");
 		}
 		| TLS STRING {
 			set_once(&keystore->protocols, $2, "tls");
@@ -557,8 +568,8 @@ pkcs11_opt	: MODULE STRING {
 		| TOKEN STRING {
 			set_once(&keystore->token, $2, "token");
 		}
-		| PIN FILETOKEN STRING {
-			set_once(&keystore->secret, $3, "pin file");
+		| PIN secret {
+			set_once(&keystore->secret, $2, "pin file");
 		}
 		| KEY STRING {
 			set_once(&keystore->kek, $2, "key");
@@ -605,6 +616,27 @@ add_word(struct words *words, char *value)
 	if (words_add(words, value) == -1)
 		fatal("words_add");
 	free(value);
+}
+
+/* What struct config takes for a credential is no file's name. */
+static char *
+secret_file(char *path)
+{
+	if (credential_name(path) != NULL)
+		yyerror("file \"%s\": write `credential' instead", path);
+	return (path);
+}
+
+static char *
+secret_credential(char *name)
+{
+	char	*path;
+
+	check_name(name, "credential");
+	if (asprintf(&path, CREDENTIAL_PREFIX "%s", name) == -1)
+		fatal("asprintf");
+	free(name);
+	return (path);
 }
 
 /* Seconds, or -1; what is far too long is left to range(). */
@@ -874,6 +906,7 @@ static const struct keyword {
 	{ "collateral",		COLLATERAL },
 	{ "connections",	CONNECTIONS },
 	{ "control",		CONTROL },
+	{ "credential",		CREDENTIAL },
 	{ "crl",		CRL },
 	{ "dcap",		DCAP },
 	{ "directory",		DIRECTORY },

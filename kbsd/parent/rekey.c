@@ -52,7 +52,8 @@ rekey_open(struct child *c)
 {
 	const char	*path = fresh_path(c->set->conf, c->object);
 
-	c->rekeying = access(path, F_OK) == 0;
+	c->rekeying = credential_name(path) == NULL &&
+	    access(path, F_OK) == 0;
 	return (c->rekeying ? files_secret(path, 1) : -1);
 }
 
@@ -71,6 +72,9 @@ rekey_begin(struct set *set, const char *name, char *why, size_t whysize)
 	if (c == NULL || k->type != KEYSTORE_LOCAL)
 		strlcpy(why, c == NULL ? "no such keystore" : "it has no "
 		    "master key of ours", whysize);
+	else if (credential_name(k->master_key) != NULL)
+		strlcpy(why, "its master key is a credential, which can't be "
+		    "written", whysize);
 	else if (TAILQ_FIRST(&sets) != set || TAILQ_NEXT(set, entry) != NULL)
 		strlcpy(why, "a reload is not finished yet", whysize);
 	else if (c->state != CHILD_READY || c->rekeying)

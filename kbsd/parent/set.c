@@ -302,7 +302,7 @@ set_open(struct set *set)
 	if (old != NULL) {
 		set_alone(old, 0);
 		set_alone(set, 0);
-		set_drain(old);
+		set_drain(old, DRAIN_SECONDS);
 	} else
 		set_alone(set, 1);
 	TAILQ_FOREACH(c, &set->children, entry)
@@ -372,7 +372,7 @@ set_child_ready(struct child *c)
 }
 
 void
-set_drain(struct set *set)
+set_drain(struct set *set, int seconds)
 {
 	struct child	*c;
 	struct wbuf	 w = { 0 };
@@ -381,7 +381,7 @@ set_drain(struct set *set)
 	TAILQ_FOREACH(c, &set->children, entry)
 		if (c->state == CHILD_READY)
 			child_send(c, IMSG_PROCESS_DRAIN, &w);
-	set_timer(set, DRAIN_SECONDS);
+	set_timer(set, seconds);
 }
 
 /* A child that was killed by its parent but does not go. */

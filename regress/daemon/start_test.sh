@@ -186,9 +186,9 @@ files_body()
 	start_kbsd
 	me=$(id -un)
 	if is_root; then
-		open=711 key=_kbsdkey
+		open=711 key=_kbsdkey own=710
 	else
-		open=700 key=$me
+		open=700 key=$me own=700
 	fi
 	sort >want <<LIST
 . $open $me
@@ -202,9 +202,9 @@ files_body()
 ./keys/seal.key 600 $me
 ./keys/tls.key 600 $me
 ./keys/token.key 600 $me
-./kms-local 700 $key
+./kms-local $own $key
 ./kms-local/keys.db 600 $key
-./store 700 $key
+./store $own $key
 ./store/store.db 600 $key
 ./tls.crt 644 $me
 LIST
@@ -545,6 +545,28 @@ run_environment()
 	}
 }
 
+# None of these is in the memory of the parent.
+scrubbed()
+{
+	python3 - "$kbsd_pid" "$@" <<'SCRIPT' || atf_fail "the parent has it"
+import sys
+
+pid = sys.argv[1]
+secrets = [s.encode() for s in sys.argv[2:]]
+with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
+    for line in maps:
+        words = line.split()
+        if words[1][0] != "r" or words[-1].startswith("[v"):
+            continue
+        low, high = (int(w, 16) for w in words[0].split("-"))
+        mem.seek(low)
+        text = mem.read(high - low)
+        for n, s in enumerate(secrets):
+            if s in text:
+                sys.exit(f"secret {n} is in {line}")
+SCRIPT
+}
+
 roots()
 {
 	ctl -j show roots | jq -r '.[0] | .state + " " + .sha256'
@@ -588,6 +610,15 @@ environment_body()
 	grep -q "theirs\|$(cat ita/api.key)\|$(cat vault/token)" "$log" &&
 	    atf_fail "a secret is logged"
 	[ "$(stat -c %a "$state/environment")" = 700 ] || atf_fail "mode"
+	# Nor is it in a file, or with whoever does not own it.
+	[ "$(ls -m "$state/environment")" = "ita-root.pem, kbsd.conf" ] &&
+	    grep -q 'password credential "admin.password"' \
+	    "$state/environment/kbsd.conf" ||
+	    atf_fail "$(ls -m "$state/environment")"
+	! grep -rq "theirs\|$(cat vault/token)" "$state" ||
+	    atf_fail "a secret is on disk"
+	! is_root || scrubbed "a password of theirs" "$(cat ita/api.key)" \
+	    "$(cat vault/token)"
 	password="a password of theirs"
 	login root.admin
 	api 201 POST /key-transfer-policies "$(jq -n --arg m "$(tee_mrtd)" \

@@ -69,6 +69,14 @@ taken_body()
 	good 'directory \\\n"/d"\n'
 	good 'user "u"\nkeyuser "k"\naudit log "/a"\n'
 	good 'administrator "admin" password file "/p"\n'
+	good 'administrator "admin" password credential "p"\ntls certificate "/c" key credential "k"\n'
+	good 'tls certificate "/c" key file "/k"\n'
+	good "attestation \"i\" { $(echo "$ita" | sed 's/file "\/k"/credential "k"/') }\n"
+	good 'keystore "a" local { master key credential "m" }\n'
+	good 'keystore "v" vault { url "https://v" token credential "t" }\n'
+	good 'keystore "v" vault { url "https://v" approle "r" secret credential "s" }\n'
+	good 'keystore "k" kmip { server "h" certificate "/c" key credential "k" ca "/a"; user "u" password credential "p" }\n'
+	good 'keystore "h" pkcs11 { module "/m" token "t" pin credential "p" }\n'
 	printf 'prefork 4\n' >part
 	chmod 600 part
 	good 'include "part"\nverbose 1\n'
@@ -348,6 +356,12 @@ refused_body()
 	    'login { token lifetime 59s }\n'
 	bad 1 'a string is not ended' 'directory "/x\n'
 	bad 1 'macro "m" is not defined' 'directory $m\n'
+	for c in ../x a/b .x ''; do
+		bad 1 "credential name \"$c\" must have" \
+		    "administrator \"a\" password credential \"$c\"\n"
+	done
+	bad 1 'credential' 'administrator "a" password file "credential:x"\n'
+	bad 1 'syntax error' 'audit log credential "x"\n'
 	bad 2 'directory is set twice' 'directory "/a"\ndirectory "/b"\n'
 	bad 2 'keystore "a" is set twice' \
 	    'keystore "a" local\nkeystore "a" local\n'

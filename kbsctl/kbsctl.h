@@ -240,6 +240,7 @@ struct reply {
 void		 reply_line(json_t *, void *);
 void		 reply_free(struct reply *);
 void		 show_status(const struct reply *);
+void		 show_changes(const struct reply *);
 void		 show_processes(const struct reply *);
 void		 show_edges(const struct reply *);
 void		 show_roots(const struct reply *);

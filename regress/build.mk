@@ -109,7 +109,8 @@ FUZZ_AREA_service =	fetcher
 FUZZ_AREA_vault =	kms
 FUZZ_AREA_kmip =	kms
 # Not all of them: the rest calls what stands beside main.
-FUZZ_OBJS_conf =	$(O)/obj/kbsd/parent/conf.o $(O)/obj/kbsd/parent/parse.o
+FUZZ_OBJS_conf =	$(addprefix $(O)/obj/kbsd/parent/,conf.o parse.o \
+			certificates.o issuers.o)
 fuzz_objs =	$(or $(FUZZ_OBJS_$(1)),$(if $(FUZZ_AREA_$(1)),\
 		$(call test_objs,$(FUZZ_AREA_$(1)))))
 

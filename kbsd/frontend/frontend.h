@@ -47,7 +47,7 @@ struct conn_counts {
 extern struct conn_counts	 conn_counts;
 
 void		 conn_init(void);
-int		 conn_new(int, const char *, struct source *);
+int		 conn_new(int, const char *, struct source *, size_t);
 unsigned int	 conn_count(void);
 int		 conn_can_evict(void);
 int		 conn_evict(void);
@@ -76,12 +76,26 @@ void		 listen_left(struct source *);
 struct edge;
 struct tls;
 
+#define LISTENERS_MAX	64
+
+/* Descriptors, which are taken over; of a listener behind the listener. */
 int		 handshake_add_cert(int);
+int		 handshake_add_listener(void);
+int		 handshake_add_ca(int);
+int		 handshake_add_crl(int);
 void		 handshake_init(void);
 void		 handshake_up(struct edge *);
 void		 handshake_down(struct edge *);
 int		 handshake_ready(void);
-struct tls	*handshake_accept(int);
+/* Of the listener with this number, which they have from 0. */
+struct tls	*handshake_accept(int, size_t);
+/* Say it, if it is to be said. */
+void		 handshake_failed(size_t, const char *, const char *);
+
+/* verify.c: what was wrong with a client's certificate. */
+void		 verify_init(void);
+/* With the last one that libcrypto looked at. */
+const char	*verify_why(void);
 
 /* sign.c: the private key that is elsewhere. */
 struct sign_counts {

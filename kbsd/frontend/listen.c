@@ -43,7 +43,6 @@
 #include "log.h"
 #include "tree.h"
 
-#define LISTENERS_MAX	64
 #define AT_ONCE		4	/* the other frontends want some too */
 #define REST_MS		200
 #define SOURCES_MAX	65536	/* refused ones included */
@@ -261,7 +260,7 @@ source_most(void)
 }
 
 static void
-listen_take(int fd, const struct sockaddr_storage *ss)
+listen_take(int fd, const struct sockaddr_storage *ss, size_t listener)
 {
 	struct source	*s;
 	char		 address[ADDRESS_TEXT_MAX];
@@ -278,7 +277,7 @@ listen_take(int fd, const struct sockaddr_storage *ss)
 	if (conn_count() >= most)
 		(void)conn_evict();
 	s->count++;
-	if (conn_new(fd, address, s) == -1) {
+	if (conn_new(fd, address, s, listener) == -1) {
 		s->count--;
 		close(fd);
 		return;
@@ -289,12 +288,12 @@ listen_take(int fd, const struct sockaddr_storage *ss)
 static void
 listen_ready(int fd, short what, void *arg)
 {
+	const struct listener	*l = arg;
 	struct sockaddr_storage	 ss;
 	socklen_t		 len;
 	int			 i, s;
 
 	(void)what;
-	(void)arg;
 	for (i = 0; i < AT_ONCE; i++) {
 		if (conn_count() >= most && !conn_can_evict()) {
 			listen_pause(0);
@@ -304,7 +303,7 @@ listen_ready(int fd, short what, void *arg)
 		s = accept4(fd, (struct sockaddr *)&ss, &len,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (s != -1) {
-			listen_take(s, &ss);
+			listen_take(s, &ss, (size_t)(l - listeners));
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
@@ -363,7 +362,7 @@ listen_start(void)
 		    fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
 			fatal("listener");
 		if ((listeners[i].event = event_new(base, fd, EV_READ |
-		    EV_PERSIST, listen_ready, NULL)) == NULL)
+		    EV_PERSIST, listen_ready, &listeners[i])) == NULL)
 			fatalx("no memory for events");
 	}
 	accepting = 1;

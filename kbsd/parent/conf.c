@@ -40,7 +40,9 @@ config_new(void)
 	if ((conf = calloc(1, sizeof(*conf))) == NULL)
 		fatal("calloc");
 	TAILQ_INIT(&conf->listeners);
+	TAILQ_INIT(&conf->certificates);
 	TAILQ_INIT(&conf->tls_names);
+	TAILQ_INIT(&conf->issuers);
 	TAILQ_INIT(&conf->attestations);
 	TAILQ_INIT(&conf->keystores);
 	conf->prefork = 2;
@@ -49,6 +51,15 @@ config_new(void)
 	conf->lockout = 900;
 	conf->lifetime = 300;
 	conf->connections = 4096;
+	conf->watch = 60;
+	conf->refs = 1;
+	return (conf);
+}
+
+struct config *
+config_ref(struct config *conf)
+{
+	conf->refs++;
 	return (conf);
 }
 
@@ -67,7 +78,7 @@ words_add(struct words *words, const char *text)
 	return (0);
 }
 
-static void
+void
 words_free(struct words *words)
 {
 	struct word	*w;
@@ -140,13 +151,15 @@ config_free(struct config *conf)
 	struct attestation	*a;
 	struct keystore		*k;
 
-	if (conf == NULL)
+	if (conf == NULL || --conf->refs > 0)
 		return;
 	while ((l = TAILQ_FIRST(&conf->listeners)) != NULL) {
 		TAILQ_REMOVE(&conf->listeners, l, entry);
 		if (l->fd != -1)
 			close(l->fd);
 		free(l->address);
+		free(l->client_ca);
+		free(l->client_crl);
 		free(l);
 	}
 	while ((a = TAILQ_FIRST(&conf->attestations)) != NULL) {
@@ -157,12 +170,12 @@ config_free(struct config *conf)
 		TAILQ_REMOVE(&conf->keystores, k, entry);
 		keystore_free(k);
 	}
+	certificates_free(conf);
+	issuers_free(conf);
 	words_free(&conf->tls_names);
 	free(conf->directory);
 	free(conf->control_path);
 	free(conf->control_group);
-	free(conf->tls_cert);
-	free(conf->tls_key);
 	free(conf->administrator);
 	free(conf->admin_password);
 	free(conf->recipient);
@@ -595,6 +608,8 @@ config_finish(struct config *conf)
 	default_listener(conf);
 	default_keystore(conf);
 	default_tls_names(conf);
+	bad |= certificates_check(conf);
+	bad |= issuers_check(conf);
 	bad |= finish_attestations(conf);
 	TAILQ_FOREACH(k, &conf->keystores, entry) {
 		if (k->type == KEYSTORE_VAULT)
@@ -614,8 +629,7 @@ config_finish(struct config *conf)
 
 /* --- printing ------------------------------------------------------------ */
 
-/* In quotes, as the lexer takes them apart. */
-static void
+void
 print_quoted(const char *text)
 {
 	putchar('"');
@@ -772,8 +786,6 @@ print_pkcs11(const struct keystore *k)
 void
 config_print(const struct config *conf)
 {
-	static const char *const	 roles[] = { "all", "admin",
-					    "transfer" };
 	static void			(*const prints[])(
 					    const struct keystore *) = {
 		[KEYSTORE_LOCAL] = print_local,
@@ -791,14 +803,9 @@ config_print(const struct config *conf)
 	    conf->control_group);
 	print_word("user ", conf->user);
 	print_word("keyuser ", conf->keyuser);
-	TAILQ_FOREACH(l, &conf->listeners, entry) {
-		printf("listen on ");
-		print_quoted(l->address);
-		printf(" port %s role %s\n", l->port, roles[l->role]);
-	}
-	if (conf->tls_cert != NULL)
-		print_words("tls certificate ", conf->tls_cert, " key ",
-		    conf->tls_key);
+	TAILQ_FOREACH(l, &conf->listeners, entry)
+		listener_print(l);
+	certificates_print(conf);
 	printf("tls names");
 	TAILQ_FOREACH(w, &conf->tls_names, entry) {
 		putchar(' ');
@@ -808,6 +815,7 @@ config_print(const struct config *conf)
 	if (conf->administrator != NULL)
 		print_words("administrator ", conf->administrator,
 		    " password file ", conf->admin_password);
+	issuers_print(conf);
 	if (conf->recipient != NULL)
 		print_word("backup recipient ", conf->recipient);
 	printf("prefork %u\nconnections %u\n", conf->prefork,

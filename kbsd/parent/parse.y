@@ -58,6 +58,8 @@ static TAILQ_HEAD(, macro)	 macros = TAILQ_HEAD_INITIALIZER(macros);
 static struct config		*conf;
 static struct attestation	*attestation;
 static struct keystore		*keystore;
+static struct listener		*listener;
+static struct issuer		*issuer;
 
 /* What a word of an attestation block belongs to, and the first of each. */
 enum word_kind { OF_SERVICE, OF_DCAP, OF_NETWORK, WORD_KIND_MAX };
@@ -77,6 +79,7 @@ static void		 file_pop(void);
 static const char	*macro_get(const char *);
 static int		 macro_set(const char *, const char *, int);
 static void		 listener_add(char *, int64_t, enum role);
+static uint32_t		 permission(char *);
 static void		 attestation_begin(char *);
 static void		 attestation_dcap(void);
 static void		 attestation_end(void);
@@ -94,7 +97,8 @@ typedef union {
 #define YYSTYPE_IS_DECLARED 1
 %}
 
-%token	ACTIVATE ADMINISTRATOR API APPROLE ATTEMPTS ATTESTATION AUDIENCE AUDIT
+%token	ACTIVATE ADMINISTRATOR ADMINISTRATORS CLAIM CLIENT JWKS OFF WATCH
+%token	API APPROLE ATTEMPTS ATTESTATION AUDIENCE AUDIT
 %token	AUTHORITY BACKUP BASE BY CA CACHE CERTIFICATE COLLATERAL CONNECTIONS
 %token	CONTROL CRL DCAP DIRECTORY ENVIRONMENT ERROR FILETOKEN FROM GROUP HOST
 %token	INCLUDE INSECURE ISSUER KEY KEYS KEYSTORE KEYUSER KMIP LIFETIME LISTEN
@@ -106,7 +110,7 @@ typedef union {
 %token	WAIT WITHIN WRITETOKEN
 %token	<string> STRING
 %token	<number> NUMBER
-%type	<number> seconds role port pin
+%type	<number> seconds role port pin permissions
 %type	<string> name
 %destructor	{ free($$); } <string>
 
@@ -144,12 +148,19 @@ main		: DIRECTORY STRING {
 		}
 		| LISTEN ON name port role {
 			listener_add($3, $4, $5);
-		}
+		} client_opts
 		| TLS CERTIFICATE STRING KEY STRING {
-			set_once(&conf->tls_cert, $3, "tls certificate");
-			set_once(&conf->tls_key, $5, "tls key");
+			certificate_add(conf, $3, $5);
 		}
 		| TLS NAMES namelist
+		| TLS WATCH OFF		{ conf->watch = 0; }
+		| TLS WATCH seconds {
+			conf->watch = range($3, 1, 86400, "tls watch");
+		}
+		| ADMINISTRATORS ISSUER STRING {
+			issuer = issuer_add(conf, $3);
+			$3 = NULL;
+		} '{' optnl issuer_opts '}'
 		| ADMINISTRATOR STRING PASSWORD FILETOKEN STRING {
 			set_once(&conf->administrator, $2, "administrator");
 			set_once(&conf->admin_password, $5,
@@ -229,6 +240,45 @@ role		: /* empty */		{ $$ = ROLE_ALL; }
 		| ROLE ROLEALL		{ $$ = ROLE_ALL; }
 		| ROLE ROLEADMIN	{ $$ = ROLE_ADMIN; }
 		| ROLE ROLETRANSFER	{ $$ = ROLE_TRANSFER; }
+		;
+
+client_opts	: /* empty */
+		| client_opts CLIENT CA STRING {
+			set_once(&listener->client_ca, $4, "client ca");
+		}
+		| client_opts CLIENT CRL STRING {
+			set_once(&listener->client_crl, $4, "client crl");
+		}
+		;
+
+issuer_opts	: /* empty */
+		| issuer_opts issuer_opt sep
+		;
+
+issuer_opt	: JWKS FILETOKEN STRING {
+			set_once(&issuer->jwks, $3, "jwks file");
+		}
+		| AUDIENCE STRING {
+			set_once(&issuer->audience, $2, "audience");
+		}
+		| CLAIM STRING {
+			set_once(&issuer->claim, $2, "claim");
+		}
+		| LIFETIME seconds {
+			issuer->lifetime = range($2, 60, 86400, "lifetime");
+		}
+		| ROLE STRING ROLEALL {
+			issuer_role_add(issuer, $2, PERM_ALL);
+		}
+		| ROLE STRING permissions {
+			issuer_role_add(issuer, $2, (uint32_t)$3);
+		}
+		;
+
+permissions	: STRING		{ $$ = permission($1); }
+		| permissions comma STRING {
+			$$ = $1 | permission($3);
+		}
 		;
 
 namelist	: STRING {
@@ -548,6 +598,18 @@ listener_add(char *address, int64_t port, enum role role)
 	l->role = role;
 	l->fd = -1;
 	TAILQ_INSERT_TAIL(&conf->listeners, l, entry);
+	listener = l;
+}
+
+static uint32_t
+permission(char *name)
+{
+	uint32_t	 bit = permission_parse(name);
+
+	if (bit == 0)
+		yyerror("\"%s\" is no permission", name);
+	free(name);
+	return (bit);
 }
 
 /* A name becomes part of file names. */
@@ -657,6 +719,7 @@ static const struct keyword {
 	{ "activate",		ACTIVATE },
 	{ "admin",		ROLEADMIN },
 	{ "administrator",	ADMINISTRATOR },
+	{ "administrators",	ADMINISTRATORS },
 	{ "all",		ROLEALL },
 	{ "api",		API },
 	{ "approle",	APPROLE },
@@ -671,6 +734,8 @@ static const struct keyword {
 	{ "ca",			CA },
 	{ "cache",		CACHE },
 	{ "certificate",	CERTIFICATE },
+	{ "claim",		CLAIM },
+	{ "client",		CLIENT },
 	{ "collateral",		COLLATERAL },
 	{ "connections",	CONNECTIONS },
 	{ "control",		CONTROL },
@@ -685,6 +750,7 @@ static const struct keyword {
 	{ "include",		INCLUDE },
 	{ "insecure",	INSECURE },
 	{ "issuer",		ISSUER },
+	{ "jwks",		JWKS },
 	{ "key",		KEY },
 	{ "keys",		KEYS },
 	{ "keystore",		KEYSTORE },
@@ -704,6 +770,7 @@ static const struct keyword {
 	{ "namespace",	NAMESPACE },
 	{ "network",		NETWORK },
 	{ "nonce",		NONCE },
+	{ "off",		OFF },
 	{ "on",			ON },
 	{ "optional",		OPTIONAL },
 	{ "password",		PASSWORD },
@@ -733,6 +800,7 @@ static const struct keyword {
 	{ "verbose",		VERBOSE },
 	{ "version",		VERSIONTOKEN },
 	{ "wait",		WAIT },
+	{ "watch",		WATCH },
 	{ "within",		WITHIN },
 	{ "write",		WRITETOKEN },
 };

@@ -169,6 +169,8 @@ set_free(struct set *set)
 		event_free(set->timer);
 	if (set->control_fd != -1)
 		close(set->control_fd);
+	marks_free(&set->marks);
+	words_free(&set->changes);
 	config_free(set->conf);
 	free(set);
 }
@@ -242,6 +244,8 @@ set_start(struct config *conf)
 	set->number = ++set_numbers;
 	set->control_fd = -1;
 	TAILQ_INIT(&set->children);
+	TAILQ_INIT(&set->marks);
+	TAILQ_INIT(&set->changes);
 	TAILQ_INSERT_TAIL(&sets, set, entry);
 	if (users_find(conf, &set->users) == -1 ||
 	    files_prepare(conf, &set->users) == -1 ||
@@ -254,6 +258,9 @@ set_start(struct config *conf)
 		set->control_fd = files_control(conf, &set->users);
 	if (set->control_fd == -1)
 		goto fail;
+	changes_mark(set);
+	if (old != NULL)
+		changes_find(&set->changes, old, set);
 	set_plan(set);
 	set_timer(set, START_SECONDS);
 	set_stage(set);
@@ -287,6 +294,7 @@ set_open(struct set *set)
 	set->serving = 1;
 	TAILQ_FOREACH(c, &set->children, entry)
 		child_send(c, IMSG_PROCESS_ACCEPT, &w);
+	parent_changed(set);
 	if (old != NULL) {
 		set_alone(old, 0);
 		set_alone(set, 0);

@@ -61,7 +61,8 @@ conf_read(struct rbuf *r)
 	conf->lockout = rb_u32(r);
 	rb_str(r, conf->administrator, sizeof(conf->administrator));
 	conf->engines = rb_u32(r);
-	if (read_keystores(conf, r) == -1 || rb_end(r) == -1)
+	if (read_keystores(conf, r) == -1 || issuer_conf(r) == -1 ||
+	    rb_end(r) == -1)
 		return (-1);
 	if (conf->administrator[0] != '\0' && !user_name_valid(
 	    conf->administrator, strlen(conf->administrator))) {

@@ -276,6 +276,36 @@ give_recipient(const struct config *conf)
 	return (give_fd(FD_BACKUP_RECIPIENT, files_public(conf->recipient)));
 }
 
+/* Whose tokens count besides our own. */
+static int
+give_issuers(struct wbuf *w, const struct config *conf)
+{
+	const struct issuer		*i;
+	const struct issuer_role	*role;
+	uint32_t			 n = 0;
+
+	TAILQ_FOREACH(i, &conf->issuers, entry)
+		n++;
+	wb_u32(w, n);
+	TAILQ_FOREACH(i, &conf->issuers, entry) {
+		wb_str(w, i->url);
+		wb_str(w, i->audience);
+		wb_str(w, i->claim);
+		wb_u32(w, i->lifetime);
+		n = 0;
+		TAILQ_FOREACH(role, &i->roles, entry)
+			n++;
+		wb_u32(w, n);
+		TAILQ_FOREACH(role, &i->roles, entry) {
+			wb_str(w, role->name);
+			wb_u32(w, role->permissions);
+		}
+		if (give_fd(FD_JWKS, files_public(i->jwks)) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
 /*
  * auth would make a new seal key, and then believe none of the rows.  It can't
  * see whether there are any; its key is older than the database.
@@ -306,6 +336,8 @@ give_auth(struct child *c, struct wbuf *w)
 	wb_str(w, conf->administrator);
 	wb_u32(w, conf->prefork);
 	give_keystores(w, conf);
+	if (give_issuers(w, conf) == -1)
+		return (-1);
 	if (conf->admin_password != NULL && give_fd(FD_ADMIN_PASSWORD,
 	    files_secret(conf->admin_password, 0)) == -1)
 		return (-1);

@@ -177,6 +177,7 @@ start_auth(void)
 	wb_str(&w, "");
 	wb_u32(&w, 2);
 	words(&w, "main", "other");
+	wb_u32(&w, 0);
 	c = start_plain("auth", PROC_AUTH, &w);
 	child_descriptor(c, FD_TOKEN_KEY, a_file("token.key", ""));
 	child_descriptor(c, FD_SEAL_KEY, a_file("seal.key", ""));

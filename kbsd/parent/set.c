@@ -410,14 +410,15 @@ set_end(struct set *set)
 		set_gone(set);
 }
 
+/* Who may have somebody to answer still; control, who asked for a reload. */
 static int
 set_has_fronts(const struct set *set)
 {
 	const struct child	*c;
 
 	TAILQ_FOREACH(c, &set->children, entry)
-		if ((c->kind == PROC_FRONTEND || c->kind == PROC_GATE) &&
-		    c->state != CHILD_DEAD)
+		if ((c->kind == PROC_FRONTEND || c->kind == PROC_GATE ||
+		    c->kind == PROC_CONTROL) && c->state != CHILD_DEAD)
 			return (1);
 	return (0);
 }

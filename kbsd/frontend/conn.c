@@ -389,7 +389,7 @@ step_handshake(struct conn *c)
 {
 	int	 ret;
 
-	if ((ret = tls_handshake(c->tls)) == 0) {
+	if ((ret = handshake_step(c->tls)) == 0) {
 		conn_counts.handshakes++;
 		conn_idle(c);
 		return (conn_want(c, EV_READ));

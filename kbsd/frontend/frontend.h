@@ -89,13 +89,19 @@ void		 handshake_down(struct edge *);
 int		 handshake_ready(void);
 /* Of the listener with this number, which they have from 0. */
 struct tls	*handshake_accept(int, size_t);
+/* Go on with it, as tls_handshake(3). */
+int		 handshake_step(struct tls *);
 /* Say it, if it is to be said. */
 void		 handshake_failed(size_t, const char *, const char *);
 
 /* verify.c: what was wrong with a client's certificate. */
 void		 verify_init(void);
-/* With the last one that libcrypto looked at. */
+void		 verify_begin(void);
+/* With one that was looked at since then; NULL: none, or nothing. */
 const char	*verify_why(void);
+/* Is this PEM of at least one, and all of it whole? */
+int		 verify_is_certs(const void *, size_t);
+int		 verify_is_crls(const void *, size_t);
 
 /* sign.c: the private key that is elsewhere. */
 struct sign_counts {

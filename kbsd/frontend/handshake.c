@@ -218,10 +218,14 @@ ask_clients(struct asks *l)
 	struct tls_config	*config = new_config();
 
 	pem_read(&l->ca, CLIENT_PEM_MAX, "CA of clients");
+	if (!verify_is_certs(l->ca.text, l->ca.len))
+		fatalx("the CA of clients is not all certificates");
 	if (tls_config_set_ca_mem(config, l->ca.text, l->ca.len) == -1)
 		fatalx("CA of clients: %s", tls_config_error(config));
 	if (l->crl.fd != -1) {
 		pem_read(&l->crl, CLIENT_PEM_MAX, "CRL of clients");
+		if (!verify_is_crls(l->crl.text, l->crl.len))
+			fatalx("the CRL of clients is not all CRLs");
 		if (tls_config_set_crl_mem(config, l->crl.text,
 		    l->crl.len) == -1)
 			fatalx("CRL of clients: %s", tls_config_error(config));
@@ -406,6 +410,13 @@ handshake_accept(int fd, size_t listener)
 	return (ctx);
 }
 
+int
+handshake_step(struct tls *tls)
+{
+	verify_begin();
+	return (tls_handshake(tls));
+}
+
 /*
  * A handshake that failed is anybody's who scans; but where a certificate is
  * wanted, its owner will ask why, and the log must say it.
@@ -417,10 +428,10 @@ handshake_failed(size_t listener, const char *address, const char *why)
 	static unsigned int	 said;
 	uint64_t		 now = now_ms();
 
-	if (why == NULL)
-		why = "closed";
-	else if (strstr(why, "certificate verify failed") != NULL)
+	if (verify_why() != NULL)
 		why = verify_why();
+	else if (why == NULL)
+		why = "closed";
 	if (listeners[listener].server == NULL) {
 		log_debug("handshake with %s: %s", address, why);
 		return;

@@ -407,8 +407,8 @@ enum descriptor_role {
 	FD_KMS_CERT,		/* kms kmip: certificate, PEM */
 	FD_KMS_KEY,		/* kms kmip: its key, PEM */
 	FD_BACKUP_RECIPIENT,	/* auth, kms: public key, PEM; may not come */
-	FD_CLIENT_CA,		/* frontend, gate: PEM, of the listener before */
-	FD_CLIENT_CRL,		/* frontend, gate: PEM, of the CA before */
+	FD_CLIENT_CA,		/* frontend, gate: of the listener before */
+	FD_CLIENT_CRL,		/* frontend, gate: of the CA before */
 	FD_JWKS,		/* auth: keys of an issuer, in their order */
 	FD_ROLE_MAX
 };
@@ -478,7 +478,7 @@ enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
 #define MAKER_QUEUE_MAX		4
 #define KEYSTORES_MAX		64
 #define CERTIFICATES_MAX	16
-#define CERTIFICATE_DAYS	825		/* self-made; some take no more */
+#define CERTIFICATE_DAYS	825		/* some take no more */
 #define CERTIFICATE_LEFT_DAYS	30		/* then it ends soon */
 #define ISSUERS_MAX		16
 #define ISSUER_ROLES_MAX	64

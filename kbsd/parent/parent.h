@@ -279,7 +279,7 @@ int		 mark_same(const struct mark *, const struct mark *);
  */
 char		*mark_certificate(const char *path);
 
-/* --- changes.c: one configuration and the next ------------------------------ */
+/* --- changes.c: one configuration and the next --------------------------- */
 
 struct set;
 
@@ -292,7 +292,7 @@ void		 changes_mark(struct set *);
 void		 changes_find(struct words *, const struct set *old,
 		    const struct set *fresh);
 
-/* --- watch.c: files that are renewed ---------------------------------------- */
+/* --- watch.c: files that are renewed ------------------------------------- */
 
 /* From now on, as the serving set's configuration says. */
 void		 watch_begin(const struct set *);

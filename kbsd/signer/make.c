@@ -195,7 +195,8 @@ make_cert(EVP_PKEY *key, const struct names *names)
 	    set_serial(cert) == -1 || set_subject(cert, names) == -1 ||
 	    X509_gmtime_adj(X509_getm_notBefore(cert), -CLOCK_SKEW) == NULL ||
 	    X509_gmtime_adj(X509_getm_notAfter(cert),
-	    (long)CERTIFICATE_DAYS * DAY) == NULL || !X509_set_pubkey(cert, key) ||
+	    (long)CERTIFICATE_DAYS * DAY) == NULL ||
+	    !X509_set_pubkey(cert, key) ||
 	    add_extensions(cert, names) == -1 ||
 	    X509_sign(cert, key, EVP_sha256()) == 0) {
 		X509_free(cert);

@@ -226,8 +226,9 @@ ATF_TC_BODY(files, tc)
 		{ "ca", "listener a port 9443 changed: client ca\n" },
 		{ "crl", "listener a port 9443 changed: client crl\n" },
 	};
-	static const char	 conf[] = ITA("a", "") VAULT("url \"https://a\"")
-	    IDP("role \"r\" all") "administrator \"a\" password file \"pw\"\n"
+	static const char	 conf[] = ITA("a", "")
+	    VAULT("url \"https://a\"") IDP("role \"r\" all")
+	    "administrator \"a\" password file \"pw\"\n"
 	    "listen on a client ca \"ca\" client crl \"crl\"\n";
 	struct set		 old, fresh;
 	size_t			 i;

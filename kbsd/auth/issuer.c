@@ -317,15 +317,18 @@ permissions_of(const struct issuer *i, json_t *claims)
 static const char *
 take_subject(const struct issuer *i, const json_t *sub, struct foreign *f)
 {
-	char	 safe[sizeof(f->who)], both[2 * ISSUER_TEXT_MAX + 512];
+	/* room for whatever it becomes: strnvis(3) of libbsd oversteps it */
+	char	 safe[4 * sizeof(f->who)];
+	char	 both[ISSUER_TEXT_MAX + sizeof(safe)];
 	uint8_t	 d[DIGEST_LEN];
 	int	 n;
 
 	if (json_string_length(sub) == 0)
 		return ("token of nobody");
-	if (strnvis(safe, json_string_value(sub), sizeof(safe), VIS_CSTYLE |
-	    VIS_NL | VIS_TAB | VIS_SP) >= (int)sizeof(safe))
+	if (json_string_length(sub) >= sizeof(f->who))
 		return ("token of a subject that is too long");
+	(void)strnvis(safe, json_string_value(sub), sizeof(safe), VIS_CSTYLE |
+	    VIS_NL | VIS_TAB | VIS_SP);
 	n = snprintf(f->who, sizeof(f->who), "%s:%s", i->url +
 	    strlen("https://"), safe);
 	if (n < 0 || (size_t)n >= sizeof(f->who))

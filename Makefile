@@ -6,6 +6,7 @@
 #				there, ATTEST=ita has a service judge evidence
 #	make check		the tests (installs packages they miss)
 #	make install		to PREFIX, under DESTDIR
+#	make site		the manual as web pages, in build/site
 #	make fuzz		every fuzz target for FUZZ_SECONDS
 #	make schemathesis	requests made of etc/openapi.yaml
 #	make coverage		which lines the tests run
@@ -202,13 +203,17 @@ lint:
 SBINDIR ?=	$(PREFIX)/sbin
 BINDIR ?=	$(PREFIX)/bin
 UNITDIR ?=	$(PREFIX)/lib/systemd/system
+BASHDIR ?=	$(PREFIX)/share/bash-completion/completions
+ZSHDIR ?=	$(PREFIX)/share/zsh/site-functions
 CHILDREN =	$(filter-out parent,$(PROCESSES))
 
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \
 	    $(DESTDIR)$(LIBEXECDIR)/kbsd $(DESTDIR)$(MANDIR)/man1 \
-	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
-	    $(DESTDIR)$(SYSCONFDIR)/kbsd $(DESTDIR)$(UNITDIR)
+	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
+	    $(DESTDIR)$(MANDIR)/man8 \
+	    $(DESTDIR)$(SYSCONFDIR)/kbsd $(DESTDIR)$(UNITDIR) \
+	    $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
 	install -m 755 $(call bin,parent) $(call bin,kbsctl) \
 	    $(DESTDIR)$(SBINDIR)
 	install -m 755 $(call bin,kbsget) $(DESTDIR)$(BINDIR)
@@ -216,7 +221,10 @@ install: all
 	    $(DESTDIR)$(LIBEXECDIR)/kbsd
 	install -m 644 man/kbsget.1 $(DESTDIR)$(MANDIR)/man1
 	install -m 644 man/kbsd.conf.5 $(DESTDIR)$(MANDIR)/man5
+	install -m 644 man/kbsd-*.7 $(DESTDIR)$(MANDIR)/man7
 	install -m 644 man/kbsd.8 man/kbsctl.8 $(DESTDIR)$(MANDIR)/man8
+	install -m 644 etc/kbsctl.bash $(DESTDIR)$(BASHDIR)/kbsctl
+	install -m 644 etc/_kbsctl $(DESTDIR)$(ZSHDIR)
 	[ -e $(DESTDIR)$(SYSCONFDIR)/kbsd/kbsd.conf ] || install -m 600 \
 	    etc/kbsd.conf $(DESTDIR)$(SYSCONFDIR)/kbsd/kbsd.conf
 	sed 's,@SBINDIR@,$(SBINDIR),g' etc/kbsd.service \
@@ -225,10 +233,17 @@ install: all
 	    >$(DESTDIR)$(UNITDIR)/kbsget@.service
 	install -m 644 etc/kbsget.socket $(DESTDIR)$(UNITDIR)
 
+# --- site --------------------------------------------------------------
+
+# -B: no __pycache__ among the sources.
+site:
+	@python3 -B man/site/site.py $(O)/site
+	@echo "$(O)/site/index.html"
+
 clean:
 	rm -rf $(O)
 
 FORCE:
-.PHONY: all deps packages check demo lint install clean FORCE
+.PHONY: all deps packages check demo lint install site clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -32,6 +32,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "certificate.h"
 #include "http_client.h"
 #include "log.h"
 #include "process.h"
@@ -227,6 +228,7 @@ http_ca(int fd)
 	ca.flags = CURL_BLOB_NOCOPY;
 	if (ca_count() == 0)
 		fatalx("ca: no certificate in it");
+	certificate_note(CERTIFICATE_CA, "", data, size);
 }
 
 char *

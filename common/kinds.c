@@ -56,3 +56,17 @@ now_ms(void)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ((uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
 }
+
+void
+show_limit(struct wbuf *cells, uint32_t *rows, const char *limit,
+    uint64_t value, int64_t used, const char *unit)
+{
+	wb_str(cells, limit);
+	wb_decimal(cells, value);
+	if (used >= 0)
+		wb_decimal(cells, (uint64_t)used);
+	else
+		wb_str(cells, "");
+	wb_str(cells, unit);
+	(*rows)++;
+}

@@ -20,6 +20,7 @@
  * outgrown or given back is wiped.
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,6 +150,15 @@ wb_raw_of(struct wbuf *wb, const struct wbuf *inner)
 {
 	wb_raw(wb, inner->data, inner->len);
 	wb->failed |= inner->failed;
+}
+
+void
+wb_decimal(struct wbuf *wb, uint64_t n)
+{
+	char	 text[32];
+
+	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)n);
+	wb_str(wb, text);
 }
 
 void

@@ -50,6 +50,8 @@ void	wb_bytes(struct wbuf *, const void *, size_t);
 void	wb_raw(struct wbuf *, const void *, size_t);	/* without length */
 /* The same of another buffer, whose failure becomes this one's. */
 void	wb_bytes_of(struct wbuf *, const struct wbuf *);
+/* A str of decimal digits, for people. */
+void	wb_decimal(struct wbuf *, uint64_t);
 void	wb_raw_of(struct wbuf *, const struct wbuf *);
 /* Wipe and free; the struct is empty again. */
 void	wb_free(struct wbuf *);

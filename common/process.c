@@ -57,6 +57,7 @@ static int	process_accept(struct edge *, struct rbuf *);
 static int	process_drain(struct edge *, struct rbuf *);
 static int	process_verbose(struct edge *, struct rbuf *);
 static int	process_count(struct edge *, struct rbuf *);
+static int	process_show(struct edge *, struct rbuf *);
 static void	process_orphan(struct edge *);
 
 static const struct edge_rule runtime_rules[] = {
@@ -69,6 +70,7 @@ static const struct edge_rule runtime_rules[] = {
 	{ IMSG_PROCESS_DRAIN,	   0, 0,	process_drain },
 	{ IMSG_PROCESS_VERBOSE,	   1, 1,	process_verbose },
 	{ IMSG_PROCESS_COUNT,	   0, 0,	process_count },
+	{ IMSG_PROCESS_SHOW,	   10, 10,	process_show },
 };
 
 #define NRUNTIME	(sizeof(runtime_rules) / sizeof(runtime_rules[0]))
@@ -294,6 +296,28 @@ process_count(struct edge *edge, struct rbuf *r)
 	if (running && process->counters != NULL)
 		process->counters(&w);
 	return (edge_send(edge, IMSG_PARENT_COUNTERS, &w));
+}
+
+static int
+process_show(struct edge *edge, struct rbuf *r)
+{
+	struct wbuf	 w = { 0 }, cells = { 0 };
+	uint64_t	 tag = rb_u64(r);
+	uint32_t	 rows = 0;
+	uint8_t		 what = rb_u8(r), page = rb_u8(r);
+
+	if (rb_end(r) == -1)
+		return (-1);
+	if (running && process->show != NULL)
+		process->show(what, page, &cells, &rows);
+	wb_u64(&w, tag);
+	wb_u32(&w, rows);
+	wb_raw_of(&w, &cells);
+	wb_free(&cells);
+	/* The parent waits for a while, and then for nobody. */
+	if (edge_send(edge, IMSG_PARENT_SHOWN, &w) == -1)
+		log_warn("what is known can't be told");
+	return (0);
 }
 
 static void

@@ -135,7 +135,19 @@ struct process {
 	size_t			 nparent_rules;
 	/* Append (str name, u64 value) pairs for `show status'; or NULL. */
 	void			(*counters)(struct wbuf *);
+	/*
+	 * Rows for kbsctl of what is asked (SHOW_* of kbsd.h), of this page:
+	 * append the cells of each, as strs, and count them; at most
+	 * SHOW_ROWS_MAX.  NULL, or nothing done: there are none.
+	 */
+	void			(*show)(uint8_t what, uint8_t page,
+				    struct wbuf *cells, uint32_t *rows);
 };
+
+#define SHOW_ROWS_MAX	256
+/* A row of SHOW_LIMITS; used -1: nobody counts it. */
+void	show_limit(struct wbuf *cells, uint32_t *rows, const char *limit,
+	    uint64_t value, int64_t used, const char *unit);
 
 /* Of the processes that work long on one thing; a tenth of a share. */
 #define NICE	10
@@ -215,6 +227,8 @@ enum process_imsg {
 	IMSG_PARENT_COUNTERS,		/* (str, u64) pairs */
 	IMSG_PARENT_VIOLATION,	/* u32 kind, u32 instance, u32 type, str */
 	IMSG_PARENT_WORKED,	/* has done its first piece of work */
+	IMSG_PROCESS_SHOW,	/* u64 tag, u8 what, u8 page */
+	IMSG_PARENT_SHOWN,	/* u64 tag, u32 rows, their strs */
 	IMSG_KBSD_FIRST = 64
 };
 

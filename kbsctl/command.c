@@ -14,21 +14,13 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-/* The commands: each makes a request of its words and prints the answer. */
+/* The commands: the table of all, and what runs the short ones. */
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base64.h"
-#include "json.h"
 #include "kbsctl.h"
-#include "kbsd.h"
-#include "log.h"
-
-/* A little longer than kbsd itself may take. */
-#define SECONDS		45
-#define SECONDS_MAKE	195
 
 /* --- show ---------------------------------------------------------------- */
 
@@ -38,7 +30,8 @@ run_table(const struct command *c, void (*show)(const struct reply *))
 	struct reply	 reply = { 0 };
 	struct result	 result;
 
-	session_call(request(c->wire), SECONDS, reply_line, &reply, &result);
+	session_call(request(c->wire), ANSWER_SECONDS, reply_line, &reply,
+	    &result);
 	if (result.error[0] == '\0')
 		show(&reply);
 	reply_free(&reply);
@@ -76,7 +69,7 @@ run_keystores(const struct command *c, const struct args *args)
 
 	(void)args;
 	set(req, "level", json_integer(check));
-	session_call(req, SECONDS, reply_line, &reply, &result);
+	session_call(req, ANSWER_SECONDS, reply_line, &reply, &result);
 	if (result.error[0] == '\0')
 		good = show_keystores(&reply);
 	reply_free(&reply);
@@ -99,478 +92,12 @@ run_tcb(const struct command *c, const struct args *args)
 	return (run_table(c, show_tcb));
 }
 
-/* Lists, or one object; name is that of an object in the answer. */
-static int
-run_objects(json_t *req, const char *name, int one, int ids, int seconds)
-{
-	struct objects	 objects = {
-		.name = name, .one = one, .ids = ids,
-	};
-	struct result	 result;
-
-	session_call(req, seconds, object_line, &objects, &result);
-	if (result.error[0] != '\0') {
-		table_free(objects.table);
-		return (refused(&result));
-	}
-	if (one && objects.n != 1)
-		die("kbsd's answer makes no sense: no %s", name);
-	objects_end(&objects);
-	return (KBSCTL_DONE);
-}
-
-/* Filters, as the contract's query parameters name them. */
-static int
-run_keys(const struct command *c, const struct args *args)
-{
-	static const struct {
-		char		 letter;
-		const char	*name;
-	} filters[] = {
-		{ 'a', "algorithm" }, { 'l', "keyLength" },
-		{ 'c', "curveType" }, { 'p', "transferPolicyId" },
-	};
-	json_t		*filter = object(), *req = request(c->wire);
-	const char	*word;
-	size_t		 i;
-
-	for (i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)
-		if ((word = args->option[(unsigned char)filters[i].letter]) !=
-		    NULL)
-			set(filter, filters[i].name, string("an option",
-			    word));
-	set(req, "filter", filter);
-	return (run_objects(req, "key", 0, 0, SECONDS));
-}
-
 static int
 run_list(const struct command *c, const struct args *args)
 {
 	(void)args;
 	return (run_objects(request(c->wire), c->wire[0] == 'p' ? "policy" :
-	    "user", 0, 0, SECONDS));
-}
-
-static int
-run_key_show(const struct command *c, const struct args *args)
-{
-	json_t	*req = request(c->wire);
-
-	set(req, "id", id_word(c, "key", args->word[0]));
-	return (run_objects(req, "key", 1, 0, SECONDS));
-}
-
-static void
-policy_line(json_t *line, void *arg)
-{
-	json_t	**policy = arg;
-
-	json_decref(*policy);
-	*policy = json_incref(json_object_get(line, "policy"));
-}
-
-/* No table holds a policy: people get JSON too, indented. */
-static int
-run_policy_show(const struct command *c, const struct args *args)
-{
-	struct result	 result;
-	json_t		*policy = NULL, *req = request(c->wire);
-
-	set(req, "id", id_word(c, "policy", args->word[0]));
-	session_call(req, SECONDS, policy_line, &policy, &result);
-	if (result.error[0] != '\0')
-		return (refused(&result));
-	if (!json_is_object(policy))
-		die("kbsd's answer makes no sense: no policy");
-	if (options.json)
-		json_print(policy);
-	else {
-		(void)json_dumpf(policy, stdout, JSON_INDENT(2) |
-		    JSON_ENSURE_ASCII);
-		printf("\n");
-	}
-	json_decref(policy);
-	return (KBSCTL_DONE);
-}
-
-/* --- users --------------------------------------------------------------- */
-
-struct found {
-	char		 id[UUID_TEXT];
-	unsigned int	 n;
-};
-
-static void
-found_line(json_t *line, void *arg)
-{
-	struct found	*found = arg;
-	const char	*id;
-
-	id = json_string_value(json_object_get(json_object_get(line, "user"),
-	    "id"));
-	if (id == NULL)
-		return;
-	(void)strlcpy(found->id, id, sizeof(found->id));
-	found->n++;
-}
-
-/* kbsd knows users by id, people know them by name. */
-static json_t *
-user_id(const char *word)
-{
-	struct found	 found = { .n = 0 };
-	struct result	 result;
-	struct uuid	 id;
-	json_t		*filter, *req;
-
-	if (uuid_parse(&id, word, strlen(word)) == 0)
-		return (json_string(word));
-	req = request("user list");
-	filter = object();
-	set(filter, "username", string("the name", word));
-	set(req, "filter", filter);
-	session_call(req, SECONDS, found_line, &found, &result);
-	if (result.error[0] == '\0' && found.n != 1) {
-		result.status = 404;
-		(void)strlcpy(result.error, "no such user",
-		    sizeof(result.error));
-	}
-	if (result.error[0] != '\0')
-		exit(refused(&result));
-	return (json_string(found.id));
-}
-
-static const char *
-permission_nth(size_t i)
-{
-	return (permission_name((unsigned int)i));
-}
-
-/* Names of permissions, or all. */
-static json_t *
-permissions(const struct command *c, const char *const *word, int n)
-{
-	const char	*near;
-	uint32_t	 bit, mask = 0;
-	unsigned int	 k;
-	json_t		*array;
-	int		 i;
-
-	for (i = 0; i < n; i++) {
-		bit = strcmp(word[i], "all") == 0 ? PERM_ALL :
-		    permission_parse(word[i]);
-		if (bit == 0 && (near = parse_nearest(word[i],
-		    permission_nth)) != NULL)
-			usage_command(c, "no permission \"%s\": did you mean "
-			    "\"%s\"?", word[i], near);
-		if (bit == 0)
-			usage_command(c, "no permission \"%s\"", word[i]);
-		mask |= bit;
-	}
-	if ((array = json_array()) == NULL)
-		no_memory();
-	for (k = 0; permission_name(k) != NULL; k++)
-		if ((mask & (1U << k)) != 0 && json_array_append_new(array,
-		    json_string(permission_name(k))) == -1)
-			no_memory();
-	return (array);
-}
-
-static void
-set_password(json_t *body, const char *file)
-{
-	char	 password[PASSWORD_MAX + 1];
-	json_t	*j;
-
-	input_password(file, password);
-	j = json_string(password);
-	explicit_bzero(password, sizeof(password));
-	if (j == NULL)
-		die("the password is not UTF-8");
-	set(body, "password", j);
-}
-
-static void
-user_name_check(const struct command *c, const char *name)
-{
-	if (!user_name_valid(name, strlen(name)))
-		usage_command(c, "\"%s\" is no user name: 1 to %d letters, "
-		    "digits, ._- and one @", name, NAME_MAX_USER - 1);
-}
-
-static int
-run_user_add(const struct command *c, const struct args *args)
-{
-	json_t	*body = object(), *req = request(c->wire);
-
-	user_name_check(c, args->word[0]);
-	if (args->nwords < 2)
-		usage_command(c, "which permissions? all, or some of those "
-		    "in kbsctl(8)");
-	set(body, "username", json_string(args->word[0]));
-	set(body, "permissions", permissions(c, args->word + 1,
-	    args->nwords - 1));
-	set_password(body, args->option['p']);
-	set(req, "body", body);
-	return (run_objects(req, "user", 1, 1, SECONDS));
-}
-
-static int
-run_user_change(const struct command *c, const struct args *args)
-{
-	json_t	*body = object(), *req = request(c->wire);
-
-	if (args->nwords < 2 && args->option['n'] == NULL &&
-	    args->option['p'] == NULL)
-		usage_command(c, "nothing is to be changed");
-	if (args->option['n'] != NULL) {
-		user_name_check(c, args->option['n']);
-		set(body, "username", json_string(args->option['n']));
-	}
-	if (args->nwords > 1)
-		set(body, "permissions", permissions(c, args->word + 1,
-		    args->nwords - 1));
-	set(req, "id", user_id(args->word[0]));
-	if (args->option['p'] != NULL)
-		set_password(body, args->option['p']);
-	set(req, "body", body);
-	return (run_objects(req, "user", 1, 2, SECONDS));
-}
-
-static int
-run_user_show(const struct command *c, const struct args *args)
-{
-	json_t	*req = request(c->wire);
-
-	set(req, "id", user_id(args->word[0]));
-	return (run_objects(req, "user", 1, 0, SECONDS));
-}
-
-static int
-run_user_delete(const struct command *c, const struct args *args)
-{
-	struct result	 result;
-	json_t		*req = request(c->wire);
-
-	set(req, "id", user_id(args->word[0]));
-	session_call(req, SECONDS, NULL, NULL, &result);
-	return (done(&result));
-}
-
-static int
-run_user_unlock(const struct command *c, const struct args *args)
-{
-	struct result	 result;
-	json_t		*body = object(), *req = request(c->wire);
-
-	user_name_check(c, args->word[0]);
-	set(body, "username", json_string(args->word[0]));
-	set(req, "body", body);
-	session_call(req, SECONDS, NULL, NULL, &result);
-	return (done(&result));
-}
-
-/* --- policies ------------------------------------------------------------ */
-
-static int
-run_policy_add(const struct command *c, const struct args *args)
-{
-	json_t	*body = object_file(args->word[0]), *req;
-
-	/* What `policy show' printed may be added as it is. */
-	json_object_del(body, "id");
-	json_object_del(body, "created_at");
-	req = request(c->wire);
-	set(req, "body", body);
-	return (run_objects(req, "policy", 1, 1, SECONDS));
-}
-
-static int
-run_policy_delete(const struct command *c, const struct args *args)
-{
-	struct result	 result;
-	json_t		*req = request(c->wire);
-
-	set(req, "id", id_word(c, "policy", args->word[0]));
-	session_call(req, SECONDS, NULL, NULL, &result);
-	return (done(&result));
-}
-
-/* --- keys ---------------------------------------------------------------- */
-
-static unsigned int
-key_length(const struct command *c, const struct args *args,
-    enum algorithm algorithm, unsigned int otherwise)
-{
-	const char	*why, *word = args->option['l'];
-	unsigned int	 bits;
-
-	if (word == NULL)
-		bits = otherwise;
-	else {
-		bits = (unsigned int)strtonum(word, 1, UINT16_MAX, &why);
-		if (why != NULL)
-			usage_command(c, "-l %s: %s", word, why);
-	}
-	if (bits == 0)
-		usage_command(c, "-l is missing: the length in bits");
-	if (!key_length_valid(algorithm, bits))
-		usage_command(c, "%u bits is no length of %s", bits,
-		    algorithm == ALG_AES ? "AES: 128, 192 or 256 are" :
-		    "RSA: 2048, 3072, 4096 or 7680 are");
-	return (bits);
-}
-
-/* What a key is to be: bits and curve are those of keys that name none. */
-static json_t *
-key_info(const struct command *c, const struct args *args,
-    const unsigned int bits[ALG_MAX], const char *curve)
-{
-	const char	*word = args->option['a'];
-	enum algorithm	 algorithm;
-	json_t		*info = object();
-
-	if (word == NULL)
-		usage_command(c, "-a is missing: AES, RSA or EC");
-	if ((algorithm = algorithm_parse(word)) == ALG_NONE)
-		usage_command(c, "-a %s: not AES, RSA or EC", word);
-	set(info, "algorithm", json_string(algorithm_name(algorithm)));
-	if (algorithm != ALG_EC) {
-		if (args->option['c'] != NULL)
-			usage_command(c, "-c is for EC");
-		set(info, "key_length", json_integer(key_length(c, args,
-		    algorithm, bits[algorithm])));
-		return (info);
-	}
-	if (args->option['l'] != NULL)
-		usage_command(c, "-l is for AES and RSA: EC has -c");
-	if ((word = args->option['c']) == NULL && (word = curve) == NULL)
-		usage_command(c, "-c is missing: secp256r1, secp384r1 or "
-		    "secp521r1");
-	if (curve_parse(word) == CURVE_NONE)
-		usage_command(c, "-c %s: not secp256r1, secp384r1 or "
-		    "secp521r1", word);
-	set(info, "curve_type", json_string(word));
-	return (info);
-}
-
-/* What is the same of keys that are made and that are brought. */
-static json_t *
-key_body(const struct command *c, const struct args *args, json_t *info)
-{
-	json_t	*body = object();
-
-	if (args->option['k'] != NULL)
-		set(info, "keystore", string("-k", args->option['k']));
-	if (args->option['A'] != NULL) {
-		if (args->option['p'] == NULL)
-			usage_command(c, "-A wants -p: without a policy "
-			    "nothing could ever release the key");
-		set(info, "attested_only", json_true());
-	}
-	if (args->option['p'] != NULL)
-		set(body, "transfer_policy_id", id_word(c, "policy",
-		    args->option['p']));
-	set(body, "key_information", info);
-	return (body);
-}
-
-static int
-run_key_create(const struct command *c, const struct args *args)
-{
-	static const unsigned int	 bits[ALG_MAX] = {
-		[ALG_AES] = 256, [ALG_RSA] = 3072,
-	};
-	json_t				*body, *req = request(c->wire);
-
-	body = key_body(c, args, key_info(c, args, bits, "secp256r1"));
-	set(req, "body", body);
-	return (run_objects(req, "key", 1, 1, SECONDS_MAKE));
-}
-
-/* The material of a file as base64; every copy of it is wiped. */
-static void
-set_material(json_t *info, const uint8_t *data, size_t len)
-{
-	char	*text;
-	json_t	*j;
-	size_t	 size = BASE64_SIZE(len);
-
-	if ((text = malloc(size)) == NULL)
-		no_memory();
-	if (base64_encode(text, size, data, len) == -1)
-		die("base64");
-	j = json_string(text);
-	freezero(text, size);
-	set(info, "key_data", j);
-}
-
-static int
-run_key_register(const struct command *c, const struct args *args)
-{
-	unsigned int	 bits[ALG_MAX] = { 0 };
-	uint8_t		*data = NULL;
-	json_t		*info, *req = request(c->wire);
-	const char	*path = args->option['f'];
-	size_t		 len = 0;
-
-	if ((path == NULL) == (args->option['b'] == NULL))
-		usage_command(c, "one of -f and -b must be there");
-	if (path != NULL) {
-		data = input_file(path, MATERIAL_MAX, &len);
-		if (key_length_valid(ALG_AES, (unsigned int)len * 8))
-			bits[ALG_AES] = (unsigned int)len * 8;
-	}
-	info = key_info(c, args, bits, NULL);
-	if (path != NULL) {
-		set_material(info, data, len);
-		freezero(data, len);
-	} else
-		set(info, "kmip_key_id", string("-b", args->option['b']));
-	set(req, "body", key_body(c, args, info));
-	return (run_objects(req, "key", 1, 1, SECONDS_MAKE));
-}
-
-static int
-run_key_move(const struct command *c, const struct args *args)
-{
-	json_t	*body = object(), *req = request(c->wire);
-
-	set(req, "id", id_word(c, "key", args->word[0]));
-	set(body, "transfer_policy_id", id_word(c, "policy", args->word[1]));
-	set(req, "body", body);
-	return (run_objects(req, "key", 1, 2, SECONDS));
-}
-
-/* Of material that is given only the bytes go: the key's kind is known. */
-static int
-run_key_rotate(const struct command *c, const struct args *args)
-{
-	const char	*path = args->option['f'];
-	uint8_t		*data;
-	json_t		*body, *req = request(c->wire);
-	size_t		 len;
-
-	set(req, "id", id_word(c, "key", args->word[0]));
-	if (path != NULL) {
-		body = object();
-		data = input_file(path, MATERIAL_MAX, &len);
-		set_material(body, data, len);
-		freezero(data, len);
-		set(req, "body", body);
-	}
-	return (run_objects(req, "key", 1, 0, SECONDS_MAKE));
-}
-
-static int
-run_key_delete(const struct command *c, const struct args *args)
-{
-	struct result	 result;
-	json_t		*req = request(c->wire);
-
-	set(req, "id", id_word(c, "key", args->word[0]));
-	session_call(req, SECONDS, NULL, NULL, &result);
-	return (done(&result));
+	    "user", 0, 0, ANSWER_SECONDS));
 }
 
 /* --- the daemon ---------------------------------------------------------- */
@@ -588,7 +115,7 @@ run_log(const struct command *c, const struct args *args)
 	while (strcmp(levels[i], c->second) != 0)
 		i++;
 	set(req, "level", json_integer(i));
-	session_call(req, SECONDS, NULL, NULL, &result);
+	session_call(req, ANSWER_SECONDS, NULL, NULL, &result);
 	return (done(&result));
 }
 
@@ -606,7 +133,7 @@ run_rekey(const struct command *c, const struct args *args)
 	json_t		*req = request(c->wire);
 
 	set(req, "name", string("the name", args->word[0]));
-	session_call(req, SECONDS, NULL, NULL, &result);
+	session_call(req, ANSWER_SECONDS, NULL, NULL, &result);
 	if (result.error[0] == '\0' && !options.json && !options.quiet)
 		printf("the keys are being sealed by a new master key: the "
 		    "log tells when it has taken the place of the old one\n");
@@ -620,7 +147,7 @@ run_unpin(const struct command *c, const struct args *args)
 	json_t		*req = request(c->wire);
 
 	set(req, "name", string("the name", args->word[0]));
-	session_call(req, SECONDS, NULL, NULL, &result);
+	session_call(req, ANSWER_SECONDS, NULL, NULL, &result);
 	return (done(&result));
 }
 
@@ -640,6 +167,14 @@ const struct command	 commands[] = {
 	{ "show", "policies", "", 0, 0, "", "policy list", run_list },
 	{ "show", "exposures", "", 0, 0, "", "key list", run_exposures },
 	{ "show", "users", "", 0, 0, "", "user list", run_list },
+	{ "show", "sessions", "an:", 0, 0, "[-a] [-n most]", "show sessions",
+	    run_sessions },
+	{ "show", "attestation", "", 0, 0, "", "show attestation",
+	    run_attestation },
+	{ "show", "lockouts", "", 0, 0, "", "show lockouts", run_lockouts },
+	{ "show", "certificates", "", 0, 0, "", "show certificates",
+	    run_certificates },
+	{ "show", "limits", "", 0, 0, "", "show limits", run_limits },
 	{ "user", "add", "p:", 1, WORDS_MAX,
 	    "name [-p passwordfile] all | permission ...", "user add",
 	    run_user_add },
@@ -653,6 +188,7 @@ const struct command	 commands[] = {
 	    run_user_show },
 	{ "user", "unlock", "", 1, 1, "name", "user unlock",
 	    run_user_unlock },
+	{ "unlock", NULL, "", 1, 1, "name", "user unlock", run_user_unlock },
 	{ "policy", "add", "", 1, 1, "file", "policy add", run_policy_add },
 	{ "policy", "delete", "", 1, 1, "policyid", "policy delete",
 	    run_policy_delete },
@@ -690,15 +226,17 @@ const struct command	 commands[] = {
 	    "[-j] [-t time] [-c directory] [-r root] file", "",
 	    run_appraise },
 	{ "import", NULL, "s:k:e:o:", 0, 0,
-	    "[--state directory [--keystore name]] "
+	    "[--state directory [--keystore keystore]] "
 	    "[--env file --output directory]", "", run_import },
 	{ "backup", NULL, "", 1, 1, "file", "", run_backup },
 	{ "restore", NULL, "nK:d:", 1, 1,
 	    "[-n] [-d sha256] -K privatekey file", "", run_restore },
+	{ "monitor", NULL, "", 0, 0, "", "monitor", run_monitor },
 	{ "log", "brief", "", 0, 0, "", "log", run_log },
 	{ "log", "verbose", "", 0, 0, "", "log", run_log },
 	{ "log", "trace", "", 0, 0, "", "log", run_log },
 	{ "reload", NULL, "", 0, 0, "", "reload", run_reload },
+	{ "help", NULL, "", 0, 2, "[command]", "", run_help },
 	{ "unpin", NULL, "", 1, 1, "attestation", "unpin", run_unpin },
 };
 

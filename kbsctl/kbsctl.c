@@ -22,9 +22,11 @@
 
 #include <sys/resource.h>
 
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "json.h"
@@ -39,6 +41,8 @@ prepare(void)
 	if (setrlimit(RLIMIT_CORE, &none) == -1)
 		fatal("setrlimit");
 	signal(SIGPIPE, SIG_IGN);
+	/* Which bytes are characters, and nothing else of it. */
+	(void)setlocale(LC_CTYPE, "");
 	json_init();
 }
 
@@ -63,11 +67,14 @@ main(int argc, char *argv[])
 			options.socket = optarg;
 			break;
 		default:
-			usage_all(commands, ncommands);
+			usage_all(stderr, commands, ncommands);
 			return (KBSCTL_USAGE);
 		}
 	}
 	prepare();
+	/* Not in the table: shells ask, not people. */
+	if (optind < argc && strcmp(argv[optind], "complete") == 0)
+		return (complete(argc - optind - 1, argv + optind + 1));
 	cmd = parse(commands, ncommands, argc - optind, argv + optind, &args);
 	rv = cmd->run(cmd, &args);
 	if (fflush(stdout) == EOF || ferror(stdout)) {

@@ -22,6 +22,7 @@
 #include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "record.h"
 #include "rfc3339.h"
@@ -71,13 +72,28 @@ const struct command *parse(const struct command *, size_t n, int argc,
 		    char *argv[], struct args *);
 /* The word of a list that is nearest to a mistyped one, or NULL. */
 const char	*parse_nearest(const char *, const char *(*nth)(size_t));
-void		 usage_all(const struct command *, size_t n);
+/*
+ * The command that words are meant for, which may be cut; without a second
+ * word any that begins so.  NULL: none, or more than one.
+ */
+const struct command *parse_find(const struct command *, size_t n,
+		    const char *first, const char *second);
+/* The letter of "--name"; 0: there is none. */
+int		 args_letter(const char *);
+void		 usage_all(FILE *, const struct command *, size_t n);
+/* On standard output; second may be NULL.  Dies when there is no such. */
+void		 usage_of(const struct command *, size_t n, const char *first,
+		    const char *second);
 /* "kbsctl: WHAT", then exits. */
 void		 die(const char *, ...)
 		    __attribute__((format(printf, 1, 2), noreturn));
 /* "kbsctl: WHAT" and how this command is used, then exits. */
 void		 usage_command(const struct command *, const char *, ...)
 		    __attribute__((format(printf, 2, 3), noreturn));
+
+/* A little longer than kbsd itself may take. */
+#define ANSWER_SECONDS	45
+#define MAKE_SECONDS	195
 
 /* --- request.c: requests, and how they may end --------------------------- */
 
@@ -101,10 +117,46 @@ json_t		*collect(const char *wire);
 int		 refused(const struct result *);
 int		 done(const struct result *);
 
+/*
+ * Print a list of objects, or one; name is that of an object in the answer.
+ * ids: 1: people get only its id, 2: nothing.  What kbsctl exits with.
+ */
+int		 run_objects(json_t *req, const char *name, int one, int ids,
+		    int seconds);
+
+/* --- users.c, keys.c ------------------------------------------------------ */
+
+int		 run_user_add(const struct command *, const struct args *);
+int		 run_user_change(const struct command *, const struct args *);
+int		 run_user_show(const struct command *, const struct args *);
+int		 run_user_delete(const struct command *, const struct args *);
+int		 run_user_unlock(const struct command *, const struct args *);
+int		 run_policy_add(const struct command *, const struct args *);
+int		 run_policy_delete(const struct command *,
+		    const struct args *);
+int		 run_policy_show(const struct command *, const struct args *);
+int		 run_key_create(const struct command *, const struct args *);
+int		 run_key_register(const struct command *,
+		    const struct args *);
+int		 run_key_move(const struct command *, const struct args *);
+int		 run_key_rotate(const struct command *, const struct args *);
+int		 run_key_delete(const struct command *, const struct args *);
+int		 run_key_show(const struct command *, const struct args *);
+int		 run_keys(const struct command *, const struct args *);
+
 /* --- command.c ----------------------------------------------------------- */
 
 extern const struct command	 commands[];
 extern const size_t		 ncommands;
+
+/* --- words.c: help, and what shells complete ------------------------------ */
+
+int		 run_help(const struct command *, const struct args *);
+/*
+ * Print what the last word may become, one a line; ":files": a file's name.
+ * What kbsctl exits with.
+ */
+int		 complete(int n, char *words[]);
 
 /* --- session.c: the socket ----------------------------------------------- */
 
@@ -118,10 +170,14 @@ struct result {
 
 /*
  * Ask, give each line to fn, and the last one as result.  Takes the request.
- * Connects when it must; dies when there is nobody.
+ * Connects when it must; dies when there is nobody.  seconds: for each line;
+ * -1: as long as it takes.
  */
 void		 session_call(json_t *request, int seconds, line_fn, void *,
 		    struct result *);
+
+/* The next call connects again. */
+void		 session_close(void);
 
 /* --- input.c: files and passwords ---------------------------------------- */
 
@@ -150,6 +206,8 @@ struct table	*table_new(const char *headings, size_t columns);
 void		 table_row(struct table *, const char *const *cells);
 void		 table_print(struct table *, int headings);
 void		 table_free(struct table *);
+/* Foreign text, fit for a terminal; malloc'd. */
+char		*table_encode(const char *);
 /* "1h2m", "3d4h" */
 char		*duration(long long seconds, char *, size_t);
 
@@ -239,6 +297,11 @@ struct reply {
 };
 void		 reply_line(json_t *, void *);
 void		 reply_free(struct reply *);
+/* The cell of a row under the heading of this name; "" if there is none. */
+const char	*cell(const struct reply *, size_t row, const char *name);
+/* A number where the text is one, so that programs need not parse twice. */
+json_t		*value(const char *);
+void		 reply_json(const struct reply *);
 void		 show_status(const struct reply *);
 void		 show_changes(const struct reply *);
 void		 show_processes(const struct reply *);
@@ -246,6 +309,41 @@ void		 show_edges(const struct reply *);
 void		 show_roots(const struct reply *);
 void		 show_tcb(const struct reply *);
 int		 show_keystores(const struct reply *);
+
+/* --- state.c: what its processes tell ------------------------------------ */
+
+/*
+ * Append the rows of a page, or of the only one (-1), without those of
+ * processes that did not answer: these are named on standard error, and the
+ * result is -1.  column is one that is empty in no other row.  Dies when it
+ * is refused.
+ */
+int		 ask_page(const struct command *, struct reply *, int page,
+		    const char *column);
+/* All pages, or the first that have so many rows; what kbsctl exits with. */
+int		 ask_pages(const struct command *, struct reply *,
+		    size_t most, const char *column);
+/* What stands in a cell: a number; a time (Unix), as RFC 3339. */
+long long	 number(const char *);
+const char	*moment(const char *, char out[RFC3339_TEXT]);	/* 0: "-" */
+json_t		*moment_json(const char *);			/* 0: null */
+json_t		*array(void);
+/* Takes the item; dies when there is no memory. */
+void		 array_add(json_t *array, json_t *item);
+void		 print_free(json_t *);
+int		 run_sessions(const struct command *, const struct args *);
+int		 run_lockouts(const struct command *, const struct args *);
+int		 run_limits(const struct command *, const struct args *);
+
+/* --- monitor.c: requests as they end -------------------------------------- */
+
+int		 run_monitor(const struct command *, const struct args *);
+
+/* --- trust.c: attestation blocks and certificates ------------------------- */
+
+int		 run_attestation(const struct command *, const struct args *);
+int		 run_certificates(const struct command *,
+		    const struct args *);
 
 /* Objects as they come. */
 struct objects {

@@ -96,21 +96,21 @@ die(const char *fmt, ...)
 /* --- usage --------------------------------------------------------------- */
 
 static void
-usage_line(const struct command *c)
+usage_line(FILE *f, const struct command *c)
 {
-	fprintf(stderr, "       kbsctl %s%s%s%s%s\n", c->first,
+	fprintf(f, "       kbsctl %s%s%s%s%s\n", c->first,
 	    c->second != NULL ? " " : "", c->second != NULL ? c->second : "",
 	    c->usage[0] != '\0' ? " " : "", c->usage);
 }
 
 void
-usage_all(const struct command *table, size_t n)
+usage_all(FILE *f, const struct command *table, size_t n)
 {
 	size_t	 i;
 
-	fprintf(stderr, "usage: kbsctl [-jq] [-s socket] command ...\n");
+	fprintf(f, "usage: kbsctl [-jq] [-s socket] command ...\n");
 	for (i = 0; i < n; i++)
-		usage_line(&table[i]);
+		usage_line(f, &table[i]);
 }
 
 void
@@ -122,7 +122,7 @@ usage_command(const struct command *c, const char *fmt, ...)
 	log_vlog(LOG_WARNING, fmt, ap);
 	va_end(ap);
 	fprintf(stderr, "usage:\n");
-	usage_line(c);
+	usage_line(stderr, c);
 	exit(KBSCTL_USAGE);
 }
 
@@ -230,6 +230,73 @@ command_find(const struct command *table, size_t n, const char *first,
 	return (NULL);
 }
 
+void
+usage_of(const struct command *table, size_t n, const char *first,
+    const char *second)
+{
+	const char	*word;
+	size_t		 i;
+
+	place.table = table;
+	place.n = n;
+	place.first = NULL;
+	word = place_match(first);
+	if (second != NULL && command_find(table, n, word, NULL) == NULL) {
+		place.first = word;
+		second = place_match(second);
+	}
+	printf("usage:\n");
+	for (i = 0; i < n; i++)
+		if (strcmp(table[i].first, word) == 0 && (second == NULL ||
+		    table[i].second == NULL ||
+		    strcmp(table[i].second, second) == 0))
+			usage_line(stdout, &table[i]);
+}
+
+/* As place_match(), but nobody is told. */
+static const char *
+place_guess(const char *word)
+{
+	const char	*name, *found = NULL;
+	size_t		 i;
+
+	for (i = 0; (name = place_nth(i)) != NULL; i++) {
+		if (strcmp(name, word) == 0)
+			return (name);
+		if (word[0] == '\0' || strncmp(name, word, strlen(word)) != 0)
+			continue;
+		if (found != NULL)
+			return (NULL);
+		found = name;
+	}
+	return (found);
+}
+
+const struct command *
+parse_find(const struct command *table, size_t n, const char *first,
+    const char *second)
+{
+	const struct command	*c;
+	size_t			 i;
+
+	place.table = table;
+	place.n = n;
+	place.first = NULL;
+	if ((first = place_guess(first)) == NULL)
+		return (NULL);
+	if ((c = command_find(table, n, first, NULL)) != NULL)
+		return (c);
+	if (second == NULL) {
+		for (i = 0; strcmp(table[i].first, first) != 0; i++)
+			continue;
+		return (&table[i]);
+	}
+	place.first = first;
+	if ((second = place_guess(second)) == NULL)
+		return (NULL);
+	return (command_find(table, n, first, second));
+}
+
 /* --- what follows it ----------------------------------------------------- */
 
 /* Long names of options, where people come to kbsctl from elsewhere. */
@@ -240,6 +307,18 @@ static const struct {
 	{ "state", 's' }, { "keystore", 'k' }, { "env", 'e' },
 	{ "output", 'o' },
 };
+
+int
+args_letter(const char *word)
+{
+	size_t	 i;
+
+	for (i = 0; i < sizeof(longs) / sizeof(longs[0]); i++)
+		if (strncmp(word, "--", 2) == 0 &&
+		    strcmp(longs[i].name, word + 2) == 0)
+			return (longs[i].letter);
+	return (0);
+}
 
 /* "--state DIR" is "-s DIR"; returns how many words were used. */
 static int
@@ -322,7 +401,7 @@ parse(const struct command *table, size_t n, int argc, char *argv[],
 	const char		*first, *second = NULL;
 
 	if (argc == 0) {
-		usage_all(table, n);
+		usage_all(stderr, table, n);
 		exit(KBSCTL_USAGE);
 	}
 	place.table = table;

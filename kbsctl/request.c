@@ -24,7 +24,6 @@
 #include "kbsctl.h"
 #include "log.h"
 
-#define SECONDS		45
 #define OBJECT_FILE_MAX	(64 * 1024)
 
 void
@@ -126,7 +125,8 @@ collect(const char *wire)
 
 	if (list == NULL)
 		no_memory();
-	session_call(request(wire), SECONDS, collect_line, list, &result);
+	session_call(request(wire), ANSWER_SECONDS, collect_line, list,
+	    &result);
 	if (result.error[0] != '\0')
 		exit(refused(&result));
 	return (list);
@@ -154,4 +154,23 @@ object_file(const char *path)
 	if (j == NULL || !json_is_object(j))
 		die("%s: %s", path, j == NULL ? why : "not an object");
 	return (j);
+}
+
+int
+run_objects(json_t *req, const char *name, int one, int ids, int seconds)
+{
+	struct objects	 objects = {
+		.name = name, .one = one, .ids = ids,
+	};
+	struct result	 result;
+
+	session_call(req, seconds, object_line, &objects, &result);
+	if (result.error[0] != '\0') {
+		table_free(objects.table);
+		return (refused(&result));
+	}
+	if (one && objects.n != 1)
+		die("kbsd's answer makes no sense: no %s", name);
+	objects_end(&objects);
+	return (KBSCTL_DONE);
 }

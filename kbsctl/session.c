@@ -117,6 +117,14 @@ session_open(void)
 		fatal("malloc");
 }
 
+void
+session_close(void)
+{
+	close(sock);
+	sock = -1;
+	inlen = 0;
+}
+
 /*
  * Who refuses a client may have closed already: then the answer says why,
  * so failures here are left to the reader.
@@ -152,7 +160,8 @@ session_fill(int seconds)
 
 	if (inlen == LINE_MAX_BYTES)
 		die("kbsd's answer makes no sense: too long");
-	while ((ready = poll(&pfd, 1, seconds * 1000)) == -1 &&
+	while ((ready = poll(&pfd, 1, seconds < 0 ? -1 :
+	    seconds * 1000)) == -1 &&
 	    errno == EINTR)
 		continue;
 	if (ready == -1)

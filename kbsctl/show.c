@@ -59,8 +59,7 @@ reply_free(struct reply *reply)
 	memset(reply, 0, sizeof(*reply));
 }
 
-/* The cell of a row under the heading of this name; "" if there is none. */
-static const char *
+const char *
 cell(const struct reply *reply, size_t row, const char *name)
 {
 	const char	*text;
@@ -77,8 +76,7 @@ cell(const struct reply *reply, size_t row, const char *name)
 	return ("");
 }
 
-/* A number where the text is one, so that programs need not parse twice. */
-static json_t *
+json_t *
 value(const char *text)
 {
 	const char	*why;
@@ -94,7 +92,7 @@ value(const char *text)
 	return (json_string(text));
 }
 
-static void
+void
 reply_json(const struct reply *reply)
 {
 	const char	*name;

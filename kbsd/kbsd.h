@@ -45,6 +45,17 @@ enum imsg_type {
 	 */
 	IMSG_BROKER_TEST,
 	/*
+	 * control -> broker.  WATCH: u32 so many lines more may be sent, in
+	 *   all MONITOR_LINES at most; 0: nobody watches any longer.
+	 * broker -> control.  FINISHED: u64 lines that were not sent before
+	 *   this one, u64 Unix time (ms), u32 kind and u32 instance of the
+	 *   front, str request id, str client address, u8 operation, uuid
+	 *   object, str who, u8 tees, str outcome, u16 HTTP status (0: nobody
+	 *   was there to be answered), str error, u64 ms that it took.
+	 */
+	IMSG_BROKER_WATCH,
+	IMSG_CONTROL_FINISHED,
+	/*
 	 * broker -> frontend, gate, control.
 	 * ANSWER: N, u16 HTTP status, u16 Retry-After (0: none), str error
 	 *   ("" if none), u8 tees (Attestation-Type; 0: none), u8 kind
@@ -386,7 +397,25 @@ enum audit_event { AUDIT_DECISION, AUDIT_OUTCOME, AUDIT_EVENT_MAX };
 
 enum parent_command { COMMAND_STATUS, COMMAND_PROCESSES, COMMAND_EDGES,
 	COMMAND_ROOTS, COMMAND_KEYSTORES, COMMAND_REKEY, COMMAND_RELOAD,
-	COMMAND_VERBOSE, COMMAND_UNPIN, COMMAND_TCB, COMMAND_MAX };
+	COMMAND_VERBOSE, COMMAND_UNPIN, COMMAND_TCB, COMMAND_SESSIONS,
+	COMMAND_ATTESTATION, COMMAND_LOCKOUTS, COMMAND_CERTIFICATES,
+	COMMAND_LIMITS, COMMAND_MAX };
+
+/*
+ * What the parent has processes show, and the cells of a row.  Times are Unix
+ * seconds, "0" when there is none; all is text.
+ * SESSIONS (frontend, gate): address, state, age (s), requests, TLS version,
+ *   cipher.  The oldest connections first.
+ * ATTESTATION (verifier, fetcher): block, state, last success, last failure,
+ *   what went wrong last, keys held, when these came.
+ * LOCKOUTS (store): name, failures, the first of them, locked until.
+ * CERTIFICATES (frontend, gate, verifier, fetcher, kms): what for, of what,
+ *   subject, names, serial, from, until, SHA-256, how many others the file
+ *   has.
+ * LIMITS (all): limit, its value, in use (""), unit.
+ */
+enum show { SHOW_SESSIONS, SHOW_ATTESTATION, SHOW_LOCKOUTS,
+	SHOW_CERTIFICATES, SHOW_LIMITS, SHOW_MAX };
 
 /* Roles of descriptors (IMSG_PROCESS_DESCRIPTOR). */
 enum descriptor_role {
@@ -399,6 +428,7 @@ enum descriptor_role {
 	FD_AUDIT_LOG,		/* audit: read, append */
 	FD_NONCE_KEY,		/* verifier: 32 bytes; may be empty */
 	FD_ROOT,		/* verifier: PEM, one per attestation block */
+	FD_JWKS,		/* verifier: one per block with a key file */
 	FD_API_KEY,		/* fetcher */
 	FD_CA,			/* fetcher, kms elsewhere: PEM bundle */
 	FD_MASTER_KEY,		/* kms local: 32 bytes; may be empty */
@@ -409,7 +439,7 @@ enum descriptor_role {
 	FD_BACKUP_RECIPIENT,	/* auth, kms: public key, PEM; may not come */
 	FD_CLIENT_CA,		/* frontend, gate: of the listener before */
 	FD_CLIENT_CRL,		/* frontend, gate: of the CA before */
-	FD_JWKS,		/* auth: keys of an issuer, in their order */
+	FD_IDP_JWKS,		/* auth: keys of an issuer, in their order */
 	FD_ROLE_MAX
 };
 
@@ -426,7 +456,7 @@ enum descriptor_role {
  * auth: u32 lifetime (s), u32 attempts, u32 interval (s), u32 lockout (s),
  *   str administrator ("": none), u32 engines, u32 count, strs: keystores
  *   (the first is the default).  u32 count of issuers of administrators, each
- *   of which gets an FD_JWKS in turn: str URL, str audience, str claim, u32
+ *   of which gets an FD_IDP_JWKS in turn: str URL, str audience, str claim, u32
  *   longest lifetime (s), u32 count, then str role, u32 permissions.
  * hasher: u32 bcrypt cost.
  * broker: u32 engines, u8 rows may be cached, u8 require nonce, u8 audit
@@ -437,6 +467,12 @@ enum descriptor_role {
  *   block (instance order of fetcher): str name, str issuer ("": any), u8
  *   api version, u32 least seconds between two JWKS fetches, u8 no root is
  *   known yet (then none comes for it, and what the service shows is told).
+ *   Then u32 count of the blocks that take tokens of others, those with a
+ *   fetcher first, whose instances are behind the services': u8 kind
+ *   (BLOCK_*), str name, str issuer, str audience ("": any), str algorithm of
+ *   RSA keys that state none (""), u32 least seconds between two fetches, u8
+ *   claims are renamed; if so, u32 count, then u8 CLAIM_*, str, str for each.
+ *   For BLOCK_FILE an FD_JWKS comes, for BLOCK_URL an FD_ROOT, in their order.
  *   Then u8: evidence is judged here too; if so, str name of that block, whose
  *   fetcher is the instance behind those, and u8: an FD_ROOT comes for it,
  *   behind the others, in the place of Intel's root.
@@ -444,6 +480,9 @@ enum descriptor_role {
  *   service: str api URL, str base URL, u8 api version, u32 retry least (ms),
  *   u32 retry most (ms), str proxy (""), u32 least seconds between two JWKS
  *   fetches, u32 count, strs: further hosts for CRLs.
+ *   jwks: str URL of the key set, u32 retry least (ms), u32 retry most (ms),
+ *   str proxy (""), u32 least seconds between two fetches, u32 count, strs:
+ *   further hosts for CRLs.
  *   dcap: str URL of a PCS or PCCS ("": collateral lies in the directory
  *   where it stands), u32 retry least (ms), u32 retry most (ms), str proxy
  *   (""), u32 least seconds between two fetches of the same.
@@ -463,7 +502,14 @@ enum descriptor_role {
  *   key in it; then, each as u32 count, strs: paths that the module reads,
  *   paths that it writes below, NAME=value of its environment.
  */
-enum fetcher_kind { FETCHER_SERVICE, FETCHER_DCAP, FETCHER_KIND_MAX };
+enum fetcher_kind { FETCHER_SERVICE, FETCHER_DCAP, FETCHER_JWKS,
+	FETCHER_KIND_MAX };
+enum block_kind { BLOCK_SERVICE, BLOCK_FILE, BLOCK_URL, BLOCK_KIND_MAX };
+/*
+ * How claims of other issuers become ours: name and path; name and value;
+ * path and what must stand there.
+ */
+enum claim_row { CLAIM_FROM, CLAIM_IS, CLAIM_REQUIRE, CLAIM_ROW_MAX };
 enum role { ROLE_ALL, ROLE_ADMIN, ROLE_TRANSFER, ROLE_MAX };
 enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
 	KEYSTORE_PKCS11, KEYSTORE_TYPE_MAX };
@@ -473,6 +519,7 @@ enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
 #define DEADLINE_SERVICE_MS	20000
 #define DEADLINE_KEYSTORE_MS	5000
 #define DEADLINE_MAKE_MS	180000
+#define MONITOR_LINES		1024		/* on their way to control */
 #define FRONT_REQUESTS_MAX	256		/* of one front */
 #define FRONT_BYTES_MAX		(16u * 1024 * 1024)
 #define MAKER_QUEUE_MAX		4
@@ -492,5 +539,7 @@ enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
 #define BEARER_TEXT_MAX		4096
 #define MATERIAL_MAX		(16 * 1024)	/* one key, PKCS#8 DER */
 #define NONCE_PART_MAX		1024
+#define CLAIM_ROWS_MAX		64		/* of one block */
+#define CLAIM_PATH_MAX		256
 
 #endif

@@ -99,6 +99,7 @@ FUZZ_AREA_http =	frontend
 FUZZ_AREA_kbsget =	kbsget
 FUZZ_AREA_jws =		verifier
 FUZZ_AREA_jwks =	verifier
+FUZZ_AREA_keyfile =	verifier
 FUZZ_AREA_crl =		verifier
 FUZZ_AREA_snp =		verifier
 FUZZ_AREA_once =	verifier
@@ -113,7 +114,7 @@ FUZZ_AREA_vault =	kms
 FUZZ_AREA_kmip =	kms
 # Not all of them: the rest calls what stands beside main.
 FUZZ_OBJS_conf =	$(addprefix $(O)/obj/kbsd/parent/,conf.o parse.o \
-			certificates.o issuers.o)
+			certificates.o idps.o issuer.o)
 fuzz_objs =	$(or $(FUZZ_OBJS_$(1)),$(if $(FUZZ_AREA_$(1)),\
 		$(call test_objs,$(FUZZ_AREA_$(1)))))
 

@@ -139,7 +139,7 @@ auth_descriptor(uint32_t role, int fd)
 	};
 	size_t	 i;
 
-	if (role == FD_JWKS)
+	if (role == FD_IDP_JWKS)
 		return (issuer_add_keys(fd));
 	for (i = 0; i < NELEMENTS(roles); i++)
 		if (roles[i].role == role && *roles[i].fd == -1) {
@@ -212,6 +212,23 @@ auth_counters(struct wbuf *w)
 	}
 }
 
+static void
+auth_show(uint8_t what, uint8_t page, struct wbuf *cells, uint32_t *rows)
+{
+	(void)page;
+	if (what != SHOW_LIMITS)
+		return;
+	show_limit(cells, rows, "logins at once", LOGINS_MAX, login_count(),
+	    "");
+	show_limit(cells, rows, "failed logins until a lockout",
+	    auth_conf.attempts, -1, "");
+	show_limit(cells, rows, "in which they count", auth_conf.interval, -1,
+	    "seconds");
+	show_limit(cells, rows, "lockout", auth_conf.lockout, -1, "seconds");
+	show_limit(cells, rows, "life of a token", auth_conf.lifetime, -1,
+	    "seconds");
+}
+
 /* --- the hasher --------------------------------------------------------- */
 
 static const struct edge_rule auth_rules[] = {
@@ -237,6 +254,7 @@ static const struct process processes[] = {
 		.descriptor = auth_descriptor,
 		.secrets = auth_secrets,
 		.counters = auth_counters,
+		.show = auth_show,
 	},
 	{
 		.kind = PROC_HASHER,

@@ -407,5 +407,6 @@ admin_logged_in(struct edge *edge, struct rbuf *r)
 	if (rb_end(r) == -1)
 		return (-1);
 	(void)lines_login(client, name, ok, reason);
+	monitor_login(client, name, ok, reason);
 	return (0);
 }

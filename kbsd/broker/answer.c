@@ -67,6 +67,7 @@ answer_error(struct request *req, unsigned int status,
 {
 	struct wbuf	 w = { 0 };
 
+	monitor_finished(req, status, text);
 	answer_head(&w, req->name.number, status, retry_after, text, 0,
 	    ANSWER_NONE, 0);
 	answer_send(req, &w);
@@ -78,6 +79,7 @@ answer_records(struct request *req, unsigned int status,
 {
 	struct wbuf	 w = { 0 };
 
+	monitor_finished(req, status, "");
 	answer_head(&w, req->name.number, status, 0, "", 0, kind, count);
 	if (records != NULL) {
 		wb_raw_of(&w, records);
@@ -91,6 +93,7 @@ answer_nonce(struct request *req, uint8_t tees, struct wbuf *parts)
 {
 	struct wbuf	 w = { 0 };
 
+	monitor_finished(req, 200, "");
 	answer_head(&w, req->name.number, 200, 0, "", tees, ANSWER_NONCE, 1);
 	wb_raw_of(&w, parts);
 	wb_free(parts);

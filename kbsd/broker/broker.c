@@ -77,6 +77,13 @@ front_down(struct edge *edge)
 	edge->data = NULL;
 }
 
+static void
+control_down(struct edge *edge)
+{
+	monitor_stop();
+	front_down(edge);
+}
+
 /* A replaced process may have left a key write half done. */
 static void
 worker_up(struct edge *edge)
@@ -111,6 +118,7 @@ static const struct edge_rule gate_rules[] = {
 static const struct edge_rule control_rules[] = {
 	{ IMSG_BROKER_ASK, 32, 128 * 1024, admin_ask },
 	{ IMSG_BROKER_TEST, 32, EVIDENCE_MAX + 8192, test_begin },
+	{ IMSG_BROKER_WATCH, 4, 4, monitor_watch },
 };
 
 static const struct edge_rule auth_rules[] = {
@@ -157,7 +165,7 @@ static const struct edge_table edges[] = {
 	{ .peer = PROC_GATE, RULES(gate_rules), .up = front_up,
 	    .down = front_down },
 	{ .peer = PROC_CONTROL, RULES(control_rules), .up = front_up,
-	    .down = front_down },
+	    .down = control_down },
 	{ .peer = PROC_AUTH, RULES(auth_rules), .up = worker_up,
 	    .down = worker_down },
 	{ .peer = PROC_STORE, RULES(store_rules), .up = worker_up,
@@ -190,6 +198,15 @@ broker_counters(struct wbuf *w)
 	wb_u64(w, request_count());
 }
 
+static void
+broker_show(uint8_t what, uint8_t page, struct wbuf *cells, uint32_t *rows)
+{
+	(void)page;
+	if (what == SHOW_LIMITS)
+		show_limit(cells, rows, "requests", REQUESTS_MAX,
+		    request_count(), "");
+}
+
 static const struct process processes[] = {
 	{
 		.kind = PROC_BROKER,
@@ -199,6 +216,7 @@ static const struct process processes[] = {
 		.parent_rules = parent_rules,
 		.nparent_rules = 1,
 		.counters = broker_counters,
+		.show = broker_show,
 	},
 };
 

@@ -22,6 +22,9 @@
 #include "kbsd.h"
 #include "tree.h"
 
+/* Of all fronts; each has its own limit too. */
+#define REQUESTS_MAX	16384
+
 /* --- request.c ----------------------------------------------------------- */
 
 /*
@@ -32,6 +35,7 @@ struct request {
 	RB_ENTRY(request)	 entry;
 	struct request_name	 name;
 	enum operation		 op;
+	uint64_t		 begun;
 	uint64_t		 deadline;
 	struct event		*timer;
 	struct edge		*on;		/* set by request_wait() */
@@ -170,6 +174,16 @@ int	 lines_login(const char *client, const char *name, int ok,
 	    const char *reason);
 int	 lines_recorded(struct edge *, struct rbuf *);
 int	 lines_not_recorded(struct edge *, struct rbuf *);
+
+/* --- monitor.c: who watches ---------------------------------------------- */
+
+int	 monitor_watch(struct edge *, struct rbuf *);
+void	 monitor_stop(void);
+/* A request ends with what its client is told; status 0: nothing. */
+void	 monitor_finished(const struct request *, unsigned int status,
+	    const char *error);
+void	 monitor_login(const char *client, const char *name, int ok,
+	    const char *reason);
 
 /* --- transfer.c, test.c, admin.c, keys.c --------------------------------- */
 

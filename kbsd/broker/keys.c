@@ -345,6 +345,7 @@ key_released(struct request *req, const struct key_record *sealed)
 	(void)sealed;
 	/* The engine has answered the client itself. */
 	broker_counts.releases++;
+	monitor_finished(req, 200, "");
 	request_free(req);
 }
 

@@ -24,8 +24,6 @@
 #include "broker.h"
 #include "log.h"
 
-/* Of all fronts; each has its own limit too. */
-#define REQUESTS_MAX	16384
 /* Clients named to the parent at a death. */
 #define BLAME_MAX	1024
 
@@ -99,7 +97,8 @@ request_new(const struct request_name *name, enum operation op,
 		return (NULL);
 	req->name = *name;
 	req->op = op;
-	req->deadline = now_ms() + deadline_ms;
+	req->begun = now_ms();
+	req->deadline = req->begun + deadline_ms;
 	if (RB_INSERT(requests, &requests, req) != NULL) {
 		free(req);
 		errno = EEXIST;
@@ -211,8 +210,10 @@ request_edge_down(struct edge *edge)
 			 * Nobody is left to be answered; but a key write that
 			 * has its grant goes on to its end.
 			 */
-			if (req->intent.len == 0)
-				request_free(req);
+			if (req->intent.len > 0)
+				continue;
+			monitor_finished(req, 0, "");
+			request_free(req);
 			continue;
 		}
 		if (req->on != edge)

@@ -465,5 +465,6 @@ transfer_done(struct request *req, enum done_result result,
 	}
 	/* The engine has answered the client itself. */
 	broker_counts.releases++;
+	monitor_finished(req, 200, "");
 	request_free(req);
 }

@@ -62,6 +62,20 @@ put_text(struct wbuf *w, const char *s)
 	json_decref(j);
 }
 
+void
+answer_member(struct wbuf *w, const char *before, const char *value)
+{
+	put(w, before);
+	put_text(w, value);
+}
+
+void
+answer_text(struct client *c, const char *text)
+{
+	put(&c->out, text);
+	client_more(c);
+}
+
 static void
 put_end(struct client *c, unsigned int status)
 {

@@ -63,6 +63,8 @@ client_timer(struct client *c, uint64_t ms)
 static void
 client_free(struct client *c)
 {
+	if (c->waits == WAITS_WATCH)
+		monitor_leave();
 	TAILQ_REMOVE(&clients, c, entry);
 	nclients--;
 	if (c->readable != NULL)
@@ -197,6 +199,20 @@ client_accept(void)
 		fatalx("no memory for events");
 }
 
+/*
+ * The last line: who wants to see more asks the next set.  At once, since this
+ * one ends with its frontends; c is gone when there was room for it.
+ */
+static void
+client_unwatch(struct client *c)
+{
+	monitor_leave();
+	event_del(c->readable);
+	c->waits = WAITS_NOT;
+	answer_done(c, 200);
+	client_writable(c->fd, EV_WRITE, c);
+}
+
 void
 client_drain(void)
 {
@@ -210,8 +226,11 @@ client_drain(void)
 		if (c->waits == WAITS_NOT && c->out.len == 0 &&
 		    c->more == NULL)
 			client_free(c);
-		else
+		else {
 			c->ending = 1;
+			if (c->waits == WAITS_WATCH)
+				client_unwatch(c);
+		}
 	draining = 1;
 	if (nclients == 0)
 		exit(0);
@@ -294,7 +313,7 @@ client_readable(int fd, short what, void *arg)
 	n = read(fd, c->in + c->inlen, LINE_BYTES - c->inlen);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0) {
+	if (n <= 0 || c->waits == WAITS_WATCH) {
 		client_free(c);
 		return;
 	}
@@ -351,6 +370,33 @@ client_write(struct client *c)
 		fatalx("no memory for events");
 }
 
+void
+client_watch(struct client *c)
+{
+	c->waits = WAITS_WATCH;
+	c->lost = 0;
+	evtimer_del(c->timer);
+	if (event_add(c->readable, NULL) == -1)
+		fatalx("no memory for events");
+}
+
+void
+client_more(struct client *c)
+{
+	if (event_add(c->writable, NULL) == -1)
+		fatalx("no memory for events");
+}
+
+void
+client_watchers(void (*fn)(struct client *, void *), void *arg)
+{
+	struct client	*c;
+
+	TAILQ_FOREACH(c, &clients, entry)
+		if (c->waits == WAITS_WATCH)
+			fn(c, arg);
+}
+
 /* The answer is written. */
 static void
 client_next(struct client *c)
@@ -359,6 +405,10 @@ client_next(struct client *c)
 	wb_free(&c->held);
 	c->outoff = 0;
 	event_del(c->writable);
+	if (c->waits == WAITS_WATCH) {
+		monitor_lost(c);
+		return;
+	}
 	if (c->ending || draining) {
 		client_free(c);
 		return;
@@ -405,7 +455,8 @@ client_writable(int fd, short what, void *arg)
 			return;
 		}
 		c->outoff += (size_t)n;
-		client_timer(c, IDLE_MS);
+		if (c->waits != WAITS_WATCH)
+			client_timer(c, IDLE_MS);
 	}
 	if (c->outoff == c->out.len && c->more == NULL)
 		client_next(c);

@@ -43,6 +43,7 @@ static void	control_engine_down(struct edge *);
 static const struct edge_rule broker_rules[] = {
 	{ IMSG_FRONTEND_ANSWER, ANSWER_LEAST, EDGE_MESSAGE_MAX,
 	    answer_broker },
+	{ IMSG_CONTROL_FINISHED, 78, 4096, monitor_take },
 };
 
 static const struct edge_rule engine_rules[] = {
@@ -55,7 +56,8 @@ static const struct edge_table edges[] = {
 	{
 		.peer = PROC_BROKER,
 		.rules = broker_rules,
-		.nrules = 1,
+		.nrules = 2,
+		.up = monitor_up,
 		.down = control_down,
 	},
 	{
@@ -166,6 +168,18 @@ control_counters(struct wbuf *w)
 	wb_u64(w, n->timeouts);
 }
 
+static void
+control_show(uint8_t what, uint8_t page, struct wbuf *cells, uint32_t *rows)
+{
+	(void)page;
+	if (what != SHOW_LIMITS)
+		return;
+	show_limit(cells, rows, "local clients", CLIENTS_MAX, client_count(),
+	    "");
+	show_limit(cells, rows, "answers not yet read", HELD_MAX,
+	    (int64_t)client_held(), "bytes");
+}
+
 static const struct process processes[] = {
 	{
 		.kind = PROC_CONTROL,
@@ -179,6 +193,7 @@ static const struct process processes[] = {
 		.parent_rules = parent_rules,
 		.nparent_rules = 1,
 		.counters = control_counters,
+		.show = control_show,
 	},
 };
 

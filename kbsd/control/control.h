@@ -50,7 +50,7 @@
 struct command;
 
 /* What a client waits for. */
-enum waits { WAITS_NOT, WAITS_PARENT, WAITS_BROKER };
+enum waits { WAITS_NOT, WAITS_PARENT, WAITS_BROKER, WAITS_WATCH };
 
 struct client {
 	TAILQ_ENTRY(client)	 entry;
@@ -80,6 +80,8 @@ struct client {
 	uint32_t		 left;
 	unsigned int		 status;
 	uint8_t			 kind;		/* ANSWER_* */
+
+	uint64_t		 lost;		/* lines, while it watches */
 };
 
 /* --- client.c: sockets --------------------------------------------------- */
@@ -104,6 +106,12 @@ void		 client_wait(struct client *, enum waits, uint64_t number,
  * more is NULL.
  */
 void		 client_write(struct client *);
+/* It watches: no deadline, and what it says is its end. */
+void		 client_watch(struct client *);
+/* There is something more in out of one that watches. */
+void		 client_more(struct client *);
+/* Each that watches. */
+void		 client_watchers(void (*)(struct client *, void *), void *);
 /* Each client that fits gets an error: what it waited for has gone. */
 void		 client_edge_down(int (*)(const struct client *));
 /* Bytes of answers that are held for all clients. */
@@ -122,12 +130,27 @@ struct command {
 /* One line without its newline; it is answered or waited for. */
 void		 request_line(struct client *, char *, size_t);
 
+/* --- monitor.c: who watches ---------------------------------------------- */
+
+void		 monitor_begin(struct client *);
+/* One that watched has gone. */
+void		 monitor_leave(void);
+/* Tell one that has room again how much it missed. */
+void		 monitor_lost(struct client *);
+void		 monitor_up(struct edge *);
+int		 monitor_take(struct edge *, struct rbuf *);
+
 /* --- answer.c ------------------------------------------------------------ */
 
 /* The last line. */
 void		 answer_done(struct client *, unsigned int status);
 void		 answer_error(struct client *, unsigned int status,
 		    const char *text);
+/* A line, or several, that are not the last. */
+void		 answer_text(struct client *, const char *);
+/* What stands before a value, and that as a JSON string; foreign text. */
+void		 answer_member(struct wbuf *, const char *before,
+		    const char *value);
 /* From siblings: -1 is a violation. */
 int		 answer_reply(struct edge *, struct rbuf *);
 int		 answer_broker(struct edge *, struct rbuf *);

@@ -36,7 +36,7 @@
 #define REQUEST_ID	0x01		/* required */
 #define REQUEST_BODY	0x02		/* required */
 #define REQUEST_FILTER	0x04		/* may be there */
-#define REQUEST_LEVEL	0x08		/* required; or a version */
+#define REQUEST_LEVEL	0x08		/* required; a version, a page */
 #define REQUEST_CREATED	0x10		/* may be there */
 #define REQUEST_NAME	0x20		/* required */
 #define REQUEST_MAY_BODY 0x40		/* may be there */
@@ -56,11 +56,20 @@ static const struct command commands[] = {
 	    REQUEST_LEVEL },
 	{ "show roots",	    OP_NONE, COMMAND_ROOTS, ANSWER_NONE, 0 },
 	{ "show tcb",	    OP_NONE, COMMAND_TCB, ANSWER_NONE, 0 },
+	{ "show sessions",  OP_NONE, COMMAND_SESSIONS, ANSWER_NONE,
+	    REQUEST_LEVEL },
+	{ "show attestation", OP_NONE, COMMAND_ATTESTATION, ANSWER_NONE, 0 },
+	{ "show lockouts",  OP_NONE, COMMAND_LOCKOUTS, ANSWER_NONE,
+	    REQUEST_LEVEL },
+	{ "show certificates", OP_NONE, COMMAND_CERTIFICATES, ANSWER_NONE,
+	    0 },
+	{ "show limits",    OP_NONE, COMMAND_LIMITS, ANSWER_NONE, 0 },
 	{ "keystore rekey", OP_NONE, COMMAND_REKEY, ANSWER_NONE,
 	    REQUEST_NAME },
 	{ "unpin",	    OP_NONE, COMMAND_UNPIN, ANSWER_NONE,
 	    REQUEST_NAME },
 	{ "reload",	    OP_NONE, COMMAND_RELOAD, ANSWER_NONE, 0 },
+	{ "monitor",	    OP_NONE, COMMAND_MAX, ANSWER_NONE, 0 },
 	{ "log",	    OP_NONE, COMMAND_VERBOSE, ANSWER_NONE,
 	    REQUEST_LEVEL },
 	{ "key list",	    OP_KEY_SEARCH, 0, ANSWER_KEYS, REQUEST_FILTER },
@@ -466,6 +475,13 @@ done:
 	free(text);
 }
 
+static json_int_t
+level_most(const struct command *cmd)
+{
+	return (cmd->parent == COMMAND_SESSIONS ||
+	    cmd->parent == COMMAND_LOCKOUTS ? UINT8_MAX : VERBOSE_MAX);
+}
+
 static void
 request_parent(struct client *c, const struct members *m)
 {
@@ -475,8 +491,9 @@ request_parent(struct client *c, const struct members *m)
 
 	if (m->level != NULL) {
 		level = json_integer_value(m->level);
-		if (level < 0 || level > VERBOSE_MAX) {
-			answer_error(c, 400, "the level is not 0, 1 or 2");
+		if (level < 0 || level > level_most(c->command)) {
+			answer_error(c, 400, "there is no such level or "
+			    "page");
 			return;
 		}
 	}
@@ -592,6 +609,8 @@ request_line(struct client *c, char *text, size_t len)
 	if ((line = json_read(text, len, &limits, why, sizeof(why))) == NULL ||
 	    request_read(c, line, &m, why, sizeof(why)) == -1)
 		answer_error(c, 400, why);
+	else if (c->command->parent == COMMAND_MAX)
+		monitor_begin(c);
 	else if (c->command->op == OP_NONE)
 		request_parent(c, &m);
 	else if (c->command->op == OP_TEST)

@@ -100,6 +100,20 @@ conf_service(struct rbuf *r)
 	return (settings.version < 1 || settings.version > 2 ? -1 : 0);
 }
 
+/* One key set, wherever it lies; its host may have CRLs as well. */
+static int
+conf_jwks(struct rbuf *r)
+{
+	if (conf_url(r, "jwks", &settings.base, url_parse) == -1)
+		return (-1);
+	settings.api = settings.base;
+	conf_retry(r);
+	if (conf_proxy(r) == -1)
+		return (-1);
+	settings.interval = (uint64_t)rb_u32(r) * 1000;
+	return (conf_crl_hosts(r));
+}
+
 /* It must not be said to go outside when it can't, nor the reverse. */
 static int
 conf_dcap(struct rbuf *r)
@@ -125,12 +139,17 @@ conf_dcap(struct rbuf *r)
 int
 conf_read(struct rbuf *r)
 {
+	static int	(*const kinds[FETCHER_KIND_MAX])(struct rbuf *) = {
+		[FETCHER_SERVICE] = conf_service,
+		[FETCHER_DCAP] = conf_dcap,
+		[FETCHER_JWKS] = conf_jwks,
+	};
+
 	settings.kind = rb_enum(r, FETCHER_KIND_MAX - 1);
 	rb_str(r, settings.name, sizeof(settings.name));
 	if (r->failed || settings.name[0] == '\0')
 		return (-1);
-	if ((settings.kind == FETCHER_DCAP ? conf_dcap(r) :
-	    conf_service(r)) == -1)
+	if (kinds[settings.kind](r) == -1)
 		return (-1);
 	if (settings.retry_least > settings.retry_most)
 		return (-1);

@@ -17,15 +17,16 @@
 
 /*
  * The fetcher process: nonces, appraisals, key sets and revocation lists of
- * one attestation service, or the collateral of Intel's quotes, for the
- * verifiers.  It owns the service's API key; it may connect to the outside
- * and do nothing else, opens no file (or may read those of one directory, and
- * connects to nobody), and never sees a key of the broker or decides anything
- * about evidence.
+ * one attestation service, the key set alone of another issuer of tokens, or
+ * the collateral of Intel's quotes, for the verifiers.  It owns the service's
+ * API key; it may connect to the outside and do nothing else, opens no file
+ * (or may read those of one directory, and connects to nobody), and never
+ * sees a key of the broker or decides anything about evidence.
  */
 #include <string.h>
 #include <unistd.h>
 
+#include "certificate.h"
 #include "fetcher.h"
 #include "json.h"
 #include "log.h"
@@ -107,9 +108,11 @@ fetcher_secrets(void)
 	if (service) {
 		fetcher_api_key();
 		close(api_key_fd);
-		memory_init();
-	} else
+	}
+	if (settings.kind == FETCHER_DCAP)
 		dcap_init();
+	else
+		memory_init();
 	if (settings.directory)
 		return;
 	http_ca(ca_fd);
@@ -142,6 +145,40 @@ fetcher_counters(struct wbuf *w)
 	fetcher_count(w, "under way", get_count());
 }
 
+static void
+show_attestation(struct wbuf *cells, uint32_t *rows)
+{
+	const char	*state = "not asked yet";
+
+	if (settings.directory)
+		state = "directory";
+	else if (reached.bad > reached.good)
+		state = "failing";
+	else if (reached.good > 0)
+		state = "answers";
+	wb_str(cells, settings.name);
+	wb_str(cells, state);
+	wb_decimal(cells, (uint64_t)reached.good);
+	wb_decimal(cells, (uint64_t)reached.bad);
+	wb_str(cells, reached.why);
+	wb_str(cells, "");
+	wb_str(cells, "");
+	(*rows)++;
+}
+
+static void
+fetcher_show(uint8_t what, uint8_t page, struct wbuf *cells, uint32_t *rows)
+{
+	(void)page;
+	if (what == SHOW_ATTESTATION)
+		show_attestation(cells, rows);
+	else if (what == SHOW_CERTIFICATES)
+		certificate_show(settings.name, cells, rows);
+	else if (what == SHOW_LIMITS)
+		show_limit(cells, rows, "questions under way", GETS_MAX,
+		    get_count(), "");
+}
+
 static const struct process processes[] = {
 	{
 		.kind = PROC_FETCHER,
@@ -152,6 +189,7 @@ static const struct process processes[] = {
 		.descriptor = fetcher_descriptor,
 		.secrets = fetcher_secrets,
 		.counters = fetcher_counters,
+		.show = fetcher_show,
 	},
 };
 

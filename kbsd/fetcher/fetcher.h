@@ -174,6 +174,13 @@ struct fetch	*fetch_start(uint8_t what, const struct url *, char *body,
 		    void (*done)(void *, struct outcome *), void *);
 void		 fetch_cancel(struct fetch *);
 
+/* How it went with the outside; Unix seconds, 0: never. */
+struct reached {
+	int64_t		 good, bad;
+	char		 why[REASON_TEXT_MAX];	/* of the last bad one */
+};
+extern struct reached	 reached;
+
 /* --- memory.c --------------------------------------------------------- */
 
 /* The key set, a CRL or a part of collateral, with all who want it. */

@@ -207,6 +207,8 @@ get_read(struct rbuf *r, struct get *g, struct question *q, char *url,
 	q->nids = rb_u32(r);
 	if (r->failed || q->nids > POLICY_IDS_MAX ||
 	    (q->what == FETCH_DCAP) != (settings.kind == FETCHER_DCAP) ||
+	    (settings.kind == FETCHER_JWKS && q->what != FETCH_JWKS &&
+	    q->what != FETCH_CRL) ||
 	    (q->tees & ~TEE_ALL) != 0 ||
 	    (q->what == FETCH_CRL) != (url[0] != '\0') ||
 	    (q->what != FETCH_ATTEST && q->nids != 0))

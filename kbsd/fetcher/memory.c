@@ -81,7 +81,8 @@ memory_init(void)
 
 	memset(&q, 0, sizeof(q));
 	q.what = FETCH_NONCE;
-	if ((why = service_ask(&q, &url, &body, &len)) != NULL)
+	if (settings.kind == FETCHER_SERVICE &&
+	    (why = service_ask(&q, &url, &body, &len)) != NULL)
 		fatalx("api \"%s\": %s", settings.api.text, why);
 	q.what = FETCH_JWKS;
 	if ((why = service_ask(&q, &url, &body, &len)) != NULL)

@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "fetcher.h"
 #include "log.h"
@@ -58,6 +59,8 @@ static const long	 retried[] = { 500, 503, 504 };
 static void	fetch_found(void *, const char *, const char *);
 static void	fetch_answered(void *, const struct http_answer *);
 
+struct reached	 reached;
+
 void
 fetch_cancel(struct fetch *f)
 {
@@ -78,8 +81,12 @@ fetch_end(struct fetch *f, struct outcome *out)
 	void	(*done)(void *, struct outcome *) = f->done;
 	void	*arg = f->arg;
 
-	if (out->result != GOT_OK) {
+	if (out->result == GOT_OK)
+		reached.good = (int64_t)time(NULL);
+	else {
 		counts.failed++;
+		reached.bad = (int64_t)time(NULL);
+		strlcpy(reached.why, out->why, sizeof(reached.why));
 		log_warnx("%s: %s: %s", settings.name, service_name(f->what),
 		    out->why);
 	}

@@ -261,6 +261,10 @@ service_ask(const struct question *q, struct url *url, char **body,
 
 	*body = NULL;
 	*bodylen = 0;
+	if (q->what == FETCH_JWKS && settings.kind == FETCHER_JWKS) {
+		*url = settings.base;
+		return (NULL);
+	}
 	if (q->what == FETCH_JWKS)
 		return (url_append(url, &settings.base, "/certs"));
 	snprintf(path, sizeof(path), "/appraisal/v%u/%s", settings.version,

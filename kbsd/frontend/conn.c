@@ -113,6 +113,8 @@ struct conn {
 	size_t			 outoff;
 	size_t			 outlen;
 	size_t			 lingered;
+	uint64_t		 since;		/* ms */
+	uint64_t		 requests;
 	char			 address[ADDRESS_TEXT_MAX];
 };
 
@@ -309,6 +311,7 @@ conn_new(int fd, const char *address, struct source *source, size_t listener)
 	c->fd = fd;
 	c->source = source;
 	c->listener = listener;
+	c->since = now_ms();
 	http_init(&c->parser);
 	TAILQ_INSERT_TAIL(&conns, c, entry);
 	nconns++;
@@ -360,6 +363,67 @@ conn_drain(void)
 		conn_timer(c, TIMER_DRAIN);
 	if (nconns == 0)
 		exit(0);
+}
+
+/* --- for kbsctl ------------------------------------------------------- */
+
+unsigned int
+conn_bigs(void)
+{
+	unsigned int	 n = 0;
+	size_t		 i;
+
+	for (i = 0; i < BIG_BODIES; i++)
+		n += bigs[i] != NULL;
+	return (n);
+}
+
+unsigned int
+conn_bigs_most(void)
+{
+	return (BIG_BODIES);
+}
+
+static const char *
+conn_state(const struct conn *c)
+{
+	static const char *const	 states[CONN_STATES] = {
+		[CONN_NEW] = "new",
+		[CONN_HANDSHAKE] = "handshake",
+		[CONN_READ] = "reading",
+		[CONN_WAIT] = "waiting",
+		[CONN_WRITE] = "writing",
+		[CONN_LINGER] = "closing",
+	};
+
+	return (c->idle ? "idle" : states[c->state]);
+}
+
+void
+conn_tell(unsigned int skip, unsigned int n,
+    void (*fn)(const struct conn_told *, void *), void *arg)
+{
+	struct conn_told	 told;
+	const struct conn	*c;
+	uint64_t		 now = now_ms();
+	int			 up;
+
+	TAILQ_FOREACH(c, &conns, entry) {
+		if (skip > 0) {
+			skip--;
+			continue;
+		}
+		if (n-- == 0)
+			break;
+		up = c->tls != NULL && c->state != CONN_HANDSHAKE;
+		told.address = c->address;
+		told.state = conn_state(c);
+		told.age = now - c->since;
+		told.requests = c->requests;
+		told.tls = up ? tls_conn_version(c->tls) : "";
+		told.cipher = up ? tls_conn_cipher(c->tls) : "";
+		fn(&told, arg);
+	}
 }
 
 int
@@ -476,6 +540,7 @@ conn_head(struct conn *c)
 	struct http_parser	*p = &c->parser;
 
 	conn_busy(c);
+	c->requests++;
 	c->closing |= !p->req.keepalive;
 	if ((c->request = request_new(c, &p->req)) == NULL)
 		return (STEP_END);

@@ -254,7 +254,8 @@ frontend_counters(struct wbuf *w)
 	.drain = frontend_drain,					\
 	.parent_rules = parent_rules,					\
 	.nparent_rules = 1,						\
-	.counters = frontend_counters }
+	.counters = frontend_counters,					\
+	.show = frontend_show }
 
 static const struct process processes[] = {
 	PROCESS(PROC_FRONTEND, frontend_edges),

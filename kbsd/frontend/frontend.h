@@ -46,9 +46,24 @@ struct conn_counts {
 };
 extern struct conn_counts	 conn_counts;
 
+/* What is told of one. */
+struct conn_told {
+	const char	*address;
+	const char	*state;
+	uint64_t	 age;			/* ms */
+	uint64_t	 requests;
+	const char	*tls, *cipher;		/* "": not yet */
+};
+
 void		 conn_init(void);
 int		 conn_new(int, const char *, struct source *, size_t);
 unsigned int	 conn_count(void);
+/* Bodies over 64 KiB that are being read; how many there may be. */
+unsigned int	 conn_bigs(void);
+unsigned int	 conn_bigs_most(void);
+/* Tell of so many, the oldest first, after the first skip of them. */
+void		 conn_tell(unsigned int skip, unsigned int n,
+		    void (*fn)(const struct conn_told *, void *), void *);
 int		 conn_can_evict(void);
 int		 conn_evict(void);
 void		 conn_resume(void);
@@ -67,6 +82,7 @@ extern struct listen_counts	 listen_counts;
 
 int		 listen_add(int);
 void		 listen_limit(unsigned int);
+unsigned int	 listen_most(void);
 void		 listen_start(void);
 void		 listen_stop(void);
 void		 listen_refuse(const char *, uint32_t);
@@ -231,6 +247,9 @@ int		 ask_check(struct request *, const struct http_request *);
 
 uint8_t		*pubkey_read(const uint8_t *, size_t, size_t *,
 		    const char **);
+
+/* show.c: what kbsctl is told. */
+void		 frontend_show(uint8_t, uint8_t, struct wbuf *, uint32_t *);
 
 /* answer.c: messages as answers. */
 int		 answer_broker(struct edge *, struct rbuf *);

@@ -35,6 +35,7 @@
 #include <tls.h>
 #include <unistd.h>
 
+#include "certificate.h"
 #include "frontend.h"
 #include "kbsd.h"
 #include "log.h"
@@ -220,6 +221,7 @@ ask_clients(struct asks *l)
 	pem_read(&l->ca, CLIENT_PEM_MAX, "CA of clients");
 	if (!verify_is_certs(l->ca.text, l->ca.len))
 		fatalx("the CA of clients is not all certificates");
+	certificate_note(CERTIFICATE_CA, "clients", l->ca.text, l->ca.len);
 	if (tls_config_set_ca_mem(config, l->ca.text, l->ca.len) == -1)
 		fatalx("CA of clients: %s", tls_config_error(config));
 	if (l->crl.fd != -1) {
@@ -247,8 +249,11 @@ handshake_init(void)
 	sign_init();
 	verify_init();
 	no_tickets();
-	for (i = 0; i < ncerts; i++)
+	for (i = 0; i < ncerts; i++) {
 		pem_read(&certs[i], PEM_MAX, "TLS certificate");
+		certificate_note(CERTIFICATE_OWN, "", certs[i].text,
+		    certs[i].len);
+	}
 	server = new_server(new_config());
 	for (i = 0; i < nlisteners; i++)
 		if (listeners[i].ca.fd != -1)

@@ -346,6 +346,12 @@ listen_limit(unsigned int n)
 	most = n;
 }
 
+unsigned int
+listen_most(void)
+{
+	return (most);
+}
+
 void
 listen_start(void)
 {

@@ -36,6 +36,7 @@
 #include <tls.h>
 #include <unistd.h>
 
+#include "certificate.h"
 #include "kmip.h"
 #include "log.h"
 #include "resolve.h"
@@ -613,6 +614,8 @@ wire_open(int cert, int key, int ca, int secret)
 		fatalx("certificate, key or ca: %s", try != NULL ?
 		    tls_error(try) : "no memory");
 	tls_free(try);
+	certificate_note(CERTIFICATE_OWN, "", text[0], len[0]);
+	certificate_note(CERTIFICATE_CA, "", text[2], len[2]);
 	freezero(text[1], len[1]);
 	free(text[0]);
 	free(text[2]);

@@ -27,6 +27,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "certificate.h"
 #include "json.h"
 #include "kms.h"
 #include "log.h"
@@ -195,6 +196,14 @@ kms_counters(struct wbuf *w)
 	work_counters(w);
 }
 
+static void
+kms_show(uint8_t what, uint8_t page, struct wbuf *cells, uint32_t *rows)
+{
+	(void)page;
+	if (what == SHOW_CERTIFICATES)
+		certificate_show(name, cells, rows);
+}
+
 static const struct edge_rule parent_rules[] = {
 	{ IMSG_KMS_CHECK, 9, 9, check_take },
 };
@@ -212,6 +221,7 @@ static const struct process processes[] = {
 		.parent_rules = parent_rules,
 		.nparent_rules = 1,
 		.counters = kms_counters,
+		.show = kms_show,
 	},
 };
 

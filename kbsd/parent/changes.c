@@ -33,6 +33,7 @@ enum member_kind {
 	MEMBER_NUMBER,
 	MEMBER_WORDS,
 	MEMBER_ROLES,		/* of an issuer */
+	MEMBER_CLAIMS,		/* of a block that takes tokens */
 	MEMBER_FILE,		/* its path; and it is looked at */
 	MEMBER_WATCHED,		/* the same, also while nobody reloads */
 	MEMBER_CERTIFICATE	/* the same, and it may be told which it is */
@@ -81,12 +82,12 @@ static const struct member of_certificate[] = {
 	M(certificate, key,	  WATCHED, "key"),
 };
 
-static const struct member of_issuer[] = {
-	M(issuer, jwks,		  FILE,   "jwks file"),
-	M(issuer, audience,	  TEXT,   "audience"),
-	M(issuer, claim,	  TEXT,   "claim"),
-	M(issuer, lifetime,	  NUMBER, "lifetime"),
-	M(issuer, roles,	  ROLES,  "role"),
+static const struct member of_idp[] = {
+	M(idp, jwks,		  FILE,   "jwks file"),
+	M(idp, audience,	  TEXT,   "audience"),
+	M(idp, claim,	  TEXT,   "claim"),
+	M(idp, lifetime,	  NUMBER, "lifetime"),
+	M(idp, roles,	  ROLES,  "role"),
 };
 
 static const struct member of_attestation[] = {
@@ -99,6 +100,11 @@ static const struct member of_attestation[] = {
 	M(attestation, issuer,	    TEXT,   "issuer"),
 	M(attestation, audience,    TEXT,   "audience"),
 	M(attestation, proxy,	    TEXT,   "proxy"),
+	M(attestation, jwks,	    FILE,   "jwks file"),
+	M(attestation, jwks_url,    TEXT,   "jwks"),
+	M(attestation, algorithm,   TEXT,   "algorithm"),
+	M(attestation, renames,	    NUMBER, "claims"),
+	M(attestation, claims,	    CLAIMS, "rows of claims"),
 	M(attestation, dcap,	    NUMBER, "dcap"),
 	M(attestation, collateral,  TEXT,   "collateral from"),
 	M(attestation, collateral_dir, TEXT, "collateral directory"),
@@ -155,7 +161,7 @@ walk_##list(const struct config *conf, const void *prev)		\
 
 WALK(listener, listeners)
 WALK(certificate, certificates)
-WALK(issuer, issuers)
+WALK(idp, idps)
 WALK(attestation, attestations)
 WALK(keystore, keystores)
 
@@ -176,9 +182,9 @@ name_certificate(const void *block, char *text, size_t size)
 }
 
 static void
-name_issuer(const void *block, char *text, size_t size)
+name_idp(const void *block, char *text, size_t size)
 {
-	const struct issuer	*i = block;
+	const struct idp	*i = block;
 
 	snprintf(text, size, "administrators issuer \"%s\"", i->url);
 }
@@ -210,7 +216,7 @@ static const struct kind {
 	    NMEMBERS(of_listener) },
 	{ walk_certificates, name_certificate, of_certificate,
 	    NMEMBERS(of_certificate) },
-	{ walk_issuers, name_issuer, of_issuer, NMEMBERS(of_issuer) },
+	{ walk_idps, name_idp, of_idp, NMEMBERS(of_idp) },
 	{ walk_attestations, name_attestation, of_attestation,
 	    NMEMBERS(of_attestation) },
 	{ walk_keystores, name_keystore, of_keystore, NMEMBERS(of_keystore) },
@@ -273,14 +279,28 @@ same_words(const struct words *a, const struct words *b)
 }
 
 static int
-same_roles(const struct issuer *a, const struct issuer *b)
+same_roles(const struct idp *a, const struct idp *b)
 {
-	const struct issuer_role	*v = TAILQ_FIRST(&a->roles);
-	const struct issuer_role	*w = TAILQ_FIRST(&b->roles);
+	const struct idp_role	*v = TAILQ_FIRST(&a->roles);
+	const struct idp_role	*w = TAILQ_FIRST(&b->roles);
 
 	for (; v != NULL && w != NULL; v = TAILQ_NEXT(v, entry)) {
 		if (strcmp(v->name, w->name) != 0 ||
 		    v->permissions != w->permissions)
+			return (0);
+		w = TAILQ_NEXT(w, entry);
+	}
+	return (v == NULL && w == NULL);
+}
+
+static int
+same_claims(const struct claims *a, const struct claims *b)
+{
+	const struct claim	*v = TAILQ_FIRST(a), *w = TAILQ_FIRST(b);
+
+	for (; v != NULL && w != NULL; v = TAILQ_NEXT(v, entry)) {
+		if (v->kind != w->kind || !same_text(v->name, w->name) ||
+		    !same_text(v->value, w->value))
 			return (0);
 		w = TAILQ_NEXT(w, entry);
 	}
@@ -311,6 +331,8 @@ member_same(const struct member *m, const struct set *a, const void *old,
 		return (member_number(old, m) == member_number(fresh, m));
 	case MEMBER_WORDS:
 		return (same_words(member_at(old, m), member_at(fresh, m)));
+	case MEMBER_CLAIMS:
+		return (same_claims(member_at(old, m), member_at(fresh, m)));
 	case MEMBER_ROLES:
 		return (same_roles(old, fresh));
 	case MEMBER_TEXT:
@@ -443,7 +465,8 @@ static void
 add_added(struct words *lines, const struct kind *kind, const char *name,
     const struct set *set, const void *block)
 {
-	const char	*text = said(set, block, &kind->members[0]);
+	const char	*text = kind->n == 0 ? NULL :
+			    said(set, block, &kind->members[0]);
 
 	add_line(lines, "%s added%s%s", name, text == NULL ? "" : ": ",
 	    text == NULL ? "" : text);
@@ -502,7 +525,7 @@ changes_find(struct words *lines, const struct set *old,
 	for (i = 0; i < NMEMBERS(kinds); i++) {
 		find_blocks(lines, &kinds[i], old, fresh);
 		if (kinds[i].walk != walk_listeners &&
-		    kinds[i].walk != walk_issuers)
+		    kinds[i].walk != walk_idps && kinds[i].n > 0)
 			find_first(lines, &kinds[i], old, fresh);
 	}
 	if (TAILQ_EMPTY(lines))

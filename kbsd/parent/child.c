@@ -67,12 +67,14 @@ static const struct edge_rule rules_all[] = {
 	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
 	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
 	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
+	{ IMSG_PARENT_SHOWN,	 12, 1 << 20,	gather_take },
 };
 
 static const struct edge_rule rules_control[] = {
 	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
 	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
 	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
+	{ IMSG_PARENT_SHOWN,	 12, 1 << 20,	gather_take },
 	{ IMSG_PARENT_COMMAND,	 14, 14 + NAME_MAX_STORE,
 	    command_dispatch },
 };
@@ -81,6 +83,7 @@ static const struct edge_rule rules_verifier[] = {
 	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
 	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
 	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
+	{ IMSG_PARENT_SHOWN,	 12, 1 << 20,	gather_take },
 	{ IMSG_PARENT_PIN,	 8, 16 * 1024 + 8,	pin_take },
 	{ IMSG_PARENT_HELD,	 4, 256 * 1024,	tcb_take },
 };
@@ -89,6 +92,7 @@ static const struct edge_rule rules_broker[] = {
 	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
 	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
 	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
+	{ IMSG_PARENT_SHOWN,	 12, 1 << 20,	gather_take },
 	{ IMSG_PARENT_BLAME,	 12, 1 << 20,	child_on_blame },
 };
 
@@ -116,6 +120,7 @@ static const struct edge_rule rules_kms[] = {
 	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
 	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
 	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
+	{ IMSG_PARENT_SHOWN,	 12, 1 << 20,	gather_take },
 	{ IMSG_PARENT_CHECKED,	 33, 33 + REASON_TEXT_MAX,
 	    keystores_answer },
 	{ IMSG_PARENT_REKEYED,	 0, 0,		rekey_done },

@@ -200,7 +200,9 @@ command_dispatch(struct edge *edge, struct rbuf *r)
 	if (command == COMMAND_RELOAD &&
 	    parent_reload(c, tag, why, sizeof(why)) == 0)
 		return (0);
-	if (command == COMMAND_KEYSTORES) {
+	if (gather_is(command) && gather_ask(c, tag, command, argument) == 0)
+		return (0);
+	if (command == COMMAND_KEYSTORES || gather_is(command)) {
 		ok = 0;
 		strlcpy(why, "too many ask at once", sizeof(why));
 	} else if (command == COMMAND_RELOAD)

@@ -42,7 +42,7 @@ config_new(void)
 	TAILQ_INIT(&conf->listeners);
 	TAILQ_INIT(&conf->certificates);
 	TAILQ_INIT(&conf->tls_names);
-	TAILQ_INIT(&conf->issuers);
+	TAILQ_INIT(&conf->idps);
 	TAILQ_INIT(&conf->attestations);
 	TAILQ_INIT(&conf->keystores);
 	conf->prefork = 2;
@@ -105,6 +105,7 @@ attestation_free(struct attestation *a)
 	free(a->collateral);
 	free(a->collateral_dir);
 	words_free(&a->crl_hosts);
+	issuer_free(a);
 	free(a);
 }
 
@@ -171,7 +172,7 @@ config_free(struct config *conf)
 		keystore_free(k);
 	}
 	certificates_free(conf);
-	issuers_free(conf);
+	idps_free(conf);
 	words_free(&conf->tls_names);
 	free(conf->directory);
 	free(conf->control_path);
@@ -274,7 +275,7 @@ default_tls_names(struct config *conf)
 	words_add(&conf->tls_names, "::1");
 }
 
-static int
+int
 check_url(const char *block, const char *what, const char *url)
 {
 	if (url == NULL) {
@@ -290,7 +291,7 @@ check_url(const char *block, const char *what, const char *url)
 	return (0);
 }
 
-static int
+int
 check_retry(const struct attestation *a)
 {
 	if (a->retry_least <= a->retry_most)
@@ -439,7 +440,8 @@ default_proxy(struct attestation *a)
 {
 	const char	*proxy = getenv("https_proxy");
 	const char	*none = getenv("no_proxy");
-	const char	*host = a->dcap ? a->collateral : a->api;
+	const char	*host = a->dcap ? a->collateral :
+			    a->jwks_url != NULL ? a->jwks_url : a->api;
 	size_t		 len;
 
 	if (a->proxy != NULL || proxy == NULL || proxy[0] == '\0' ||
@@ -558,28 +560,59 @@ check_pkcs11(struct keystore *k)
 	return (bad);
 }
 
+/* Services, key sets from elsewhere, key files, and what judges here. */
+static int
+rank_of(const struct attestation *a)
+{
+	if (a->dcap)
+		return (3);
+	if (a->jwks != NULL)
+		return (2);
+	return (a->jwks_url != NULL ? 1 : 0);
+}
+
+/* Blocks and fetchers are numbered by their place, and files have none. */
+static void
+order_attestations(struct config *conf)
+{
+	struct attestations	 all = TAILQ_HEAD_INITIALIZER(all);
+	struct attestation	*a, *next;
+	int			 rank;
+
+	TAILQ_CONCAT(&all, &conf->attestations, entry);
+	for (rank = 0; rank <= 3; rank++)
+		TAILQ_FOREACH_SAFE(a, &all, entry, next)
+			if (rank_of(a) == rank) {
+				TAILQ_REMOVE(&all, a, entry);
+				TAILQ_INSERT_TAIL(&conf->attestations, a,
+				    entry);
+			}
+}
+
+static int
+check_attestation(const struct attestation *a)
+{
+	if (issuer_is(a))
+		return (issuer_check(a));
+	return (a->dcap ? check_dcap(a) : check_service(a));
+}
+
 static int
 finish_attestations(struct config *conf)
 {
-	struct attestation	*a, *last = NULL;
+	struct attestation	*a;
 	int			 bad = 0;
 
 	TAILQ_FOREACH(a, &conf->attestations, entry) {
-		if (a->dcap)
-			last = a;
 		if (a->dcap && a->collateral_dir == NULL)
 			set_default(&a->collateral, DEFAULT_COLLATERAL);
-		if (a->collateral_dir == NULL)
+		if (a->collateral_dir == NULL && a->jwks == NULL)
 			set_default(&a->ca, default_ca());
 		default_proxy(a);
-		bad |= a->dcap ? check_dcap(a) : check_service(a);
+		bad |= check_attestation(a);
 	}
-	/* Its fetcher is the instance behind those of the services. */
-	if (last != NULL) {
-		TAILQ_REMOVE(&conf->attestations, last, entry);
-		TAILQ_INSERT_TAIL(&conf->attestations, last, entry);
-	}
-	return (bad);
+	order_attestations(conf);
+	return (bad | issuer_unique(conf));
 }
 
 int
@@ -609,7 +642,7 @@ config_finish(struct config *conf)
 	default_keystore(conf);
 	default_tls_names(conf);
 	bad |= certificates_check(conf);
-	bad |= issuers_check(conf);
+	bad |= idps_check(conf);
 	bad |= finish_attestations(conf);
 	TAILQ_FOREACH(k, &conf->keystores, entry) {
 		if (k->type == KEYSTORE_VAULT)
@@ -629,6 +662,7 @@ config_finish(struct config *conf)
 
 /* --- printing ------------------------------------------------------------ */
 
+/* In quotes, as the lexer takes them apart. */
 void
 print_quoted(const char *text)
 {
@@ -641,7 +675,7 @@ print_quoted(const char *text)
 	putchar('"');
 }
 
-static void
+void
 print_word(const char *before, const char *value)
 {
 	if (value == NULL)
@@ -665,7 +699,7 @@ print_words(const char *before, const char *value, const char *between,
 	putchar('\n');
 }
 
-static void
+void
 print_list(const char *before, const struct words *words)
 {
 	const struct word	*w;
@@ -815,7 +849,7 @@ config_print(const struct config *conf)
 	if (conf->administrator != NULL)
 		print_words("administrator ", conf->administrator,
 		    " password file ", conf->admin_password);
-	issuers_print(conf);
+	idps_print(conf);
 	if (conf->recipient != NULL)
 		print_word("backup recipient ", conf->recipient);
 	printf("prefork %u\nconnections %u\n", conf->prefork,
@@ -830,7 +864,9 @@ config_print(const struct config *conf)
 		printf("require nonce\n");
 	printf("verbose %d\n", conf->verbose);
 	TAILQ_FOREACH(a, &conf->attestations, entry) {
-		if (a->dcap)
+		if (issuer_is(a))
+			issuer_print(a);
+		else if (a->dcap)
 			print_dcap(a);
 		else
 			print_service(a);

@@ -278,16 +278,16 @@ give_recipient(const struct config *conf)
 
 /* Whose tokens count besides our own. */
 static int
-give_issuers(struct wbuf *w, const struct config *conf)
+give_idps(struct wbuf *w, const struct config *conf)
 {
-	const struct issuer		*i;
-	const struct issuer_role	*role;
+	const struct idp		*i;
+	const struct idp_role		*role;
 	uint32_t			 n = 0;
 
-	TAILQ_FOREACH(i, &conf->issuers, entry)
+	TAILQ_FOREACH(i, &conf->idps, entry)
 		n++;
 	wb_u32(w, n);
-	TAILQ_FOREACH(i, &conf->issuers, entry) {
+	TAILQ_FOREACH(i, &conf->idps, entry) {
 		wb_str(w, i->url);
 		wb_str(w, i->audience);
 		wb_str(w, i->claim);
@@ -300,7 +300,7 @@ give_issuers(struct wbuf *w, const struct config *conf)
 			wb_str(w, role->name);
 			wb_u32(w, role->permissions);
 		}
-		if (give_fd(FD_JWKS, files_public(i->jwks)) == -1)
+		if (give_fd(FD_IDP_JWKS, files_public(i->jwks)) == -1)
 			return (-1);
 	}
 	return (0);
@@ -336,7 +336,7 @@ give_auth(struct child *c, struct wbuf *w)
 	wb_str(w, conf->administrator);
 	wb_u32(w, conf->prefork);
 	give_keystores(w, conf);
-	if (give_issuers(w, conf) == -1)
+	if (give_idps(w, conf) == -1)
 		return (-1);
 	if (conf->admin_password != NULL && give_fd(FD_ADMIN_PASSWORD,
 	    files_secret(conf->admin_password, 0)) == -1)
@@ -400,6 +400,15 @@ give_service(struct wbuf *w, const struct attestation *a)
 	return (give_fd(FD_ROOT, files_public(a->root)));
 }
 
+static int
+give_issuer(struct wbuf *w, const struct attestation *a)
+{
+	issuer_give(w, a);
+	if (a->jwks != NULL)
+		return (give_fd(FD_JWKS, files_public(a->jwks)));
+	return (give_fd(FD_ROOT, files_public(a->root)));
+}
+
 /* The block that judges here, behind the services; NULL: there is none. */
 static int
 give_dcap(struct wbuf *w, const struct attestation *a)
@@ -414,21 +423,33 @@ give_dcap(struct wbuf *w, const struct attestation *a)
 	return (give_fd(FD_ROOT, files_public(a->root)));
 }
 
+/* Those of others, or those of the services. */
+static int
+give_blocks(struct wbuf *w, const struct config *conf, int others)
+{
+	const struct attestation	*a;
+	uint32_t			 n = 0;
+
+	TAILQ_FOREACH(a, &conf->attestations, entry)
+		n += !a->dcap && issuer_is(a) == others;
+	wb_u32(w, n);
+	TAILQ_FOREACH(a, &conf->attestations, entry)
+		if (!a->dcap && issuer_is(a) == others &&
+		    (others ? give_issuer(w, a) : give_service(w, a)) == -1)
+			return (-1);
+	return (0);
+}
+
 static int
 give_verifier(struct child *c, struct wbuf *w)
 {
 	const struct config		*conf = c->set->conf;
 	const struct attestation	*a;
-	uint32_t			 n = 0;
 
-	TAILQ_FOREACH(a, &conf->attestations, entry)
-		n += !a->dcap;
 	wb_u32(w, conf->prefork);
 	wb_u8(w, (uint8_t)conf->require_nonce);
-	wb_u32(w, n);
-	TAILQ_FOREACH(a, &conf->attestations, entry)
-		if (!a->dcap && give_service(w, a) == -1)
-			return (-1);
+	if (give_blocks(w, conf, 0) == -1 || give_blocks(w, conf, 1) == -1)
+		return (-1);
 	a = TAILQ_LAST(&conf->attestations, attestations);
 	if (give_dcap(w, a != NULL && a->dcap ? a : NULL) == -1)
 		return (-1);
@@ -452,12 +473,28 @@ give_collateral(struct wbuf *w, const struct attestation *a)
 }
 
 static int
+give_key_set(struct wbuf *w, const struct attestation *a)
+{
+	wb_u8(w, FETCHER_JWKS);
+	wb_str(w, a->name);
+	wb_str(w, a->jwks_url);
+	wb_u32(w, a->retry_least);
+	wb_u32(w, a->retry_most);
+	wb_str(w, a->proxy);
+	wb_u32(w, a->refetch);
+	give_words(w, &a->crl_hosts);
+	return (give_fd(FD_CA, files_public(a->ca)));
+}
+
+static int
 give_fetcher(struct child *c, struct wbuf *w)
 {
 	const struct attestation	*a = c->object;
 
 	if (a->dcap)
 		return (give_collateral(w, a));
+	if (a->jwks_url != NULL)
+		return (give_key_set(w, a));
 	wb_u8(w, FETCHER_SERVICE);
 	wb_str(w, a->name);
 	wb_str(w, a->api);

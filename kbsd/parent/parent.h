@@ -59,23 +59,32 @@ struct certificate {
 TAILQ_HEAD(certificates, certificate);
 
 /* What who has this role at an issuer may do here. */
-struct issuer_role {
-	TAILQ_ENTRY(issuer_role) entry;
+struct idp_role {
+	TAILQ_ENTRY(idp_role) entry;
 	char			*name;
 	uint32_t		 permissions;
 };
 
 /* By whose word others than our own users are administrators. */
-struct issuer {
-	TAILQ_ENTRY(issuer)	 entry;
+struct idp {
+	TAILQ_ENTRY(idp)	 entry;
 	char			*url;
 	char			*jwks;		/* file */
 	char			*audience;
 	char			*claim;		/* where the roles are */
 	unsigned int		 lifetime;	/* s, at most */
-	TAILQ_HEAD(, issuer_role) roles;
+	TAILQ_HEAD(, idp_role) roles;
 };
-TAILQ_HEAD(issuers, issuer);
+TAILQ_HEAD(idps, idp);
+
+/* A row of `claims': CLAIM_*, and two texts. */
+struct claim {
+	TAILQ_ENTRY(claim)	 entry;
+	enum claim_row		 kind;
+	char			*name;
+	char			*value;
+};
+TAILQ_HEAD(claims, claim);
 
 struct attestation {
 	TAILQ_ENTRY(attestation) entry;
@@ -89,6 +98,12 @@ struct attestation {
 	char			*issuer;
 	char			*audience;
 	char			*proxy;
+	/* of tokens of another issuer; behind the services, files last */
+	char			*jwks;		/* file, or */
+	char			*jwks_url;	/* https */
+	char			*algorithm;	/* of RSA keys; NULL */
+	int			 renames;	/* there is a block `claims' */
+	struct claims		 claims;
 	/* of Intel quotes that are judged here: the list's last */
 	int			 dcap;
 	char			*collateral;	/* URL of a PCS or PCCS, or */
@@ -148,7 +163,7 @@ struct config {
 	struct words		 tls_names;	/* of a self-made certificate */
 	char			*administrator;
 	char			*admin_password;	/* file */
-	struct issuers		 issuers;
+	struct idps		 idps;
 	char			*recipient;	/* of backups; NULL: none */
 	unsigned int		 prefork;
 	TAILQ_HEAD(attestations, attestation) attestations;
@@ -179,8 +194,6 @@ void		 config_free(struct config *);
 int		 config_finish(struct config *);
 /* `kbsd -nv': print it back in the language of the file. */
 void		 config_print(const struct config *);
-/* A word in quotes, as the lexer takes it apart. */
-void		 print_quoted(const char *);
 int		 words_add(struct words *, const char *);
 void		 words_free(struct words *);
 /* Its lists, empty. */
@@ -197,16 +210,44 @@ int		 certificates_check(const struct config *);
 void		 certificates_free(struct config *);
 void		 certificates_print(const struct config *);
 void		 listener_print(const struct listener *);
-/* --- issuers.c ------------------------------------------------------------ */
+
+/* --- idps.c: issuers of administrators ------------------------------------ */
 
 /* The word is taken over. */
-struct issuer	*issuer_add(struct config *, char *url);
-void		 issuer_role_add(struct issuer *, char *name,
+struct idp	*idp_add(struct config *, char *url);
+void		 idp_role_add(struct idp *, char *name,
 		    uint32_t permissions);
 /* As config_finish(). */
-int		 issuers_check(const struct config *);
-void		 issuers_free(struct config *);
-void		 issuers_print(const struct config *);
+int		 idps_check(const struct config *);
+void		 idps_free(struct config *);
+void		 idps_print(const struct config *);
+
+/* --- issuer.c: blocks that take tokens of other issuers ------------------ */
+
+/* Does it take tokens by a key set? */
+int		 issuer_is(const struct attestation *);
+/* Takes over both texts; -1 without memory. */
+int		 issuer_claim(struct attestation *, enum claim_row, char *,
+		    char *);
+void		 issuer_free(struct attestation *);
+/* -1 with a line in the log for each thing that is wrong with one. */
+int		 issuer_check(const struct attestation *);
+/* That no two take tokens of one issuer; likewise. */
+int		 issuer_unique(const struct config *);
+void		 issuer_print(const struct attestation *);
+/* Its part of a verifier's CONFIG. */
+void		 issuer_give(struct wbuf *, const struct attestation *);
+
+/* --- conf.c: texts as kbsd.conf has them --------------------------------- */
+
+void		 print_quoted(const char *);
+/* Nothing where value is NULL. */
+void		 print_word(const char *before, const char *value);
+void		 print_list(const char *before, const struct words *);
+/* -1 with log: it is no plain https URL. */
+int		 check_url(const char *block, const char *what,
+		    const char *url);
+int		 check_retry(const struct attestation *);
 
 /* --- env.c: the reference server's environment --------------------------- */
 
@@ -392,6 +433,21 @@ int		 keystores_ask(struct child *control, uint64_t tag,
 		    int active);
 /* The function of the table of a kms. */
 int		 keystores_answer(struct edge *, struct rbuf *);
+
+/* --- gather.c: what several processes tell -------------------------------- */
+
+/* Is this command answered by processes that the parent asks? */
+int		 gather_is(uint8_t command);
+/* Answer it with a table, later; -1: too many are asked. */
+int		 gather_ask(struct child *control, uint64_t tag,
+		    uint8_t command, uint8_t page);
+/* The function of the tables of all children. */
+int		 gather_take(struct edge *, struct rbuf *);
+
+/* --- limits.c: what the configuration allows ------------------------------ */
+
+/* Cells of rows of SHOW_LIMITS; how many. */
+uint32_t	 limits_rows(const struct set *, struct wbuf *cells);
 
 /* --- rekey.c: a new master key -------------------------------------------- */
 

@@ -59,10 +59,11 @@ static struct config		*conf;
 static struct attestation	*attestation;
 static struct keystore		*keystore;
 static struct listener		*listener;
-static struct issuer		*issuer;
+static struct idp		*idp;
 
 /* What a word of an attestation block belongs to, and the first of each. */
-enum word_kind { OF_SERVICE, OF_DCAP, OF_NETWORK, WORD_KIND_MAX };
+enum word_kind { OF_SERVICE, OF_TOKENS, OF_JWKS, OF_DCAP, OF_NETWORK, OF_LISTS,
+	WORD_KIND_MAX };
 static struct {
 	const char	*text;
 	int		 line;
@@ -84,6 +85,8 @@ static void		 attestation_begin(char *);
 static void		 attestation_dcap(void);
 static void		 attestation_end(void);
 static void		 word_of(enum word_kind, const char *);
+static void		 claims_begin(void);
+static void		 claim_add(enum claim_row, char *, char *);
 static void		 keystore_begin(char *, enum keystore_type);
 static void		 set_once(char **, char *, const char *);
 static void		 add_word(struct words *, char *);
@@ -97,7 +100,7 @@ typedef union {
 #define YYSTYPE_IS_DECLARED 1
 %}
 
-%token	ACTIVATE ADMINISTRATOR ADMINISTRATORS CLAIM CLIENT JWKS OFF WATCH
+%token	ACTIVATE ADMINISTRATOR ADMINISTRATORS CLAIM CLIENT OFF WATCH
 %token	API APPROLE ATTEMPTS ATTESTATION AUDIENCE AUDIT
 %token	AUTHORITY BACKUP BASE BY CA CACHE CERTIFICATE COLLATERAL CONNECTIONS
 %token	CONTROL CRL DCAP DIRECTORY ENVIRONMENT ERROR FILETOKEN FROM GROUP HOST
@@ -108,6 +111,7 @@ typedef union {
 %token	REFETCH REQUIRE RETRY ROLE ROLEADMIN ROLEALL ROLETRANSFER ROOT SECRET
 %token	SERVER SOCKET TLS TO TOKEN TRUST URL USER VAULT VERBOSE VERSIONTOKEN
 %token	WAIT WITHIN WRITETOKEN
+%token	ALGORITHM CLAIMS IS JWKS
 %token	<string> STRING
 %token	<number> NUMBER
 %type	<number> seconds role port pin permissions
@@ -158,7 +162,7 @@ main		: DIRECTORY STRING {
 			conf->watch = range($3, 1, 86400, "tls watch");
 		}
 		| ADMINISTRATORS ISSUER STRING {
-			issuer = issuer_add(conf, $3);
+			idp = idp_add(conf, $3);
 			$3 = NULL;
 		} '{' optnl issuer_opts '}'
 		| ADMINISTRATOR STRING PASSWORD FILETOKEN STRING {
@@ -256,22 +260,22 @@ issuer_opts	: /* empty */
 		;
 
 issuer_opt	: JWKS FILETOKEN STRING {
-			set_once(&issuer->jwks, $3, "jwks file");
+			set_once(&idp->jwks, $3, "jwks file");
 		}
 		| AUDIENCE STRING {
-			set_once(&issuer->audience, $2, "audience");
+			set_once(&idp->audience, $2, "audience");
 		}
 		| CLAIM STRING {
-			set_once(&issuer->claim, $2, "claim");
+			set_once(&idp->claim, $2, "claim");
 		}
 		| LIFETIME seconds {
-			issuer->lifetime = range($2, 60, 86400, "lifetime");
+			idp->lifetime = range($2, 60, 86400, "lifetime");
 		}
 		| ROLE STRING ROLEALL {
-			issuer_role_add(issuer, $2, PERM_ALL);
+			idp_role_add(idp, $2, PERM_ALL);
 		}
 		| ROLE STRING permissions {
-			issuer_role_add(issuer, $2, (uint32_t)$3);
+			idp_role_add(idp, $2, (uint32_t)$3);
 		}
 		;
 
@@ -360,11 +364,11 @@ attestation_opt	: TRUST AUTHORITY API STRING {
 			set_once(&attestation->ca, $2, "ca");
 		}
 		| ISSUER STRING {
-			word_of(OF_SERVICE, "issuer");
+			word_of(OF_TOKENS, "issuer");
 			set_once(&attestation->issuer, $2, "issuer");
 		}
 		| AUDIENCE STRING {
-			word_of(OF_SERVICE, "audience");
+			word_of(OF_TOKENS, "audience");
 			set_once(&attestation->audience, $2, "audience");
 		}
 		| PROXY STRING {
@@ -372,7 +376,7 @@ attestation_opt	: TRUST AUTHORITY API STRING {
 			set_once(&attestation->proxy, $2, "proxy");
 		}
 		| CRL HOST STRING {
-			word_of(OF_SERVICE, "crl host");
+			word_of(OF_LISTS, "crl host");
 			add_word(&attestation->crl_hosts, $3);
 		}
 		| RETRY WAIT seconds TO seconds {
@@ -397,6 +401,31 @@ attestation_opt	: TRUST AUTHORITY API STRING {
 			word_of(OF_DCAP, "collateral");
 			set_once(&attestation->collateral_dir, $3,
 			    "collateral directory");
+		}
+		;
+
+		| JWKS FILETOKEN STRING {
+			set_once(&attestation->jwks, $3, "jwks file");
+		}
+		| JWKS FROM STRING {
+			set_once(&attestation->jwks_url, $3, "jwks from");
+		}
+		| ALGORITHM STRING {
+			word_of(OF_JWKS, "algorithm");
+			set_once(&attestation->algorithm, $2, "algorithm");
+		}
+		| CLAIMS		{ claims_begin(); }
+		    '{' optnl claims_opts '}'
+		;
+
+claims_opts	: /* empty */
+		| claims_opts claims_opt sep
+		;
+
+claims_opt	: STRING FROM STRING	{ claim_add(CLAIM_FROM, $1, $3); }
+		| STRING IS STRING	{ claim_add(CLAIM_IS, $1, $3); }
+		| REQUIRE STRING IS STRING {
+			claim_add(CLAIM_REQUIRE, $2, $4);
 		}
 		;
 
@@ -639,6 +668,7 @@ attestation_begin(char *name)
 	a->retry_most = 10000;
 	a->refetch = 60;
 	TAILQ_INIT(&a->crl_hosts);
+	TAILQ_INIT(&a->claims);
 	TAILQ_INSERT_TAIL(&conf->attestations, a, entry);
 	attestation = a;
 	memset(words_of, 0, sizeof(words_of));
@@ -681,17 +711,58 @@ word_misplaced(enum word_kind kind, const char *why)
 }
 
 static void
+attestation_jwks(void)
+{
+	if (attestation->dcap)
+		yyerror("attestation \"%s\": jwks can't stand beside dcap",
+		    attestation->name);
+	word_misplaced(OF_SERVICE, "is of a service, and can't stand beside "
+	    "jwks");
+	if (attestation->jwks == NULL)
+		return;
+	word_misplaced(OF_NETWORK, "is of no use beside a jwks file: nothing "
+	    "is fetched");
+	word_misplaced(OF_LISTS, "is of no use beside a jwks file: nothing is "
+	    "fetched");
+}
+
+static void
 attestation_end(void)
 {
-	if (!attestation->dcap) {
+	if (!attestation->dcap)
 		word_misplaced(OF_DCAP, "stands only beside dcap");
+	if (issuer_is(attestation)) {
+		attestation_jwks();
 		return;
 	}
+	word_misplaced(OF_JWKS, "stands only beside jwks");
+	if (!attestation->dcap)
+		return;
 	word_misplaced(OF_SERVICE, "is of a service, and can't stand beside "
+	    "dcap");
+	word_misplaced(OF_TOKENS, "is of a service, and can't stand beside "
+	    "dcap");
+	word_misplaced(OF_LISTS, "is of a service, and can't stand beside "
 	    "dcap");
 	if (attestation->collateral_dir != NULL)
 		word_misplaced(OF_NETWORK, "is of no use beside a collateral "
 		    "directory: nothing is fetched");
+}
+
+static void
+claims_begin(void)
+{
+	word_of(OF_JWKS, "claims");
+	if (attestation->renames)
+		yyerror("claims is set twice");
+	attestation->renames = 1;
+}
+
+static void
+claim_add(enum claim_row kind, char *name, char *value)
+{
+	if (issuer_claim(attestation, kind, name, value) == -1)
+		fatal("issuer_claim");
 }
 
 static void
@@ -720,6 +791,7 @@ static const struct keyword {
 	{ "admin",		ROLEADMIN },
 	{ "administrator",	ADMINISTRATOR },
 	{ "administrators",	ADMINISTRATORS },
+	{ "algorithm",		ALGORITHM },
 	{ "all",		ROLEALL },
 	{ "api",		API },
 	{ "approle",	APPROLE },
@@ -736,6 +808,7 @@ static const struct keyword {
 	{ "certificate",	CERTIFICATE },
 	{ "claim",		CLAIM },
 	{ "client",		CLIENT },
+	{ "claims",		CLAIMS },
 	{ "collateral",		COLLATERAL },
 	{ "connections",	CONNECTIONS },
 	{ "control",		CONTROL },
@@ -749,6 +822,7 @@ static const struct keyword {
 	{ "host",		HOST },
 	{ "include",		INCLUDE },
 	{ "insecure",	INSECURE },
+	{ "is",			IS },
 	{ "issuer",		ISSUER },
 	{ "jwks",		JWKS },
 	{ "key",		KEY },

@@ -122,6 +122,7 @@ pin_forget(struct set *set, const char *name, char *why, size_t whysize)
 			break;
 	if (a == NULL || !a->pin) {
 		snprintf(why, whysize, a == NULL ? "no such attestation block" :
+		    a->jwks != NULL ? "it has a file of keys, and no root" :
 		    a->root == NULL ? "its root is Intel's, which is built in" :
 		    "its root is a file of the configuration: change that");
 		return (-1);
@@ -143,6 +144,8 @@ pin_forget(struct set *set, const char *name, char *why, size_t whysize)
 static const char *
 pin_state(const struct attestation *a)
 {
+	if (a->jwks != NULL)
+		return ("key file");
 	if (a->root == NULL)
 		return ("built in");
 	if (!a->pin)

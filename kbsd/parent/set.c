@@ -118,8 +118,11 @@ set_plan(struct set *set)
 	TAILQ_FOREACH(k, &set->conf->keystores, entry)
 		set_add(set, PROC_KMS, n++, ROLE_ALL, k);
 	n = 0;
-	TAILQ_FOREACH(a, &set->conf->attestations, entry)
+	TAILQ_FOREACH(a, &set->conf->attestations, entry) {
+		if (a->jwks != NULL)
+			continue;	/* its keys are here */
 		set_add(set, PROC_FETCHER, n++, ROLE_ALL, a);
+	}
 	for (i = 0; i < set->conf->prefork; i++) {
 		set_add(set, PROC_VERIFIER, i, ROLE_ALL, NULL);
 		set_add(set, PROC_ENGINE, i, ROLE_ALL, NULL);

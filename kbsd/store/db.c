@@ -161,6 +161,9 @@ static const char *const texts[DB_STATEMENT_MAX] = {
 	    " WHERE ?1 IS NULL AND (?3 IS NULL OR name = ?3)"
 	    " ORDER BY version DESC LIMIT ?2",
 
+	[DB_LOCKOUT_SHOW] = "SELECT body FROM lockouts"
+	    " ORDER BY version DESC, name LIMIT ?1 OFFSET ?2",
+
 	[DB_NONCE_FIND] = "SELECT 1 FROM nonces WHERE digest = ?1",
 	[DB_NONCE_PUT] = "INSERT INTO nonces (digest, expiry)"
 	    " VALUES (?1, ?2)",

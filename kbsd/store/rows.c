@@ -323,3 +323,28 @@ rows_list(struct request *q)
 	}
 	return (rc == 0 ? ROW_OK : rc);
 }
+
+uint32_t
+rows_lockouts(unsigned int skip, unsigned int most, struct wbuf *cells)
+{
+	struct lockout_record	 lockout;
+	sqlite3_stmt		*stmt = db_statement(DB_LOCKOUT_SHOW);
+	struct rbuf		 r;
+	uint32_t		 n = 0;
+
+	sqlite3_bind_int64(stmt, 1, most);
+	sqlite3_bind_int64(stmt, 2, skip);
+	while (db_step(stmt) == 1) {
+		rb_init(&r, sqlite3_column_blob(stmt, 0),
+		    (size_t)sqlite3_column_bytes(stmt, 0));
+		rb_lockout_record(&r, &lockout);
+		if (rb_end(&r) == -1)
+			continue;
+		wb_str(cells, lockout.name);
+		wb_decimal(cells, lockout.failures);
+		wb_decimal(cells, (uint64_t)lockout.first);
+		wb_decimal(cells, (uint64_t)lockout.until);
+		n++;
+	}
+	return (n);
+}

@@ -165,6 +165,15 @@ store_counters(struct wbuf *w)
 	wb_u64(w, batch_waiting());
 }
 
+/* Names at which logins failed; the newest first. */
+static void
+store_show(uint8_t what, uint8_t page, struct wbuf *cells, uint32_t *rows)
+{
+	if (what == SHOW_LOCKOUTS)
+		*rows += rows_lockouts(page * SHOW_ROWS_MAX, SHOW_ROWS_MAX,
+		    cells);
+}
+
 static const struct process processes[] = {
 	{
 		.kind = PROC_STORE,
@@ -174,6 +183,7 @@ static const struct process processes[] = {
 		.secrets = store_secrets,
 		.run = store_run,
 		.counters = store_counters,
+		.show = store_show,
 	},
 };
 

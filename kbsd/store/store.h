@@ -99,7 +99,7 @@ enum db_statement {
 	DB_USER_MADE, DB_POLICY_MADE, DB_KEY_MADE,
 	DB_KEY_PENDING,
 	DB_LOCKOUT_BY_NAME, DB_LOCKOUT_PUT, DB_LOCKOUT_DELETE,
-	DB_LOCKOUT_TRIM, DB_LOCKOUT_LIST,
+	DB_LOCKOUT_TRIM, DB_LOCKOUT_LIST, DB_LOCKOUT_SHOW,
 	DB_NONCE_FIND, DB_NONCE_PUT, DB_NONCE_PURGE,
 	DB_COLLATERAL_BY_NAME, DB_COLLATERAL_PUT, DB_COLLATERAL_TRIM,
 	DB_COLLATERAL_PURGE,
@@ -120,6 +120,8 @@ void		 bind_uuid(sqlite3_stmt *, int, const struct uuid *);
 /* rows.c: answer ROW_* or DB_* and fill the answer */
 int	 rows_find(struct request *, int64_t now);
 int	 rows_list(struct request *);
+/* Cells of SHOW_LOCKOUTS; how many rows. */
+uint32_t rows_lockouts(unsigned int skip, unsigned int most, struct wbuf *);
 
 /* writes.c: inside a transaction; the version is the row's if it succeeds */
 int	 writes_put(struct request *, uint64_t version);

@@ -573,6 +573,7 @@ static int
 block_fits(const struct appraisal *ap)
 {
 	if ((ap->only != -1 && ap->block != (uint32_t)ap->only) ||
+	    collateral_kind(ap->block) != BLOCK_SERVICE ||
 	    !fetch_possible(ap->block))
 		return (0);
 	return ((ap->tees & TEE_NVGPU) == 0 ||
@@ -585,6 +586,18 @@ service_deadline(const struct appraisal *ap)
 	uint64_t	 deadline = now_ms() + DEADLINE_SERVICE_MS;
 
 	return (deadline < ap->deadline ? deadline : ap->deadline);
+}
+
+/* There is nobody to send it to: 1, and the appraisal is over. */
+static int
+takes_tokens_alone(struct appraisal *ap)
+{
+	if (ap->only == -1 ||
+	    collateral_kind((uint32_t)ap->only) == BLOCK_SERVICE)
+		return (0);
+	finish_with(ap, VERDICT_DENIED, 401, "attestation denied: evidence",
+	    "the attestation that the policy names takes tokens alone");
+	return (1);
 }
 
 /*
@@ -658,7 +671,8 @@ begin_evidence(struct appraisal *borrowed)
 	struct quote		 quote;
 	struct wrapping		 wrapping;
 
-	if ((p = appraisal_policy(borrowed)) == NULL)
+	if ((p = appraisal_policy(borrowed)) == NULL ||
+	    takes_tokens_alone(borrowed))
 		return;
 	borrowed->local = local_fits(p);
 	if (borrowed->test)
@@ -827,7 +841,8 @@ appraise_nonce(struct edge *edge, struct rbuf *r)
 	borrowed.step = TRANSFER_FIRST;
 	if (rb_end(r) == -1)
 		return (-1);
-	if ((p = appraisal_policy(&borrowed)) == NULL)
+	if ((p = appraisal_policy(&borrowed)) == NULL ||
+	    takes_tokens_alone(&borrowed))
 		return (0);
 	if (local_fits(p)) {
 		nonce_own(&borrowed);

@@ -112,6 +112,32 @@ binding_jwk(struct wrapping *w, json_t *jwk, char *why, size_t whysize)
 	return (rc);
 }
 
+/*
+ * A JWK that stands in a token may be there for something else (RFC 7517
+ * sections 4.2 and 4.3): one that signs shall not be encrypted for.
+ */
+static int
+jwk_wraps(const json_t *jwk)
+{
+	const json_t	*use = json_object_get(jwk, "use");
+	const json_t	*ops = json_object_get(jwk, "key_ops"), *op;
+	const char	*name;
+	size_t		 i;
+
+	if (use != NULL && (!json_is_string(use) ||
+	    strcmp(json_string_value(use), "enc") != 0))
+		return (0);
+	if (ops == NULL)
+		return (1);
+	json_array_foreach(ops, i, op) {
+		name = json_string_value(op);
+		if (name != NULL && (strcmp(name, "encrypt") == 0 ||
+		    strcmp(name, "wrapKey") == 0))
+			return (1);
+	}
+	return (0);
+}
+
 /* An object, or base64 of the text of one; a new reference. */
 static json_t *
 runtime_object(json_t *runtime, char *why, size_t whysize)
@@ -144,6 +170,10 @@ binding_claims(struct wrapping *w, const struct claims *claims, char *why,
 	if (claims->held != NULL)
 		return (binding_held(w, claims->held, claims->heldlen,
 		    claims->tee, why, whysize));
+	if (claims->key != NULL)
+		return (jwk_wraps(claims->key) ? binding_jwk(w, claims->key,
+		    why, whysize) : refuse(why, whysize, "the token's key is "
+		    "not for encryption"));
 	if (claims->runtime == NULL)
 		return (refuse(why, whysize, "the token names no key"));
 	object = runtime_object(claims->runtime, why, whysize);

@@ -263,15 +263,21 @@ url_take(const GENERAL_NAME *name, char url[CRL_URL_MAX])
 	return (0);
 }
 
-/* The first https URL of the certificate's distribution points. */
+/*
+ * The first https URL of the certificate's distribution points.  One that has
+ * none of them is, where that may be, on no list: "".
+ */
 static int
-crl_url(X509 *cert, char url[CRL_URL_MAX])
+crl_url(X509 *cert, int may_lack, char url[CRL_URL_MAX])
 {
 	CRL_DIST_POINTS		*points;
 	const DIST_POINT	*dp;
 	const GENERAL_NAMES	*names;
 	int			 i, j, rc = -1;
 
+	if (may_lack && X509_get_ext_by_NID(cert, NID_crl_distribution_points,
+	    -1) == -1)
+		return (0);
 	points = X509_get_ext_d2i(cert, NID_crl_distribution_points, NULL,
 	    NULL);
 	for (i = 0; i < sk_DIST_POINT_num(points) && rc == -1; i++) {
@@ -321,8 +327,8 @@ chain_check(struct chain *chain, const struct roots *roots,
 	if (cert_check_signature(chain->leaf, chain->ca) == -1)
 		return (refuse(why, whysize,
 		    "the leaf is not of its signing CA"));
-	if (crl_url(chain->leaf, chain->leaf_crl) == -1 ||
-	    crl_url(chain->ca, chain->ca_crl) == -1)
+	if (crl_url(chain->leaf, roots->lax, chain->leaf_crl) == -1 ||
+	    crl_url(chain->ca, roots->lax, chain->ca_crl) == -1)
 		return (refuse(why, whysize,
 		    "a certificate names no CRL by https"));
 	if (chain_times(chain) == -1)

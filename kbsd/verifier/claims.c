@@ -467,6 +467,35 @@ top_take(struct claims *c, const struct parties *parties, int64_t now,
 	return (part_find(c, type, sgx, tdx, why, whysize));
 }
 
+/* A token of another issuer says it all at the top, under our names. */
+static int
+map_take(struct claims *c, const struct map *map, char *why, size_t whysize)
+{
+	json_t	*mapped = map_claims(map, c->json, why, whysize);
+
+	if (mapped == NULL)
+		return (-1);
+	json_decref(c->json);
+	c->json = mapped;
+	c->key = json_object_get(mapped, "attester_key");
+	if (c->key != NULL && !json_is_object(c->key))
+		return (malformed(why, whysize, "attester_key"));
+	return (0);
+}
+
+void
+claims_issuer(const char *text, size_t len, char issuer[NAME_MAX_BACKEND])
+{
+	char	 why[WHY_MAX];
+	json_t	*j = json_read(text, len, &claims_limits, why, sizeof(why));
+	json_t	*iss = json_object_get(j, "iss");
+
+	if (!json_is_string(iss) || strlcpy(issuer, json_string_value(iss),
+	    NAME_MAX_BACKEND) >= NAME_MAX_BACKEND)
+		issuer[0] = '\0';
+	json_decref(j);
+}
+
 int
 claims_read(struct claims *c, const char *text, size_t len,
     const struct parties *parties, int64_t now, char *why, size_t whysize)
@@ -475,7 +504,9 @@ claims_read(struct claims *c, const char *text, size_t len,
 	c->json = json_read(text, len, &claims_limits, why, whysize);
 	if (c->json == NULL)
 		return (-1);
-	if (top_take(c, parties, now, why, whysize) == -1 ||
+	if ((parties->map != NULL && map_take(c, parties->map, why,
+	    whysize) == -1) ||
+	    top_take(c, parties, now, why, whysize) == -1 ||
 	    part_take(c, why, whysize) == -1) {
 		claims_free(c);
 		return (-1);

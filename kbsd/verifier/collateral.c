@@ -28,6 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "certificate.h"
 #include "digest.h"
 #include "log.h"
 #include "secret.h"
@@ -59,11 +60,14 @@ struct want {
 
 struct block {
 	uint32_t	 number;
+	enum block_kind	 kind;
 	char		 name[NAME_MAX_STORE];
 	struct parties	 parties;
 	uint8_t		 version;		/* of the API */
 	uint32_t	 interval;		/* seconds */
 	int		 rootfd;
+	int		 jwksfd;
+	enum jws_alg	 rsa;		/* of RSA keys that state no alg */
 	int		 rootless;	/* none is known: it is to be told */
 	struct roots	 roots;
 
@@ -85,13 +89,16 @@ struct block {
 	int		 tried;
 	uint64_t	 tried_ms;
 	unsigned int	 failures;
+	int64_t		 good, bad;		/* Unix, of rounds; 0: none */
+	int64_t		 fetched;		/* what is in use; 0: a copy */
+	char		 trouble[WHY_MAX];	/* of the last bad one */
 	int		 asked;			/* the store, once */
 	struct event	*timer;
 	uint8_t		 copy[DIGEST_LEN];	/* what the store has */
 };
 
 static struct block	 blocks[BLOCKS_MAX];
-static uint32_t		 nblocks;
+static uint32_t		 nblocks, nservices;
 static void		(*block_changed)(void);
 static struct event	*changed_event;
 static uint64_t		 count_fetches, count_failures;
@@ -191,6 +198,7 @@ block_adopt(struct block *b)
 		b->keys = b->next;
 		b->raw = b->nextraw;
 		b->rawlen = b->nextlen;
+		b->fetched = unix_now();
 		b->next = NULL;
 		b->nextraw = NULL;
 	}
@@ -210,6 +218,8 @@ want_add(struct block *b, const char *url, X509 *issuer)
 	struct want	*w;
 	size_t		 i;
 
+	if (url[0] == '\0')
+		return;
 	for (i = 0; i < b->nwants; i++)
 		if (strcmp(b->wants[i].url, url) == 0 &&
 		    X509_cmp(b->wants[i].issuer, issuer) == 0)
@@ -502,12 +512,24 @@ block_done(struct block *b)
 	if (b->wrong || !set_any(b->keys, unix_now())) {
 		b->failures++;
 		count_failures++;
+		b->bad = unix_now();
 		block_alarm(b);
-	} else
+	} else {
 		b->failures = 0;
+		b->good = unix_now();
+	}
 	copy_put(b);
 	block_schedule(b);
 	event_active(changed_event, EV_TIMEOUT, 0);
+}
+
+static void
+block_wrong(struct block *b, const char *what, const char *why)
+{
+	log_warnx("%s: %s: %s", b->name, what, why);
+	(void)snprintf(b->trouble, sizeof(b->trouble), "%.60s: %.120s", what,
+	    why);
+	b->wrong = 1;
 }
 
 static void
@@ -517,10 +539,9 @@ crl_got(void *arg, const struct got *got)
 	struct block	*b = w->block;
 
 	w->fetch = NULL;
-	if (got->result != GOT_OK) {
-		log_warnx("%s: CRL %s: %s", b->name, w->url, got->why);
-		b->wrong = 1;
-	} else if (crl_keep(b, w, got->body, got->len) == -1)
+	if (got->result != GOT_OK)
+		block_wrong(b, w->url, got->why);
+	else if (crl_keep(b, w, got->body, got->len) == -1)
 		b->wrong = 1;
 	if (--b->pending == 0)
 		block_done(b);
@@ -586,16 +607,14 @@ jwks_got(void *arg, const struct got *got)
 	char		 why[WHY_MAX];
 
 	b->fetch = NULL;
-	if (got->result != GOT_OK) {
-		log_warnx("%s: keys: %s", b->name, got->why);
-		b->wrong = 1;
-	} else if (b->rootless) {
+	if (got->result != GOT_OK)
+		block_wrong(b, "keys", got->why);
+	else if (b->rootless) {
 		root_tell(b, body, got->len);
 		b->wrong = 1;
 	} else if ((b->next = jwks_read(body, got->len, &b->roots, why,
 	    sizeof(why))) == NULL || b->next->n == 0) {
-		log_warnx("%s: keys: %s", b->name, why);
-		b->wrong = 1;
+		block_wrong(b, "keys", why);
 		block_forget_next(b);
 	} else if ((b->nextraw = malloc(got->len)) == NULL) {
 		b->wrong = 1;
@@ -672,7 +691,7 @@ collateral_refresh(uint32_t block)
 		return (0);
 	if (b->state != BLOCK_IDLE)
 		return (1);
-	if (block_shut(b) || !fetch_possible(block))
+	if (b->kind == BLOCK_FILE || block_shut(b) || !fetch_possible(block))
 		return (0);
 	b->refresh = 1;
 	block_fetch(b);
@@ -684,7 +703,12 @@ collateral_refresh(uint32_t block)
 const struct jwk *
 collateral_key(uint32_t block, const char *kid)
 {
-	return (jwks_find(blocks[block].keys, kid));
+	struct block	*b = &blocks[block];
+
+	if (kid[0] == '\0' && b->kind != BLOCK_SERVICE)
+		return (b->keys != NULL && b->keys->n == 1 ?
+		    &b->keys->keys[0] : NULL);
+	return (jwks_find(b->keys, kid));
 }
 
 int
@@ -710,6 +734,39 @@ collateral_find(const char *name)
 	return (-1);
 }
 
+enum block_kind
+collateral_kind(uint32_t block)
+{
+	return (blocks[block].kind);
+}
+
+uint32_t
+collateral_services(void)
+{
+	return (nservices);
+}
+
+uint32_t
+collateral_fetched(void)
+{
+	uint32_t	 n = 0;
+
+	while (n < nblocks && blocks[n].kind != BLOCK_FILE)
+		n++;
+	return (n);
+}
+
+int
+collateral_issuer(const char *issuer)
+{
+	uint32_t	 i;
+
+	for (i = nservices; i < nblocks; i++)
+		if (strcmp(blocks[i].parties.issuer, issuer) == 0)
+			return ((int)i);
+	return (-1);
+}
+
 const struct parties *
 collateral_parties(uint32_t block)
 {
@@ -720,6 +777,41 @@ unsigned int
 collateral_version(uint32_t block)
 {
 	return (blocks[block].version);
+}
+
+/* --- for kbsctl ---------------------------------------------------- */
+
+static uint64_t
+set_usable(const struct jwks *set, int64_t now)
+{
+	uint64_t	 n = 0;
+	size_t		 i;
+
+	for (i = 0; set != NULL && i < set->n; i++)
+		n += jwk_usable(&set->keys[i], now) != 0;
+	return (n);
+}
+
+void
+collateral_tell(void (*fn)(const struct block_told *, void *), void *arg)
+{
+	struct block_told	 told;
+	const struct block	*b;
+	uint32_t		 i;
+
+	for (i = 0; i < nblocks; i++) {
+		b = &blocks[i];
+		told.name = b->name;
+		told.keys = set_usable(b->keys, unix_now());
+		told.state = b->rootless ? "no root yet" :
+		    told.keys == 0 ? "no keys" : b->failures > 0 ?
+		    "not renewed" : "good";
+		told.good = b->good;
+		told.bad = b->bad;
+		told.trouble = b->failures > 0 ? b->trouble : "";
+		told.fetched = b->fetched;
+		fn(&told, arg);
+	}
 }
 
 void
@@ -734,6 +826,8 @@ collateral_counters(struct wbuf *w)
 	wb_str(w, "collateral failures");
 	wb_u64(w, count_failures);
 	for (i = 0; i < nblocks; i++) {
+		if (blocks[i].kind == BLOCK_FILE)
+			continue;
 		end = set_end(blocks[i].keys, now, 1);
 		(void)snprintf(name, sizeof(name), "collateral seconds %s",
 		    blocks[i].name);
@@ -758,10 +852,38 @@ collateral_config(struct rbuf *r, uint32_t number)
 	b->version = rb_u8(r);
 	b->interval = rb_u32(r);
 	b->rootless = rb_bool(r);
-	b->rootfd = -1;
+	b->rootfd = b->jwksfd = -1;
+	TAILQ_INIT(&b->crls);
+	nblocks = nservices = number + 1;
+	return (r->failed || b->interval > 7 * 86400 ? -1 : 0);
+}
+
+int
+collateral_foreign(struct rbuf *r, uint32_t number)
+{
+	struct block	*b = &blocks[number];
+	char		 alg[16];
+
+	if (number >= BLOCKS_MAX)
+		return (-1);
+	b->number = number;
+	b->kind = rb_enum(r, BLOCK_KIND_MAX - 1);
+	rb_str(r, b->name, sizeof(b->name));
+	rb_str(r, b->parties.issuer, sizeof(b->parties.issuer));
+	rb_str(r, b->parties.audience, sizeof(b->parties.audience));
+	rb_str(r, alg, sizeof(alg));
+	b->interval = rb_u32(r);
+	if (rb_bool(r) && (b->parties.map = map_config(r)) == NULL)
+		return (-1);
+	b->rsa = jws_alg_parse(alg);
+	b->rootfd = b->jwksfd = -1;
+	/* Nothing of a file is kept by others. */
+	b->asked = b->kind == BLOCK_FILE;
 	TAILQ_INIT(&b->crls);
 	nblocks = number + 1;
-	return (r->failed || b->interval > 7 * 86400 ? -1 : 0);
+	return (r->failed || b->kind == BLOCK_SERVICE ||
+	    b->parties.issuer[0] == '\0' || b->interval > 7 * 86400 ||
+	    (alg[0] != '\0' && b->rsa == JWS_NONE) ? -1 : 0);
 }
 
 int
@@ -770,32 +892,76 @@ collateral_root(int fd)
 	uint32_t	 i;
 
 	for (i = 0; i < nblocks; i++)
-		if (!blocks[i].rootless && blocks[i].rootfd == -1) {
+		if (!blocks[i].rootless && blocks[i].rootfd == -1 &&
+		    blocks[i].kind != BLOCK_FILE) {
 			blocks[i].rootfd = fd;
 			return (0);
 		}
 	return (-1);
 }
 
+int
+collateral_jwks(int fd)
+{
+	uint32_t	 i;
+
+	for (i = nservices; i < nblocks; i++)
+		if (blocks[i].kind == BLOCK_FILE && blocks[i].jwksfd == -1) {
+			blocks[i].jwksfd = fd;
+			return (0);
+		}
+	return (-1);
+}
+
 /* The descriptor's offset is shared with other processes: pread. */
+static char *
+file_load(const struct block *b, int fd, const char *what, size_t most,
+    size_t *len)
+{
+	char	*text;
+	ssize_t	 n;
+
+	*len = 0;
+	if ((text = malloc(most)) == NULL)
+		fatal("%s of %s", what, b->name);
+	do {
+		n = pread(fd, text + *len, most - *len, (off_t)*len);
+		if (n == -1)
+			fatal("%s of %s", what, b->name);
+		*len += (size_t)n;
+	} while (n > 0 && *len < most);
+	return (text);
+}
+
+/* One byte more is room for a file that is too long. */
+static void
+keys_load(struct block *b)
+{
+	char	*text, why[WHY_MAX];
+	size_t	 len;
+
+	text = file_load(b, b->jwksfd, "key set", JWKS_MAX + 1, &len);
+	b->keys = keyfile_read(text, len, b->rsa, why, sizeof(why));
+	if (b->keys == NULL)
+		fatalx("key set of %s: %s", b->name, why);
+	log_info("%s: %zu keys of \"%s\"", b->name, b->keys->n,
+	    b->parties.issuer);
+	free(text);
+	close(b->jwksfd);
+}
+
 static void
 root_load(struct block *b)
 {
 	char	*pem, why[WHY_MAX];
-	size_t	 len = 0;
-	ssize_t	 n;
+	size_t	 len;
 
-	if ((pem = malloc(ROOT_FILE_MAX)) == NULL)
-		fatal("root of %s", b->name);
-	do {
-		n = pread(b->rootfd, pem + len, ROOT_FILE_MAX - len,
-		    (off_t)len);
-		if (n == -1)
-			fatal("root of %s", b->name);
-		len += (size_t)n;
-	} while (n > 0 && len < ROOT_FILE_MAX);
+	pem = file_load(b, b->rootfd, "root", ROOT_FILE_MAX, &len);
 	if (roots_read(&b->roots, pem, len, why, sizeof(why)) == -1)
 		fatalx("root of %s: %s", b->name, why);
+	certificate_note(CERTIFICATE_ROOT, b->name, pem, len);
+	b->roots.lax = b->kind == BLOCK_URL;
+	b->roots.rsa = b->rsa;
 	free(pem);
 	close(b->rootfd);
 }
@@ -808,6 +974,12 @@ collateral_secrets(void)
 	for (i = 0; i < nblocks; i++) {
 		if (blocks[i].rootless)
 			continue;
+		if (blocks[i].kind == BLOCK_FILE) {
+			if (blocks[i].jwksfd == -1)
+				fatalx("no key set for %s", blocks[i].name);
+			keys_load(&blocks[i]);
+			continue;
+		}
 		if (blocks[i].rootfd == -1)
 			fatalx("no root for %s", blocks[i].name);
 		root_load(&blocks[i]);
@@ -868,7 +1040,8 @@ collateral_fetcher_up(uint32_t block)
 {
 	struct block	*b = &blocks[block];
 
-	if (block >= nblocks || b->state != BLOCK_IDLE || !b->asked ||
+	if (block >= nblocks || b->kind == BLOCK_FILE ||
+	    b->state != BLOCK_IDLE || !b->asked ||
 	    set_any(b->keys, unix_now()) || block_shut(b))
 		return;
 	b->refresh = 0;

@@ -90,6 +90,56 @@ search_any(const struct search *s, int64_t now)
 	return (0);
 }
 
+/*
+ * Who says to have issued it says which block's keys to try.  That is not
+ * believed: the block's key decides, and then its issuer.  Where tokens of
+ * Intel alone are taken, nothing is read before the signature is good.
+ */
+static int
+search_issuer(struct judgement *j, struct search *s, const struct jws *jws)
+{
+	char	 issuer[NAME_MAX_BACKEND] = "", *text;
+	size_t	 len;
+	int	 block;
+
+	if (collateral_services() == collateral_blocks() || j->quote != NULL)
+		return (0);
+	if ((text = jws_payload(jws, &len)) != NULL)
+		claims_issuer(text, len, issuer);
+	free(text);
+	block = issuer[0] == '\0' ? -1 : collateral_issuer(issuer);
+	if (j->block >= 0 && block != j->block && (block != -1 ||
+	    collateral_kind((uint32_t)j->block) != BLOCK_SERVICE))
+		return (outcome_set(&j->outcome, VERDICT_DENIED, 401,
+		    DENIED("token"), "the token is of issuer \"%.100s\", not "
+		    "of the one that the policy names", issuer));
+	if (j->block < 0 && block == -1 && collateral_services() == 0)
+		return (outcome_set(&j->outcome, VERDICT_DENIED, 401,
+		    DENIED("token"), "no attestation block takes tokens of "
+		    "issuer \"%.100s\"", issuer));
+	if (j->block < 0 && block == -1)
+		s->end = collateral_services();
+	else if (j->block < 0) {
+		s->first = (uint32_t)block;
+		s->end = s->first + 1;
+	}
+	return (0);
+}
+
+/* Without a kid, only who has but one key knows which is meant. */
+static int
+search_kid(struct judgement *j, const struct search *s,
+    const struct jws *jws)
+{
+	if (jws->kid[0] != '\0')
+		return (0);
+	if (s->end == s->first + 1 &&
+	    collateral_kind(s->first) != BLOCK_SERVICE)
+		return (0);
+	return (deny(&j->outcome, DENIED("token"),
+	    "the token's header has no kid"));
+}
+
 /* The block whose key signed it; -1: outcome, or *wait. */
 static int
 judge_signature(struct judgement *j, const struct jws *jws, int64_t now,
@@ -103,6 +153,8 @@ judge_signature(struct judgement *j, const struct jws *jws, int64_t now,
 		s.first = (uint32_t)j->block;
 		s.end = s.first + 1;
 	}
+	if (search_issuer(j, &s, jws) == -1 || search_kid(j, &s, jws) == -1)
+		return (-1);
 	if ((block = search_key(&s, jws, now)) >= 0)
 		return (block);
 	if (s.bad)

@@ -30,9 +30,8 @@
 
 #define CHAIN_MAX	4		/* x5c of more is not looked at */
 #define NUMBER_MAX	1024		/* bytes of n */
-#define POINT_MAX	97
 
-static const struct json_limits jwks_limits = { JWKS_MAX, 4096, 8 };
+const struct json_limits jwks_limits = { JWKS_MAX, 4096, 8 };
 
 /* What a leaf says about its key. */
 struct spki {
@@ -159,16 +158,11 @@ der_integer(uint8_t *p, const uint8_t *v, size_t len)
 	return (n + pad + len);
 }
 
-/*
- * Is this RSAPublicKey (RFC 8017 A.1.1) that of the leaf?  Written out and
- * compared as bytes, since DER has but one form.
- */
-static int
-rsa_same(json_t *jwk, const struct spki *spki, char *why, size_t whysize)
+ssize_t
+jwk_rsa_der(json_t *jwk, uint8_t der[JWK_DER_MAX], char *why, size_t whysize)
 {
-	uint8_t	 der[NUMBER_MAX + 64], *n, *e;
+	uint8_t	*n, *e;
 	size_t	 at, elen, nlen, inner;
-	int	 rc = -1;
 
 	if (jwk_numbers(jwk, &n, &nlen, &e, &elen, why, whysize) == -1)
 		return (-1);
@@ -176,18 +170,29 @@ rsa_same(json_t *jwk, const struct spki *spki, char *why, size_t whysize)
 	at = der_head(der, 0x30, inner);
 	at += der_integer(der + at, n, nlen);
 	at += der_integer(der + at, e, elen);
-	if (at == spki->len && memcmp(der, spki->key, at) == 0)
-		rc = 0;
-	else
-		(void)refuse(why, whysize, "n and e are not its leaf's");
 	free(n);
 	free(e);
-	return (rc);
+	return ((ssize_t)at);
 }
 
+/* Compared as bytes, since DER has but one form. */
 static int
-ec_same(json_t *jwk, const struct spki *spki, const char *curve, size_t half,
-    char *why, size_t whysize)
+rsa_same(json_t *jwk, const struct spki *spki, char *why, size_t whysize)
+{
+	uint8_t	 der[JWK_DER_MAX];
+	ssize_t	 len;
+
+	if ((len = jwk_rsa_der(jwk, der, why, whysize)) == -1)
+		return (-1);
+	if ((size_t)len == spki->len && memcmp(der, spki->key,
+	    spki->len) == 0)
+		return (0);
+	return (refuse(why, whysize, "n and e are not its leaf's"));
+}
+
+int
+jwk_point(json_t *jwk, const char *curve, size_t half,
+    uint8_t point[JWK_POINT_MAX], char *why, size_t whysize)
 {
 	json_t			*kty, *crv, *xy[2];
 	const struct json_member members[] = {
@@ -196,7 +201,6 @@ ec_same(json_t *jwk, const struct spki *spki, const char *curve, size_t half,
 		{ "x",		JSON_MEMBER_STRING,	1, &xy[0] },
 		{ "y",		JSON_MEMBER_STRING,	1, &xy[1] },
 	};
-	uint8_t			 point[POINT_MAX];
 	size_t			 i;
 
 	if (json_pick(jwk, members, 4, why, whysize) == -1)
@@ -210,6 +214,17 @@ ec_same(json_t *jwk, const struct spki *spki, const char *curve, size_t half,
 		    json_string_value(xy[i]), json_string_length(xy[i])) !=
 		    (ssize_t)half)
 			return (refuse(why, whysize, "x or y is no number"));
+	return (0);
+}
+
+static int
+ec_same(json_t *jwk, const struct spki *spki, const char *curve, size_t half,
+    char *why, size_t whysize)
+{
+	uint8_t	 point[JWK_POINT_MAX];
+
+	if (jwk_point(jwk, curve, half, point, why, whysize) == -1)
+		return (-1);
 	if (spki->len != 1 + 2 * half || memcmp(point, spki->key,
 	    spki->len) != 0)
 		return (refuse(why, whysize, "x and y are not its leaf's"));
@@ -265,8 +280,8 @@ done:
 }
 
 /* A JWK may say that it is for something else (RFC 7517 sections 4.2, 4.3). */
-static int
-key_signs(const json_t *use, const json_t *ops)
+int
+jwk_signs(const json_t *use, const json_t *ops)
 {
 	size_t	 i;
 
@@ -282,6 +297,27 @@ key_signs(const json_t *use, const json_t *ops)
 	return (0);
 }
 
+enum jws_alg
+jwk_alg(json_t *jwk, enum jws_alg rsa)
+{
+	const json_t	*alg = json_object_get(jwk, "alg");
+	const char	*kty, *crv;
+
+	if (json_is_string(alg))
+		return (jws_alg_parse(json_string_value(alg)));
+	kty = json_string_value(json_object_get(jwk, "kty"));
+	crv = json_string_value(json_object_get(jwk, "crv"));
+	if (alg != NULL || kty == NULL)
+		return (JWS_NONE);
+	if (strcmp(kty, "RSA") == 0)
+		return (rsa);
+	if (strcmp(kty, "EC") != 0 || crv == NULL)
+		return (JWS_NONE);
+	if (strcmp(crv, "P-256") == 0)
+		return (JWS_ES256);
+	return (strcmp(crv, "P-384") == 0 ? JWS_ES384 : JWS_NONE);
+}
+
 /* k->kid is set already. */
 static int
 key_read(struct jwk *k, json_t *jwk, const struct roots *roots, char *why,
@@ -289,7 +325,7 @@ key_read(struct jwk *k, json_t *jwk, const struct roots *roots, char *why,
 {
 	json_t			*alg, *x5c, *use, *ops;
 	const struct json_member members[] = {
-		{ "alg",	JSON_MEMBER_STRING,	1, &alg },
+		{ "alg",	JSON_MEMBER_STRING,	!roots->lax, &alg },
 		{ "x5c",	JSON_MEMBER_ARRAY,	1, &x5c },
 		{ "use",	JSON_MEMBER_STRING,	0, &use },
 		{ "key_ops",	JSON_MEMBER_ARRAY,	0, &ops },
@@ -297,8 +333,8 @@ key_read(struct jwk *k, json_t *jwk, const struct roots *roots, char *why,
 
 	if (json_pick(jwk, members, 4, why, whysize) == -1)
 		return (-1);
-	if ((k->alg = jws_alg_parse(json_string_value(alg))) == JWS_NONE ||
-	    !key_signs(use, ops))
+	if ((k->alg = jwk_alg(jwk, roots->rsa)) == JWS_NONE ||
+	    !jwk_signs(use, ops))
 		return (refuse(why, whysize, "alg or use is none of ours"));
 	if (key_chain(k, x5c, roots, why, whysize) == -1)
 		return (-1);
@@ -317,8 +353,8 @@ key_read(struct jwk *k, json_t *jwk, const struct roots *roots, char *why,
  * Of all keys, ours or not: which of two of one name a token means, nobody
  * can tell.
  */
-static int
-kids_unique(const json_t *keys)
+int
+jwks_unique(const json_t *keys)
 {
 	const char	*kid;
 	json_t		*seen, *key;
@@ -373,7 +409,7 @@ jwks_read(const char *text, size_t len, const struct roots *roots, char *why,
 		return (NULL);
 	if (json_pick(json, members, 1, why, whysize) == -1)
 		goto done;
-	if (json_array_size(keys) > JWKS_KEYS_MAX || kids_unique(keys) == -1) {
+	if (json_array_size(keys) > JWKS_KEYS_MAX || jwks_unique(keys) == -1) {
 		(void)refuse(why, whysize, "too many keys, or two of one kid");
 		goto done;
 	}
@@ -441,8 +477,11 @@ jwks_free(struct jwks *set)
 {
 	if (set == NULL)
 		return;
-	while (set->n > 0)
-		chain_clear(&set->keys[--set->n].chain);
+	while (set->n > 0) {
+		if (set->keys[--set->n].plain)
+			EVP_PKEY_free(set->keys[set->n].key);
+		chain_clear(&set->keys[set->n].chain);
+	}
 	free(set);
 }
 
@@ -457,20 +496,29 @@ jwks_find(struct jwks *set, const char *kid)
 	return (NULL);
 }
 
-/* The leaf by its CA's list, the CA by the root's; none missing. */
+/*
+ * The leaf by its CA's list, the CA by the root's; none missing, but where a
+ * certificate of another issuer names none.
+ */
 void
 jwk_settle(struct jwk *k, const struct crls *crls)
 {
 	const struct crl	*lists[2];
 	X509			*of[2] = { k->chain.leaf, k->chain.ca };
+	const char		*urls[2] = { k->chain.leaf_crl,
+				    k->chain.ca_crl };
 	size_t			 i;
 
+	if (k->plain)
+		return;
 	lists[0] = crl_find(crls, k->chain.leaf_crl, k->chain.ca);
 	lists[1] = crl_find(crls, k->chain.ca_crl, k->chain.root);
 	k->from = k->chain.from;
 	k->until = k->chain.until;
 	k->state = JWK_OK;
 	for (i = 0; i < 2; i++) {
+		if (urls[i][0] == '\0')
+			continue;
 		if (lists[i] == NULL) {
 			if (k->state == JWK_OK)
 				k->state = JWK_NO_CRL;

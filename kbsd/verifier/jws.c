@@ -18,7 +18,7 @@
  * Tokens: JSON Web Signatures in compact form (RFC 7515 section 7.1).  The
  * header is only compared: the algorithm and the key are those of our own
  * list, jku, x5u, x5c and jwk are not looked at, and the payload is not
- * decoded before its signature is good.
+ * believed before its signature is good.
  */
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
@@ -69,13 +69,27 @@ jws_alg_parse(const char *name)
 	return (JWS_NONE);
 }
 
+/* RFC 7519 section 5.1 and RFC 9782; "application/" may be left out. */
+static int
+typ_known(const char *typ)
+{
+	static const char *const	 names[] = { "JWT", "eat+jwt",
+					    "application/eat+jwt" };
+	size_t				 i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcasecmp(typ, names[i]) == 0)
+			return (1);
+	return (0);
+}
+
 static int
 header_take(struct jws *jws, json_t *header, char *why, size_t whysize)
 {
 	json_t			*alg, *kid, *typ, *crit, *b64;
 	const struct json_member members[] = {
 		{ "alg",	JSON_MEMBER_STRING,	1, &alg },
-		{ "kid",	JSON_MEMBER_STRING,	1, &kid },
+		{ "kid",	JSON_MEMBER_STRING,	0, &kid },
 		{ "typ",	JSON_MEMBER_STRING,	0, &typ },
 		{ "crit",	JSON_MEMBER_ANY,	0, &crit },
 		{ "b64",	JSON_MEMBER_ANY,	0, &b64 },
@@ -87,13 +101,14 @@ header_take(struct jws *jws, json_t *header, char *why, size_t whysize)
 	/* RFC 7515 section 4.1.11: what we don't understand, we refuse. */
 	if (crit != NULL || b64 != NULL)
 		return (refuse(why, whysize, "the header has crit or b64"));
-	if (typ != NULL && strcasecmp(json_string_value(typ), "JWT") != 0)
+	if (typ != NULL && !typ_known(json_string_value(typ)))
 		return (refuse(why, whysize, "typ is not JWT"));
 	jws->alg = jws_alg_parse(json_string_value(alg));
 	if (jws->alg == JWS_NONE)
 		return (refuse(why, whysize, "alg is none of ours"));
-	if (json_string_length(kid) == 0 || strlcpy(jws->kid,
-	    json_string_value(kid), sizeof(jws->kid)) >= sizeof(jws->kid))
+	jws->kid[0] = '\0';
+	if (kid != NULL && (json_string_length(kid) == 0 || strlcpy(jws->kid,
+	    json_string_value(kid), sizeof(jws->kid)) >= sizeof(jws->kid)))
 		return (refuse(why, whysize, "kid is empty or too long"));
 	return (0);
 }

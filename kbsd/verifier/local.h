@@ -60,6 +60,8 @@ const struct dcap_set *sets_get(const struct dcap_platform *, uint8_t tee,
 #define SETS_TAG	(1ULL << 32)	/* of copies in the store, and more */
 int		 sets_kept(uint64_t tag, const uint8_t *, size_t len);
 void		 sets_broker_down(void);
+/* As collateral_tell(): of this block. */
+void		 sets_tell(void (*)(const struct block_told *, void *), void *);
 void		 sets_counters(struct wbuf *);
 
 /* --- local.c ------------------------------------------------------- */

@@ -28,6 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "certificate.h"
 #include "digest.h"
 #include "local.h"
 #include "secret.h"
@@ -64,6 +65,7 @@ struct kept {
 	unsigned int	 failures;
 	char		 why[WHY_MAX];	/* of the last one; "" */
 	int64_t		 fetched;	/* Unix; 0: from the store */
+	int64_t		 bad;		/* the last failure, Unix */
 	struct event	*timer;
 	uint8_t		 copy[DIGEST_LEN];	/* what the store has */
 };
@@ -347,6 +349,7 @@ kept_failed(struct kept *k)
 
 	count_failures++;
 	k->failures++;
+	k->bad = (int64_t)time(NULL);
 	if (left > 0 && left < ALARM_S)
 		log_alert("collateral %s ends in %lld hours and can't be "
 		    "renewed: %s", k->name, (long long)left / 3600, k->why);
@@ -521,6 +524,7 @@ sets_secrets(void)
 			fatal("root of %s", name);
 		if (dcap_root_read(root, pem, len, why, sizeof(why)) == -1)
 			fatalx("root of %s: %s", name, why);
+		certificate_note(CERTIFICATE_ROOT, name, pem, len);
 		secret_free(pem);
 		close(rootfd);
 		log_warnx("%s: quotes are verified by a root that is not "
@@ -570,6 +574,31 @@ struct dcap_anchor *
 sets_anchor(void)
 {
 	return (anchor);
+}
+
+void
+sets_tell(void (*fn)(const struct block_told *, void *), void *arg)
+{
+	const struct kept	*k;
+	struct block_told	 told = { .name = name, .state = "good",
+				    .trouble = "" };
+
+	if (!here)
+		return;
+	TAILQ_FOREACH(k, &sets, entry) {
+		told.keys += k->set != NULL;
+		if (k->fetched > told.fetched)
+			told.fetched = told.good = k->fetched;
+		if (k->failures == 0)
+			continue;
+		told.state = "not renewed";
+		told.trouble = k->why;
+		if (k->bad > told.bad)
+			told.bad = k->bad;
+	}
+	if (TAILQ_EMPTY(&sets))
+		told.state = "not asked yet";
+	fn(&told, arg);
 }
 
 void

@@ -106,7 +106,7 @@ verifier_fetcher_up(struct edge *edge)
 static int
 verifier_config(struct rbuf *r)
 {
-	uint32_t	 engines, i, n;
+	uint32_t	 engines, i, more, n;
 	int		 require_nonce;
 
 	engines = rb_u32(r);
@@ -117,7 +117,15 @@ verifier_config(struct rbuf *r)
 	for (i = 0; i < n; i++)
 		if (collateral_config(r, i) == -1)
 			return (-1);
-	if (sets_config(r, n) == -1)
+	more = rb_u32(r);
+	if (r->failed || more > BLOCKS_MAX - n)
+		return (-1);
+	for (i = 0; i < more; i++) {
+		if (collateral_foreign(r, n) == -1)
+			return (-1);
+		n++;
+	}
+	if (sets_config(r, collateral_fetched()) == -1)
 		return (-1);
 	appraise_config(engines, require_nonce);
 	return (rb_end(r));
@@ -128,6 +136,8 @@ verifier_descriptor(uint32_t role, int fd)
 {
 	if (role == FD_ROOT)
 		return (collateral_root(fd) == 0 ? 0 : sets_root(fd));
+	if (role == FD_JWKS)
+		return (collateral_jwks(fd));
 	if (role != FD_NONCE_KEY || nonce_fd != -1)
 		return (-1);
 	nonce_fd = fd;
@@ -180,6 +190,7 @@ static const struct process processes[] = {
 		.secrets = verifier_secrets,
 		.run = verifier_run,
 		.counters = verifier_counters,
+		.show = verifier_show,
 	},
 };
 

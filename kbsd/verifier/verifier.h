@@ -62,7 +62,7 @@ struct jws {
 	const char	*payload;	/* base64url */
 	size_t		 payloadlen;
 	enum jws_alg	 alg;		/* of the header: a claim, no choice */
-	char		 kid[KID_MAX + 1];
+	char		 kid[KID_MAX + 1];	/* "": none */
 	uint8_t		 sig[RSA_BITS_MOST / 8];
 	size_t		 siglen;
 };
@@ -80,6 +80,12 @@ enum jws_alg	 jws_alg_parse(const char *);
 struct roots {
 	X509		*v[ROOTS_MAX];
 	size_t		 n;
+	/*
+	 * Of another issuer than Intel: certificates may name no CRL, and a
+	 * JWK no alg; rsa is then that of RSA keys, JWS_NONE: none.
+	 */
+	int		 lax;
+	enum jws_alg	 rsa;
 };
 
 /* leaf <- signing CA <- configured root */
@@ -158,7 +164,8 @@ struct jwk {
 	char		 kid[KID_MAX + 1];
 	enum jws_alg	 alg;
 	struct chain	 chain;
-	EVP_PKEY	*key;		/* the leaf's */
+	EVP_PKEY	*key;		/* the leaf's, or */
+	int		 plain;		/* our own: of a file, without chain */
 	/* By jwk_settle(): */
 	enum jwk_state	 state;
 	int64_t		 from, until;
@@ -186,9 +193,50 @@ struct jwk	*jwks_find(struct jwks *, const char *kid);
 /* State and validity of a key by these CRLs. */
 void		 jwk_settle(struct jwk *, const struct crls *);
 int		 jwk_usable(const struct jwk *, int64_t now);
+/* One kid stands in it once, whosever key it is; -1. */
+int		 jwks_unique(const json_t *keys);
+extern const struct json_limits jwks_limits;
+/* Its alg, or what follows from kty and crv; rsa for RSA.  JWS_NONE: none. */
+enum jws_alg	 jwk_alg(json_t *, enum jws_alg rsa);
+/* Do "use" and "key_ops", where they are there, say that it verifies? */
+int		 jwk_signs(const json_t *use, const json_t *ops);
+#define JWK_DER_MAX	1088
+#define JWK_POINT_MAX	97
+/* RSAPublicKey (RFC 8017 A.1.1) of a JWK: its length, or -1. */
+ssize_t		 jwk_rsa_der(json_t *, uint8_t [JWK_DER_MAX], char *why,
+		    size_t whysize);
+/* The uncompressed point of an EC key of this curve. */
+int		 jwk_point(json_t *, const char *curve, size_t half,
+		    uint8_t [JWK_POINT_MAX], char *why, size_t whysize);
 /* RSA public numbers of a JWK, malloc'd, leading zeros cut. */
 int		 jwk_numbers(json_t *, uint8_t **n, size_t *nlen, uint8_t **e,
 		    size_t *elen, char *why, size_t whysize);
+
+/* --- keyfile.c: a key set that the operator vouches for ------------ */
+
+/*
+ * All keys of it, by their own numbers or their x5c's leaf; those for
+ * encryption are left out.  A file is good as a whole: NULL with why, which
+ * names the key, where one is of no use or is not public alone.  rsa: of RSA
+ * keys that state no alg.
+ */
+struct jwks	*keyfile_read(const char *, size_t len, enum jws_alg rsa,
+		    char *why, size_t whysize);
+
+/* --- map.c: claims of other issuers under our names ---------------- */
+
+struct map;
+
+/* The block's part of CONFIG; NULL: it is not of its form. */
+struct map	*map_config(struct rbuf *);
+void		 map_free(struct map *);
+/*
+ * A flat token of ours out of that of another issuer: a new reference.  What
+ * is not there stays absent.  NULL with why: what the block requires of all
+ * its tokens does not stand there.
+ */
+json_t		*map_claims(const struct map *, json_t *token, char *why,
+		    size_t whysize);
 
 /* --- claims.c ------------------------------------------------------ */
 
@@ -231,6 +279,7 @@ struct claims {
 	uint8_t			*held;
 	size_t			 heldlen;
 	json_t			*runtime;	/* own reference */
+	json_t			*key;		/* a JWK, of a map alone */
 	int64_t			 exp;
 };
 
@@ -255,8 +304,12 @@ extern const size_t		nattributes;
 struct parties {
 	char	 issuer[NAME_MAX_BACKEND];
 	char	 audience[NAME_MAX_BACKEND];	/* among others, perhaps */
+	struct map *map;		/* NULL: the claims have our names */
 };
 
+/* Of a token whose signature is good, or to choose who verifies it. */
+void		 claims_issuer(const char *, size_t len,
+		    char issuer[NAME_MAX_BACKEND]);
 int		 claims_read(struct claims *, const char *, size_t len,
 		    const struct parties *, int64_t now, char *why,
 		    size_t whysize);
@@ -392,7 +445,10 @@ int		 fetch_got(struct edge *, struct rbuf *);
 /* --- collateral.c: JWKS and CRLs of the attestation blocks --------- */
 
 int		 collateral_config(struct rbuf *, uint32_t block);
+/* One that takes tokens of others; the services come first. */
+int		 collateral_foreign(struct rbuf *, uint32_t block);
 int		 collateral_root(int fd);
+int		 collateral_jwks(int fd);
 void		 collateral_secrets(void);
 /* changed() is called, never from within a call here, when a fetch ended. */
 void		 collateral_run(void (*changed)(void));
@@ -404,9 +460,19 @@ int		 collateral_kept(uint64_t tag, const uint8_t *, size_t len);
 uint32_t	 collateral_blocks(void);
 /* The block of this name; -1. */
 int		 collateral_find(const char *name);
+enum block_kind	 collateral_kind(uint32_t block);
+/* How many of the blocks are services: these come first. */
+uint32_t	 collateral_services(void);
+/* And how many have a fetcher: these come before those that have none. */
+uint32_t	 collateral_fetched(void);
+/* The block that takes this issuer's tokens and is no service; -1. */
+int		 collateral_issuer(const char *);
 const struct parties *collateral_parties(uint32_t block);
 unsigned int	 collateral_version(uint32_t block);
-/* The key of this name; NULL.  It may be unusable. */
+/*
+ * The key of this name; NULL.  It may be unusable.  "": the only key of a
+ * block that is no service.
+ */
 const struct jwk *collateral_key(uint32_t block, const char *kid);
 /* Has it any key that is usable now? */
 int		 collateral_any(uint32_t block, int64_t now);
@@ -417,7 +483,22 @@ int		 collateral_any(uint32_t block, int64_t now);
 int		 collateral_refresh(uint32_t block);
 /* Is it on its way? */
 int		 collateral_coming(uint32_t block);
+/* Of one attestation block, for kbsctl; Unix seconds, 0: never. */
+struct block_told {
+	const char	*name;
+	const char	*state;
+	int64_t		 good, bad;
+	const char	*trouble;	/* "" */
+	uint64_t	 keys;		/* usable; or platforms */
+	int64_t		 fetched;	/* 0: a copy of the store */
+};
+void		 collateral_tell(void (*)(const struct block_told *, void *),
+		    void *);
 void		 collateral_counters(struct wbuf *);
+
+/* --- show.c --------------------------------------------------------- */
+
+void		 verifier_show(uint8_t, uint8_t, struct wbuf *, uint32_t *);
 
 /* --- appraise.c ---------------------------------------------------- */
 

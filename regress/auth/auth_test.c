@@ -111,7 +111,7 @@ start(const char *administrator, const char *password)
 	child_descriptor(child, FD_TOKEN_KEY, a_file("token.key", NULL));
 	child_descriptor(child, FD_SEAL_KEY, a_file("seal.key", NULL));
 	if (jwks != NULL)
-		child_descriptor(child, FD_JWKS, a_file("jwks", jwks));
+		child_descriptor(child, FD_IDP_JWKS, a_file("jwks", jwks));
 	if (password != NULL)
 		child_descriptor(child, FD_ADMIN_PASSWORD,
 		    a_file("admin.password", password));

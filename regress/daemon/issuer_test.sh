@@ -12,163 +12,212 @@
 # ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
 # OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
 
-# Administrators whom another service vouches for, at all that they may ask.
+
+# Keys for tokens of other issuers, minted as theirs look: Azure Attestation's
+# of SGX and the EAT attestation results (EAR) of Confidential Containers.
 
 . "$(atf_get_srcdir)/daemon.sh"
 
-# The issuer: keys FILE makes a key and its set, token FILE CLAIMS signs.
-make_idp()
+mint()
 {
-	python3 -c 'import cryptography' 2>/dev/null ||
-	    atf_skip "python3-cryptography is missing"
-	cat >idp.py <<'PY'
-import base64, json, sys, time
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import \
-    decode_dss_signature
-
-def b64(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-def keys(name):
-    key = ec.generate_private_key(ec.SECP256R1())
-    open(name + ".idp", "wb").write(key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption()))
-    n = key.public_key().public_numbers()
-    json.dump({"keys": [{"kty": "EC", "crv": "P-256", "kid": name,
-        "use": "sig", "alg": "ES256", "x": b64(n.x.to_bytes(32, "big")),
-        "y": b64(n.y.to_bytes(32, "big"))}]}, open("jwks.json", "w"))
-
-def token(name, more):
-    key = serialization.load_pem_private_key(
-        open(name + ".idp", "rb").read(), None)
-    now = int(time.time())
-    claims = {"iss": "https://idp.example", "aud": ["other", "kbsd"],
-        "sub": "Alice Doe", "iat": now, "exp": now + 120}
-    claims.update(json.loads(more))
-    text = b64(json.dumps({"alg": "ES256", "kid": name}).encode()) + "." + \
-        b64(json.dumps(claims).encode())
-    r, s = decode_dss_signature(key.sign(text.encode(),
-        ec.ECDSA(hashes.SHA256())))
-    print(text + "." + b64(r.to_bytes(32, "big") + s.to_bytes(32, "big")))
-
-globals()[sys.argv[1]](*sys.argv[2:])
-PY
+	/usr/bin/python3 "$(atf_get_srcdir)/issuer.py" "$@" ||
+	    atf_fail "issuer.py $*"
 }
 
-issuer()
+blocks()
 {
+	e=/submods/cpu0/ear.veraison.annotated-evidence
 	cat <<CONF
-administrators issuer "https://idp.example" {
-	jwks file "$PWD/jwks.json"
+attestation "azure" {
+	jwks file "$dir/azure.jwks"
+	issuer "https://azure.example"
+	algorithm "RS256"
+	claims {
+		"attester_type" from "x-ms-attestation-type"
+		"attester_held_data" from "x-ms-sgx-ehd"
+		"sgx_is_debuggable" from "x-ms-sgx-is-debuggable"
+		"sgx_mrenclave" from "x-ms-sgx-mrenclave"
+		"sgx_mrsigner" from "x-ms-sgx-mrsigner"
+		"sgx_isvprodid" from "x-ms-sgx-product-id"
+		"sgx_isvsvn" from "x-ms-sgx-svn"
+	}
+}
+attestation "ear" {
+	jwks file "$dir/ear.jwks"
+	issuer "ear.example"
 	audience "kbsd"
-	claim "groups"
-	role "kbs-admins" all
-	role "key-readers" keys:search, keys:create
+	claims {
+		require "/submods/cpu0/ear.status" is "affirming"
+		"attester_type" is "TDX"
+		"attester_key" from "$e/runtime_data_claims/tee-pubkey"
+		"tdx_is_debuggable" from "$e/tdx/td_attributes/debug"
+		"tdx_mrtd" from "$e/tdx/quote/body/mr_td"
+		"tdx_rtmr0" from "$e/tdx/quote/body/rtmr_0"
+	}
 }
 CONF
 }
 
-as()
+# named NAME TYPE ATTRIBUTES: the id of a key under a policy that trusts NAME.
+named()
 {
-	token=$(python3 idp.py token "$@")
+	jq -n --arg n "$1" --arg t "$2" --argjson a "$3" '{attestation_type:
+	    $t, attestation: $n, ($t | ascii_downcase): {attributes: $a}}' \
+	    >policy.json
+	p=$(ctl policy add policy.json) || atf_fail "no policy"
+	ctl key register -a AES -l 256 -p "$p" -f secret || atf_fail "no key"
 }
 
-daemon_case endpoints "what their roles say they may ask, and nothing else"
-endpoints_body()
+# get KEY TEE: with token.jwt, for the key pair of this TEE.
+get()
 {
-	make_idp
-	python3 idp.py keys one
-	start_kbsd 'prefork 1' "$(issuer)"
-	as one '{"groups": ["kbs-admins"]}'
-	id=$(jq -n '{username: "bob", password: "a password",
-	    permissions: ["keys:search"]}' >user.json; api 201 POST /users \
-	    "$(cat user.json)" && jq -r .id body) || atf_fail "no user"
-	api 200 GET '/users?username=bob'
-	api 200 PUT "/users/$id" '{"password": "another password"}'
-	api 204 DELETE "/users/$id"
-	p='{"attestation_type": "TDX", "tdx": {"attributes":
-	    {"mrtd": ["'$(printf '%096d' 1)'"]}}}'
-	api 201 POST /key-transfer-policies "$p"
-	p=$(jq -r .id body)
-	api 200 GET "/key-transfer-policies/$p"
-	api 201 POST /keys '{"key_information": {"algorithm": "AES",
-	    "key_length": 256}, "transfer_policy_id": "'"$p"'"}'
-	k=$(jq -r .id body)
-	openssl genrsa 3072 2>/dev/null | openssl rsa -pubout -out pub.pem \
-	    2>/dev/null
-	http 200 POST "/keys/$k" -H 'Content-Type: application/x-pem-file' \
-	    -H 'Accept: application/json' -H "Authorization: Bearer $token" \
-	    --data-binary @pub.pem
-	# The audit log names them with their issuer.
-	jq -r .who "$audit" | sort | uniq -c >who
-	grep -q 'idp.example:Alice\\sDoe$' who || atf_fail "$(cat who)"
-	audit_intact || atf_fail "audit log"
-	# Fewer rights.
-	as one '{"groups": ["key-readers"]}'
-	api 200 GET "/keys/$k"
-	api 201 POST /keys '{"key_information": {"algorithm": "AES",
-	    "key_length": 128}}'
-	api 401 DELETE "/keys/$k"
-	api 401 GET "/key-transfer-policies/$p"
-	api 401 GET '/users?username=admin'
-	http 401 POST "/keys/$k" -H 'Content-Type: application/x-pem-file' \
-	    -H 'Accept: application/json' -H "Authorization: Bearer $token" \
-	    --data-binary @pub.pem
-	# None, those of a user of ours by its name, and wrong tokens.
-	for c in '{}' '{"sub": "admin", "scope": ["keys:search"]}' \
-	    '{"groups": ["kbs-admins"], "aud": "other"}' \
-	    '{"groups": ["kbs-admins"], "iss": "https://idp.example.org"}' \
-	    '{"groups": ["kbs-admins"], "exp": 1700000000}' \
-	    '{"groups": ["kbs-admins"], "iat": 1700000000}'; do
-		as one "$c"
-		api 401 GET "/keys/$k"
+	rm -f out
+	kbsget -k "$1" -K "$2.pem" -t token.jwt -o out
+}
+
+released()
+{
+	exits 0 get "$@"
+	cmp secret out || atf_fail "another key"
+}
+
+denials()
+{
+	grep -c '"verdict":"deny"' "$audit"
+}
+
+denials_are()
+{
+	[ "$(denials)" = "$1" ]
+}
+
+# denied KEY TEE TEXT: which the audit log has for a reason.
+denied()
+{
+	before=$(denials)
+	exits 1 get "$1" "$2"
+	[ ! -e out ] || atf_fail "released"
+	wait_for 100 denials_are $((before + 1)) || atf_fail "$(cat "$audit")"
+	grep '"verdict":"deny"' "$audit" | tail -n 1 | jq -r .reason >reason
+	grep -qF "$3" reason || atf_fail "not for $3: $(cat reason)"
+}
+
+prepare()
+{
+	[ -n "${bin:-}" ] || daemon_find
+	/usr/bin/python3 -c 'import cryptography' 2>/dev/null ||
+	    atf_skip "python3-cryptography is missing"
+	mint make
+	dd if=/dev/urandom of=secret bs=32 count=1 2>/dev/null
+	for t in sgx tdx; do
+		"$bin/kbsget" -g -K $t.pem -T $t -H $t.held ||
+		    atf_fail "no key pair"
 	done
-	# No account, no password: for this name there is no login.
-	http 401 POST /token -H 'Content-Type: application/json' \
-	    -H 'Accept: application/jwt' \
-	    -d '{"username": "idp.example:Alice\\sDoe", "password": "x"}'
-	# Ours goes on beside it.
-	login
-	api 200 GET "/keys/$k"
+	blocks >issuers.conf
+	chmod 600 issuers.conf
+	start_kbsd "include \"$dir/issuers.conf\"" "$@"
+	enclave=$(printf '%064d' 7)
+	sgx=$(named azure SGX "{\"mrenclave\": [\"$enclave\"]}")
+	td=$(named ear TDX "{\"mrtd\": [\"$(printf '%096d' 8)\"]}")
+}
+
+daemon_case release "tokens of two other issuers, by every algorithm"
+release_body()
+{
+	prepare 'prefork 1'
+	# Nobody is there who could make a connection.
+	[ -z "$(pid_of fetcher)" ] || atf_fail "$(ctl show processes)"
+	ctl show roots | grep -q 'azure.*key file' ||
+	    atf_fail "$(ctl show roots)"
+	for alg in RS256 PS256 PS384; do
+		mint azure $alg sgx.held
+		released "$sgx" sgx
+	done
+	for alg in ES256 ES384; do
+		mint ear $alg tdx.pem
+		released "$td" tdx
+		# One whom the policy does not name.
+		denied "$sgx" tdx 'ear.example'
+	done
+	# What is wrong with a token, and where it is told.
+	mint ear ES384 tdx.pem ear.status=warning
+	denied "$td" tdx 'ear.status is not affirming'
+	mint ear ES384 tdx.pem debug=true
+	denied "$td" tdx tdx_is_debuggable
+	mint ear ES384 tdx.pem debug=null
+	denied "$td" tdx tdx_is_debuggable
+	mint ear ES384 tdx.pem mr_td=00
+	denied "$td" tdx tdx_mrtd
+	mint ear ES384 tdx.pem mr_td=null
+	denied "$td" tdx tdx_mrtd
+	mint ear ES384 tdx.pem aud=other
+	denied "$td" tdx audience
+	mint ear ES384 tdx.pem exp=-1
+	denied "$td" tdx expired
+	mint ear ES384 tdx.pem iss=nobody
+	denied "$td" tdx 'issuer "nobody"'
+	mint azure HS256 sgx.held
+	denied "$sgx" sgx 'alg is none of ours'
+	mint azure RS256 sgx.held x-ms-sgx-is-debuggable=true
+	denied "$sgx" sgx sgx_is_debuggable
+	# Before a policy is in use it can be asked about.
+	exits 1 ctl policy test "$sgx" token.jwt
+	grep -q 'sgx_is_debuggable' said || atf_fail "$(cat said)"
+	mint azure RS256 sgx.held
+	exits 0 ctl policy test "$sgx" token.jwt
+	# And there is nobody to send evidence to.
+	http 401 POST "/keys/$sgx/transfer" -H 'Accept: application/json'
 	stop_kbsd
 }
 
-daemon_case revoked "keys and roles that are taken away count from a reload on"
-revoked_body()
+is_served()
 {
-	make_idp
-	python3 idp.py keys one
-	start_kbsd 'prefork 1' "$(issuer)"
-	one_set()
-	{
-		[ "$(ctl -j show status | jq -r .sets)" = 1 ]
-	}
-	again()
-	{
-		exits 0 ctl reload
-		grep -qx "$1" said || atf_fail "$(cat said)"
-		wait_for 400 one_set || atf_fail "two sets"
-	}
-	as one '{"groups": ["key-readers"]}'
-	api 200 GET '/keys?algorithm=AES'
-	python3 idp.py keys two
-	again 'administrators issuer "https://idp.example" changed: jwks file'
-	api 401 GET '/keys?algorithm=AES'
-	as two '{"groups": ["key-readers"]}'
-	api 200 GET '/keys?algorithm=AES'
-	sed -i '/key-readers/d' "$conf"
-	again 'administrators issuer "https://idp.example" changed: role'
-	api 401 GET '/keys?algorithm=AES'
-	# A set that can't be read is no configuration.
-	as two '{"groups": ["kbs-admins"]}'
-	echo '{"keys": []}' >jwks.json
-	exits 1 ctl reload
-	grep -q "issuer https://idp.example: its keys: it has no key" "$log" ||
-	    atf_fail "$(cat "$log")"
-	api 200 GET '/keys?algorithm=AES'
+	[ "$(ctl -j show status | jq -r .configuration)" = "$1" ] &&
+	    [ "$(ctl -j show status | jq -r .sets)" = 1 ]
+}
+
+daemon_case rotation "a new file of keys, and one that is none"
+rotation_body()
+{
+	prepare 'prefork 1'
+	mint ear ES256 tdx.pem
+	cp token.jwt old.jwt
+	released "$td" tdx
+	mint rotate
+	released "$td" tdx
+	exits 0 ctl reload
+	wait_for 400 is_served 2 || atf_fail "$(ctl show status)"
+	denied "$td" tdx 'signature'
+	mint ear ES256 tdx.pem
+	released "$td" tdx
+	# A private key beside them: the running configuration goes on.
+	mint spoil
+	ctl reload >said 2>&1 || :
+	wait_for 100 grep -q 'key set of ear: key 1: it is private' "$log" ||
+	    atf_fail "$(tail "$log")"
+	wait_for 100 is_served 2 || atf_fail "$(ctl show status)"
+	released "$td" tdx
+	stop_kbsd
+	start_refused 'key set of ear: key 1: it is private'
+}
+
+daemon_case url "a key set from elsewhere, its certificates and CRLs"
+url_body()
+{
+	start_ita
+	held_token
+	from=$ita
+	unset ita
+	start_kbsd 'prefork 1' 'attestation "far" {' \
+	    "jwks from \"$from/certs\"" "root \"$dir/ita/root.pem\"" \
+	    "ca \"$dir/ita/tls-ca.pem\"" \
+	    'issuer "Intel Trust Authority"' '}'
+	[ -n "$(pid_of fetcher)" ] || atf_fail "$(ctl show processes)"
+	p=$(policy) || atf_fail "no policy"
+	k=$(ctl key create -a AES -l 256 -p "$p") || atf_fail "no key"
+	exits 0 kbsget -k "$k" -K pair.pem -t token.jwt -o out
+	# It has no key of a service, and is asked for nothing else.
+	http 502 POST "/keys/$k/transfer" -H 'Accept: application/json'
 	stop_kbsd
 }
 

@@ -265,6 +265,7 @@ start_verifier(void)
 	wb_u32(&w, 2);
 	wb_u8(&w, 0);
 	wb_u32(&w, 0);
+	wb_u32(&w, 0);
 	wb_u8(&w, 0);
 	c = start_plain("verifier", PROC_VERIFIER, &w);
 	child_descriptor(c, FD_NONCE_KEY, a_file("nonce.key", ""));

@@ -626,6 +626,61 @@ TEST(good, "each kind of request gets what the service has")
 	ATF_CHECK_EQ(0, child_end(c));
 }
 
+/* The URL is what the configuration says, and there is no key to show. */
+static struct child *
+key_set_start(void)
+{
+	struct child	*c = child_start("fetcher", PROC_FETCHER, 0, 0, NULL);
+	struct wbuf	 w = { 0 };
+	int		 fd;
+
+	wb_u8(&w, FETCHER_JWKS);
+	wb_str(&w, "far");
+	wb_str(&w, at("/certs"));
+	wb_u32(&w, conf.least);
+	wb_u32(&w, conf.most);
+	wb_str(&w, "");
+	wb_u32(&w, conf.interval);
+	wb_u32(&w, 0);
+	child_config(c, &w);
+	ATF_REQUIRE((fd = open(conf.ca, O_RDONLY)) != -1);
+	child_descriptor(c, FD_CA, fd);
+	child_go(c);
+	return (c);
+}
+
+TEST(key_set, "the key set and the CRLs of another issuer, and nothing else")
+{
+	static const uint8_t	 others[] = { FETCH_NONCE, FETCH_ATTEST,
+				    FETCH_DCAP };
+	struct child		*c;
+	struct peer		*v;
+	struct asking		 a = { .url = "" };
+	struct rbuf		 r;
+	size_t			 i;
+
+	standin = standin_find(tc);
+	authority_start(NULL);
+	conf_default();
+	c = key_set_start();
+	v = verifier(c, 0);
+	EXPECT(ask(v, FETCH_JWKS, 0, 0, ""), GOT_OK, 200, "");
+	worked(c);
+	EXPECT(ask(v, FETCH_CRL, 0, 0, at("/crl/root.crl")), GOT_OK, 200, "");
+	EXPECT(ask(v, FETCH_CRL, 0, 0, "https://example.net/crl"),
+	    GOT_REFUSED, 0, "does not name");
+	ATF_CHECK_EQ(1, stat_of("certs"));
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		a.what = others[i];
+		v = verifier(c, (uint32_t)i + 1);
+		ask_send(v, &a);
+		ATF_CHECK(peer_closed(v, 5000));
+		peer_recv(child_parent(c), IMSG_PARENT_VIOLATION, &r, 5000);
+	}
+	ATF_CHECK_EQ(0, stat_of("nonce"));
+	ATF_CHECK_EQ(0, child_end(c));
+}
+
 TEST(version1, "the paths of api version 1, and its flat body")
 {
 	struct child	*c;
@@ -1555,6 +1610,7 @@ TEST(start, "what it refuses to start with")
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, good);
+	ATF_TP_ADD_TC(tp, key_set);
 	ATF_TP_ADD_TC(tp, version1);
 	ATF_TP_ADD_TC(tp, refused);
 	ATF_TP_ADD_TC(tp, api_key);

@@ -151,6 +151,7 @@ rig_config(struct rig *g, enum who who, struct wbuf *w)
 		wb_u8(w, 2);
 		wb_u32(w, 1);
 		wb_u8(w, 0);
+		wb_u32(w, 0);
 		wb_u8(w, 0);
 		break;
 	case W_ENGINE:

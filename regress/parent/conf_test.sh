@@ -208,6 +208,99 @@ dcap_body()
 	    https_proxy=http://p "$(atf_get_srcdir)/../../bin/kbsd" -nv -f conf
 }
 
+# Tokens of other issuers.
+atf_test_case jwks
+jwks_body()
+{
+	f='attestation "f" {\njwks file "/f"\nissuer "i"\n'
+	u='attestation "u" {\njwks from "https://x/certs"\nissuer "j"\nroot "/r"\n'
+	c='"attester_type" is "TDX"\n"attester_key" from "/a/b~1c"\n"dbgstat" from "d"\n'
+	good "$f}\n"
+	good "$u}\n"
+	good "${f}audience \"a\"\nalgorithm \"PS256\"\nclaims {\n$c}\n}\n"
+	good "${f}claims { \"attester_type\" from \"t\"; \"attester_held_data\" from \"h\"; \"sgx_is_debuggable\" from \"g\"; require \"/s/0\" is \"\" }\n}\n"
+	good "${u}ca \"/c\"\nproxy \"http://p:1\"\ncrl host \"h:2\"\nretry wait 1s to 3s\nrefetch 5s\nalgorithm \"RS256\"\n}\n"
+	# Nothing of a network beside a file, whatever the environment says.
+	printf "$f}\n" >conf
+	atf_check -e ignore -o not-match:'proxy|	ca ' env -u no_proxy \
+	    https_proxy=http://p "$(atf_get_srcdir)/../../bin/kbsd" -nv -f conf
+	# Services first, then those with a fetcher, files, and dcap.
+	good "attestation \"d\" { dcap }\n$f}\n$u}\nattestation \"a\" { $ita }\n"
+	atf_check_equal '"a""u""f""d"' \
+	    "$(sed -n 's/^attestation \(.*\) {/\1/p' printed | tr -d '\n')"
+
+	bad - 'issuer is missing' 'attestation "f" { jwks file "/f" }\n'
+	bad - 'issuer is missing' \
+	    'attestation "f" { jwks file "/f"; issuer "" }\n'
+	bad - 'root is missing' \
+	    'attestation "u" { jwks from "https://x"; issuer "i" }\n'
+	bad - 'root is of no use beside a jwks file' "${f}root \"/r\"\n}\n"
+	bad - 'not both' "${f}jwks from \"https://x\"\n}\n"
+	bad 4 'jwks file is set twice' "${f}jwks file \"/g\"\n}\n"
+	for x in http://x x 'https://u@x' 'https://x/?a' ''; do
+		bad - "jwks from \"$x\" is no plain https" \
+		    "attestation \"u\" { jwks from \"$x\"; issuer \"i\" }\n"
+	done
+	bad - 'the least is more' "${u}retry wait 9s to 2s\n}\n"
+	for x in HS256 none ES256 rs256 ''; do
+		bad - 'algorithm is not RS256' "${f}algorithm \"$x\"\n}\n"
+	done
+	bad - '"f" and "g" take tokens of one issuer' \
+	    "$f}\nattestation \"g\" { jwks file \"/g\"; issuer \"i\" }\n"
+	bad - 'take tokens of one issuer' \
+	    "$f}\nattestation \"g\" { $ita issuer \"i\" }\n"
+	for o in 'trust authority api "https://x"' 'base "https://x"' \
+	    'api key file "/k"' 'api version 2' 'root "/r" pin'; do
+		bad 4 "can't stand beside jwks" "$f$o\n}\n"
+	done
+	for o in 'ca "/c"' 'proxy "http://p"' 'retry wait 1s to 2s' \
+	    'refetch 5s' 'crl host "h"'; do
+		bad 4 'no use beside a jwks file' "$f$o\n}\n"
+	done
+	for o in 'algorithm "RS256"' 'claims { }'; do
+		bad 2 'stands only beside jwks' \
+		    "attestation \"i\" { $ita\n$o\n}\n"
+	done
+	bad 4 "jwks can't stand beside dcap" "${f}dcap }\n"
+
+	# The claims: what makes no sense, or would weaken every policy.
+	claims()
+	{
+		bad - "$1" "${f}claims {\n$2}\n}\n"
+	}
+	claims 'attester_type is missing' ''
+	claims 'must say where the workload' '"attester_type" is "TDX"\n'
+	claims 'so it would always count as allowed' \
+	    '"attester_type" is "TDX"\n"attester_key" from "k"\n'
+	claims 'must say where the workload' \
+	    "$c\"attester_held_data\" from \"h\"\n"
+	claims 'tdx_mrtf is no claim' "$c\"tdx_mrtf\" from \"h\"\n"
+	claims 'exp is no claim' "$c\"exp\" from \"h\"\n"
+	claims 'dbgstat is set twice' "$c\"dbgstat\" from \"h\"\n"
+	claims "tdx_is_debuggable can't be said here" \
+	    "$c\"tdx_is_debuggable\" is \"false\"\n"
+	claims "tdx_mrtd can't be said here" "$c\"tdx_mrtd\" is \"00\"\n"
+	claims 'must be SGX or TDX' '"attester_type" is "SNP"\n'
+	for x in '' '/a~' '/a~2' '/~/b'; do
+		claims 'is no path in a token' "$c\"tdx_mrtd\" from \"$x\"\n"
+		claims 'is no path in a token' "${c}require \"$x\" is \"1\"\n"
+	done
+	claims 'is no path in a token' \
+	    "$c\"tdx_mrtd\" from \"$(printf '%%0256d' 0)\"\n"
+	claims 'has too long a value' \
+	    "${c}require \"a\" is \"$(printf '%%0256d' 0)\"\n"
+	claims 'there are too many' "$c$(seq 64 | sed 's/.*/require "&" is "1"\\n/' | tr -d '\n')"
+	bad 9 'claims is set twice' "${f}claims {\n$c}\nclaims { }\n}\n"
+	# The manual's own.
+	for b in azure ear; do
+		sed -n "/^attestation \"$b\" {/,/^}/p" \
+		    "$KBSD_SRC/man/kbsd.conf.5" >conf
+		atf_check -e ignore -o match:is_debuggable -o match:issuer \
+		    "$(atf_get_srcdir)/../../bin/kbsd" -nv -f conf
+	done
+	bad 5 'near "x"' "${f}claims {\n\"a\" x \"b\"\n}\n}\n"
+}
+
 atf_test_case refused
 refused_body()
 {
@@ -354,6 +447,7 @@ atf_init_test_cases()
 	atf_add_test_case taken
 	atf_add_test_case issuers
 	atf_add_test_case dcap
+	atf_add_test_case jwks
 	atf_add_test_case refused
 	atf_add_test_case proxy
 	atf_add_test_case several

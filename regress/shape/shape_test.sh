@@ -125,8 +125,8 @@ style_body()
 atf_test_case manuals
 manuals_body()
 {
-	for m in kbsd.8 kbsd.conf.5 kbsctl.8 kbsget.1; do
-		mandoc -Tlint -Wstyle "$src/man/$m" 2>&1 |
+	for m in "$src"/man/*.[1-9]; do
+		mandoc -Tlint -Wstyle "$m" 2>&1 |
 		    grep -v -e 'referenced manual not found' -e mandoc.db
 	done >lint
 	atf_check cat lint

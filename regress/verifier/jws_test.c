@@ -195,9 +195,9 @@ ATF_TC_BODY(header, tc)
 		"{\"alg\":\"PS384\",\"kid\":\"k\",\"b64\":false}",
 		"{\"alg\":\"PS384\",\"kid\":\"k\",\"typ\":\"at+jwt\"}",
 		"{\"alg\":\"PS384\",\"kid\":\"k\",\"typ\":1}",
+		"{\"alg\":\"PS384\",\"kid\":\"k\",\"typ\":\"dpop+jwt\"}",
 		"{\"alg\":\"PS384\",\"kid\":\"\"}",
 		"{\"alg\":\"PS384\",\"kid\":7}",
-		"{\"alg\":\"PS384\"}",
 		"{\"alg\":\"PS384\",\"kid\":\"k\",\"kid\":\"l\"}",
 		"{\"alg\":\"PS384\",\"alg\":\"PS384\",\"kid\":\"k\"}",
 		"{\"alg\":\"PS384\",\"kid\":\"k\"} ,",
@@ -216,6 +216,9 @@ ATF_TC_BODY(header, tc)
 	ATF_CHECK_EQ(take_header("{\"alg\":\"PS384\",\"kid\":"
 	    "\"../../../../dev/null\"}"), 0);
 	ATF_CHECK_STREQ(jws.kid, "../../../../dev/null");
+	/* none: then whose key it is must be clear without */
+	ATF_CHECK_EQ(take_header("{\"alg\":\"PS384\",\"typ\":\"eat+jwt\"}"), 0);
+	ATF_CHECK_STREQ(jws.kid, "");
 }
 
 ATF_TC_WITHOUT_HEAD(kid_length);

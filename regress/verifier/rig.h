@@ -33,6 +33,10 @@ struct rig {
 	struct mint	 m;
 	struct child	*child;
 	int		 two;		/* services, "ita" and "two" */
+	int		 none;		/* no service */
+	/* Blocks of other issuers, and the files that they come with. */
+	void		(*foreign)(struct rig *, struct wbuf *);
+	void		(*files)(struct rig *);
 	struct peer	*broker, *fetcher, *second, *engine[2];
 	char		*jwks;
 	X509		*revoked_leaf, *revoked_ca;
@@ -87,13 +91,14 @@ rig_child(struct rig *rig, uint32_t interval, int require_nonce)
 	BIO		*bio = BIO_new(BIO_s_mem());
 	char		*pem;
 	long		 n;
-	size_t		 i;
+	size_t		 i, services;
 
+	services = rig->none ? 0 : rig->two ? 2 : 1;
 	rig->child = child_start("verifier", PROC_VERIFIER, 0, 0, NULL);
 	wb_u32(&w, 2);
 	wb_u8(&w, (uint8_t)require_nonce);
-	wb_u32(&w, rig->two ? 2 : 1);
-	for (i = 0; i <= (size_t)rig->two; i++) {
+	wb_u32(&w, (uint32_t)services);
+	for (i = 0; i < services; i++) {
 		wb_str(&w, i == 0 ? "ita" : "two");
 		wb_str(&w, "Tester");
 		wb_str(&w, "");
@@ -101,18 +106,25 @@ rig_child(struct rig *rig, uint32_t interval, int require_nonce)
 		wb_u32(&w, interval);
 		wb_u8(&w, 0);
 	}
+	if (rig->foreign != NULL)
+		rig->foreign(rig, &w);
+	else
+		wb_u32(&w, 0);
 	wb_u8(&w, 0);
 	child_config(rig->child, &w);
 	PEM_write_bio_X509(bio, rig->m.root);
 	n = BIO_get_mem_data(bio, &pem);
-	for (i = 0; i <= (size_t)rig->two; i++)
+	for (i = 0; i < services; i++)
 		child_descriptor(rig->child, FD_ROOT, temp_file(pem,
 		    (size_t)n));
+	if (rig->files != NULL)
+		rig->files(rig);
 	child_descriptor(rig->child, FD_NONCE_KEY, temp_file("", 0));
 	child_go(rig->child);
 	BIO_free(bio);
 	rig->broker = child_edge(rig->child, PROC_BROKER, 0, 0);
-	rig->fetcher = child_edge(rig->child, PROC_FETCHER, 0, 0);
+	if (services > 0)
+		rig->fetcher = child_edge(rig->child, PROC_FETCHER, 0, 0);
 	if (rig->two)
 		rig->second = child_edge(rig->child, PROC_FETCHER, 1, 0);
 	for (i = 0; i < 2; i++)

@@ -30,24 +30,24 @@
 
 #define LIFETIME_DEFAULT	3600
 
-struct issuer *
-issuer_add(struct config *conf, char *url)
+struct idp *
+idp_add(struct config *conf, char *url)
 {
-	struct issuer	*i;
+	struct idp	*i;
 
 	if ((i = calloc(1, sizeof(*i))) == NULL)
 		fatal("calloc");
 	i->url = url;
 	i->lifetime = LIFETIME_DEFAULT;
 	TAILQ_INIT(&i->roles);
-	TAILQ_INSERT_TAIL(&conf->issuers, i, entry);
+	TAILQ_INSERT_TAIL(&conf->idps, i, entry);
 	return (i);
 }
 
 void
-issuer_role_add(struct issuer *i, char *name, uint32_t permissions)
+idp_role_add(struct idp *i, char *name, uint32_t permissions)
 {
-	struct issuer_role	*role;
+	struct idp_role	*role;
 
 	if ((role = calloc(1, sizeof(*role))) == NULL)
 		fatal("calloc");
@@ -57,9 +57,9 @@ issuer_role_add(struct issuer *i, char *name, uint32_t permissions)
 }
 
 static void
-issuer_free(struct issuer *i)
+idp_free(struct idp *i)
 {
-	struct issuer_role	*role;
+	struct idp_role	*role;
 
 	while ((role = TAILQ_FIRST(&i->roles)) != NULL) {
 		TAILQ_REMOVE(&i->roles, role, entry);
@@ -74,54 +74,54 @@ issuer_free(struct issuer *i)
 }
 
 void
-issuers_free(struct config *conf)
+idps_free(struct config *conf)
 {
-	struct issuer	*i;
+	struct idp	*i;
 
-	while ((i = TAILQ_FIRST(&conf->issuers)) != NULL) {
-		TAILQ_REMOVE(&conf->issuers, i, entry);
-		issuer_free(i);
+	while ((i = TAILQ_FIRST(&conf->idps)) != NULL) {
+		TAILQ_REMOVE(&conf->idps, i, entry);
+		idp_free(i);
 	}
 }
 
 /* --- checking ------------------------------------------------------------ */
 
 static int
-issuer_says(const struct issuer *i, const char *what)
+idp_says(const struct idp *i, const char *what)
 {
 	log_warnx("administrators issuer \"%s\": %s", i->url, what);
 	return (-1);
 }
 
 static int
-check_roles(const struct issuer *i)
+check_roles(const struct idp *i)
 {
-	const struct issuer_role	*role, *other;
+	const struct idp_role	*role, *other;
 	unsigned int			 n = 0;
 	int				 bad = 0;
 
 	TAILQ_FOREACH(role, &i->roles, entry) {
 		if (role->name[0] == '\0' ||
 		    strlen(role->name) >= ISSUER_TEXT_MAX)
-			bad = issuer_says(i, "a role is empty or too long");
+			bad = idp_says(i, "a role is empty or too long");
 		TAILQ_FOREACH(other, &i->roles, entry)
 			if (other == role)
 				break;
 			else if (strcmp(other->name, role->name) == 0)
-				bad = issuer_says(i, "a role is set twice");
+				bad = idp_says(i, "a role is set twice");
 		n++;
 	}
 	if (n == 0)
-		bad = issuer_says(i, "role is missing: nobody could do "
+		bad = idp_says(i, "role is missing: nobody could do "
 		    "anything");
 	if (n > ISSUER_ROLES_MAX)
-		bad = issuer_says(i, "there are too many roles");
+		bad = idp_says(i, "there are too many roles");
 	return (bad);
 }
 
 /* What is written is compared with what tokens say, byte for byte. */
 static int
-check_text(const struct issuer *i, const char *what, const char *text)
+check_text(const struct idp *i, const char *what, const char *text)
 {
 	if (text != NULL && text[0] != '\0' && strlen(text) < ISSUER_TEXT_MAX)
 		return (0);
@@ -131,38 +131,38 @@ check_text(const struct issuer *i, const char *what, const char *text)
 }
 
 static int
-check_issuer(const struct config *conf, const struct issuer *i)
+check_idp(const struct config *conf, const struct idp *i)
 {
-	const struct issuer	*other;
+	const struct idp	*other;
 	int			 bad = check_roles(i);
 
 	if (strncmp(i->url, "https://", 8) != 0 || i->url[8] == '\0')
-		bad = issuer_says(i, "is no https URL");
+		bad = idp_says(i, "is no https URL");
 	bad |= check_text(i, "its URL", i->url);
 	bad |= check_text(i, "audience", i->audience);
 	bad |= check_text(i, "claim", i->claim);
 	if (i->jwks == NULL)
-		bad = issuer_says(i, "jwks file is missing");
-	TAILQ_FOREACH(other, &conf->issuers, entry) {
+		bad = idp_says(i, "jwks file is missing");
+	TAILQ_FOREACH(other, &conf->idps, entry) {
 		if (other == i)
 			break;
 		if (strcmp(other->url, i->url) == 0)
-			bad = issuer_says(i, "is set twice");
+			bad = idp_says(i, "is set twice");
 	}
 	return (bad);
 }
 
 int
-issuers_check(const struct config *conf)
+idps_check(const struct config *conf)
 {
-	const struct issuer	*i;
+	const struct idp	*i;
 	unsigned int		 n = 0;
 	int			 bad = 0;
 
-	TAILQ_FOREACH(i, &conf->issuers, entry) {
-		bad |= check_issuer(conf, i);
+	TAILQ_FOREACH(i, &conf->idps, entry) {
+		bad |= check_idp(conf, i);
 		if (n++ == ISSUERS_MAX)
-			bad = issuer_says(i, "there are too many");
+			bad = idp_says(i, "there are too many");
 	}
 	return (bad);
 }
@@ -170,7 +170,7 @@ issuers_check(const struct config *conf)
 /* --- printing ------------------------------------------------------------ */
 
 static void
-print_role(const struct issuer_role *role)
+print_role(const struct idp_role *role)
 {
 	unsigned int	 n;
 
@@ -186,12 +186,12 @@ print_role(const struct issuer_role *role)
 }
 
 void
-issuers_print(const struct config *conf)
+idps_print(const struct config *conf)
 {
-	const struct issuer		*i;
-	const struct issuer_role	*role;
+	const struct idp		*i;
+	const struct idp_role	*role;
 
-	TAILQ_FOREACH(i, &conf->issuers, entry) {
+	TAILQ_FOREACH(i, &conf->idps, entry) {
 		printf("administrators issuer ");
 		print_quoted(i->url);
 		printf(" {\n\tjwks file ");

@@ -35,6 +35,7 @@ enum log_to {
 };
 
 #define LOG_LINE_MAX	2048	/* longer lines are cut */
+#define LOG_FIELDS_MAX	(LOG_LINE_MAX * 8 + 512)
 
 void	log_init(enum log_to, const char *name);
 /* 0: info and worse; 1: debug too; 2: every message on an edge. */
@@ -44,6 +45,14 @@ int	log_getverbose(void);
 void	log_setsink(void (*)(int level, const char *name, const char *text));
 /* Lines that this process could not get rid of so far. */
 unsigned long log_dropped(void);
+
+/*
+ * A line of text, which is vis(3)-encoded already, as fields: JSON or
+ * key=value.  What begins with "request ID" has the id as a field of its own,
+ * and so the trace that it ends with.
+ */
+void	log_fields(char out[LOG_FIELDS_MAX], int json, int level,
+	    const char *name, const char *text);
 
 void	log_debug(const char *, ...) __attribute__((format(printf, 1, 2)));
 void	log_trace(const char *, ...) __attribute__((format(printf, 1, 2)));

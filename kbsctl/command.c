@@ -120,6 +120,16 @@ run_log(const struct command *c, const struct args *args)
 }
 
 static int
+run_reopen(const struct command *c, const struct args *args)
+{
+	struct result	 result;
+
+	(void)args;
+	session_call(request(c->wire), ANSWER_SECONDS, NULL, NULL, &result);
+	return (done(&result));
+}
+
+static int
 run_reload(const struct command *c, const struct args *args)
 {
 	(void)args;
@@ -150,6 +160,12 @@ run_unpin(const struct command *c, const struct args *args)
 	session_call(req, ANSWER_SECONDS, NULL, NULL, &result);
 	return (done(&result));
 }
+
+#define AUDIT_LETTERS	"i:u:p:v:a:r:f:t:n:T:"
+#define AUDIT_USAGE	"[--key id] [--user name] [--operation name] " \
+			"[--outcome verdict] [--address address] " \
+			"[--request id] [--trace id] [--since time] " \
+			"[--until time] [--number n[-m]]"
 
 /* Commands with one first word stand together. */
 const struct command	 commands[] = {
@@ -225,6 +241,12 @@ const struct command	 commands[] = {
 	{ "appraise", NULL, "jt:c:r:", 1, 1,
 	    "[-j] [-t time] [-c directory] [-r root] file", "",
 	    run_appraise },
+	{ "audit", "verify", "h:", 0, WORDS_MAX,
+	    "[--anchor number:hash] [file ...]", "", run_audit_verify },
+	{ "audit", "show", AUDIT_LETTERS, 0, WORDS_MAX,
+	    AUDIT_USAGE " [file ...]", "", run_audit_show },
+	{ "audit", "follow", AUDIT_LETTERS, 0, 1, AUDIT_USAGE " [file]", "",
+	    run_audit_follow },
 	{ "import", NULL, "s:k:e:o:", 0, 0,
 	    "[--state directory [--keystore keystore]] "
 	    "[--env file --output directory]", "", run_import },
@@ -233,6 +255,7 @@ const struct command	 commands[] = {
 	    "[-n] [-d sha256] -K privatekey file", "", run_restore },
 	{ "monitor", NULL, "", 0, 0, "", "monitor", run_monitor },
 	{ "log", "brief", "", 0, 0, "", "log", run_log },
+	{ "log", "reopen", "", 0, 0, "", "log reopen", run_reopen },
 	{ "log", "verbose", "", 0, 0, "", "log", run_log },
 	{ "log", "trace", "", 0, 0, "", "log", run_log },
 	{ "reload", NULL, "", 0, 0, "", "reload", run_reload },

@@ -176,6 +176,8 @@ struct result {
 void		 session_call(json_t *request, int seconds, line_fn, void *,
 		    struct result *);
 
+/* Does a kbsd answer?  Nothing is said when none does. */
+int		 session_there(void);
 /* The next call connects again. */
 void		 session_close(void);
 
@@ -218,6 +220,12 @@ int		 run_policy_lint(const struct command *, const struct args *);
 int		 run_exposures(const struct command *, const struct args *);
 /* A policy as kbsd lists it; dies when it is none.  policy_free() it. */
 struct policy	*policy_of(const json_t *, const char *what);
+
+/* --- audit.c, audit_show.c: the audit log --------------------------------- */
+
+int		 run_audit_verify(const struct command *, const struct args *);
+int		 run_audit_show(const struct command *, const struct args *);
+int		 run_audit_follow(const struct command *, const struct args *);
 
 /* --- appraise.c, verifier.c: evidence judged without a daemon ------------- */
 

@@ -299,13 +299,20 @@ parse_find(const struct command *table, size_t n, const char *first,
 
 /* --- what follows it ----------------------------------------------------- */
 
-/* Long names of options, where people come to kbsctl from elsewhere. */
+/* Long names of options, where there are many or people know them so. */
 static const struct {
+	const char	*first;		/* of the command */
 	const char	*name;
 	char		 letter;
 } longs[] = {
-	{ "state", 's' }, { "keystore", 'k' }, { "env", 'e' },
-	{ "output", 'o' },
+	{ "import", "state", 's' }, { "import", "keystore", 'k' },
+	{ "import", "env", 'e' }, { "import", "output", 'o' },
+	{ "audit", "key", 'i' }, { "audit", "user", 'u' },
+	{ "audit", "operation", 'p' }, { "audit", "outcome", 'v' },
+	{ "audit", "address", 'a' }, { "audit", "request", 'r' },
+	{ "audit", "trace", 'T' }, { "audit", "since", 'f' },
+	{ "audit", "until", 't' }, { "audit", "number", 'n' },
+	{ "audit", "anchor", 'h' },
 };
 
 int
@@ -327,7 +334,8 @@ args_long(const struct command *c, struct args *args, int argc, char *argv[])
 	const char	*name = argv[0] + 2;
 	size_t		 i, n = sizeof(longs) / sizeof(longs[0]);
 
-	for (i = 0; i < n && strcmp(longs[i].name, name) != 0; i++)
+	for (i = 0; i < n && (strcmp(longs[i].first, c->first) != 0 ||
+	    strcmp(longs[i].name, name) != 0); i++)
 		continue;
 	if (i == n || strchr(c->letters, longs[i].letter) == NULL)
 		usage_command(c, "there is no option --%s", name);

@@ -96,14 +96,14 @@ session_absent(const char *path, int error)
 	}
 }
 
-static void
-session_open(void)
+/* 0; -1 with errno. */
+static int
+session_connect(const char *path)
 {
 	struct sockaddr_un	 sun;
-	const char		*path = socket_path();
 
 	if (sock != -1)
-		return;
+		return (0);
 	memset(&sun, 0, sizeof(sun));
 	sun.sun_family = AF_UNIX;
 	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
@@ -112,9 +112,29 @@ session_open(void)
 	if ((sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
 		fatal("socket");
 	if (connect(sock, (struct sockaddr *)&sun, sizeof(sun)) == -1)
-		session_absent(path, errno);
+		return (-1);
 	if (in == NULL && (in = malloc(LINE_MAX_BYTES)) == NULL)
 		fatal("malloc");
+	return (0);
+}
+
+static void
+session_open(void)
+{
+	const char	*path = socket_path();
+
+	if (session_connect(path) == -1)
+		session_absent(path, errno);
+}
+
+int
+session_there(void)
+{
+	if (session_connect(socket_path()) == 0)
+		return (1);
+	close(sock);
+	sock = -1;
+	return (0);
 }
 
 void

@@ -337,6 +337,30 @@ enum imsg_type {
 	 */
 	IMSG_KMS_CHECK,
 	IMSG_PARENT_CHECKED,
+	/*
+	 * The trace of a request, before a message about it, where a client
+	 * has sent one (common/trace.h).
+	 * front -> broker: u64 number, 16 bytes trace id, u8 flags.
+	 * verifier -> fetcher: u64 tag, and the same.
+	 * broker -> verifier, audit, engine; engine -> kms: NAME, and the same.
+	 */
+	IMSG_BROKER_TRACE,
+	IMSG_VERIFIER_TRACE,
+	IMSG_FETCHER_TRACE,
+	IMSG_ENGINE_TRACE,
+	IMSG_KMS_TRACE,
+	IMSG_AUDIT_TRACE,
+	/*
+	 * parent -> audit.  REOPEN: u32 generation; the log's new file.
+	 * SINK: u32 sink, u8 stream (else datagrams); a connected socket.
+	 * audit -> parent.  AUDITED: u32 generation, u8 no older file is
+	 *   needed any more, u64 number and digest of the log's last line.
+	 * SINK_WANT: u32 sink, which has no socket (any more).
+	 */
+	IMSG_AUDIT_REOPEN,
+	IMSG_AUDIT_SINK,
+	IMSG_PARENT_AUDITED,
+	IMSG_PARENT_SINK_WANT,
 	/* kms -> parent.  REKEYED: what it has is sealed by the new key. */
 	IMSG_PARENT_REKEYED,
 	/*
@@ -399,7 +423,7 @@ enum parent_command { COMMAND_STATUS, COMMAND_PROCESSES, COMMAND_EDGES,
 	COMMAND_ROOTS, COMMAND_KEYSTORES, COMMAND_REKEY, COMMAND_RELOAD,
 	COMMAND_VERBOSE, COMMAND_UNPIN, COMMAND_TCB, COMMAND_SESSIONS,
 	COMMAND_ATTESTATION, COMMAND_LOCKOUTS, COMMAND_CERTIFICATES,
-	COMMAND_LIMITS, COMMAND_MAX };
+	COMMAND_LIMITS, COMMAND_REOPEN, COMMAND_MAX };
 
 /*
  * What the parent has processes show, and the cells of a row.  Times are Unix
@@ -425,7 +449,7 @@ enum descriptor_role {
 	FD_TOKEN_KEY,		/* auth: ES256 key, PEM; may be empty */
 	FD_SEAL_KEY,		/* auth, kms: 32 bytes; may be empty */
 	FD_ADMIN_PASSWORD,	/* auth */
-	FD_AUDIT_LOG,		/* audit: read, append */
+	FD_AUDIT_LOG,		/* audit: read, append; the older file first */
 	FD_NONCE_KEY,		/* verifier: 32 bytes; may be empty */
 	FD_ROOT,		/* verifier: PEM, one per attestation block */
 	FD_JWKS,		/* verifier: one per block with a key file */
@@ -461,8 +485,11 @@ enum descriptor_role {
  * hasher: u32 bcrypt cost.
  * broker: u32 engines, u8 rows may be cached, u8 require nonce, u8 audit
  *   optional, u32 count, strs: keystores.
- * store: empty.  audit: u8 optional, u32 count, strs: keystores (instance
- *   order of kms).
+ * store: empty.
+ * audit: u32 generation of the log's file, u64 number and digest of its last
+ *   line as far as the parent knows, u32 count, then per sink str name, str
+ *   what stands before each line; u8 optional, u32 count, strs: keystores
+ *   (instance order of kms).
  * verifier: u32 engines, u8 require nonce, u32 count, then per attestation
  *   block (instance order of fetcher): str name, str issuer ("": any), u8
  *   api version, u32 least seconds between two JWKS fetches, u8 no root is
@@ -530,6 +557,7 @@ enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
 #define ISSUERS_MAX		16
 #define ISSUER_ROLES_MAX	64
 #define ISSUER_TEXT_MAX		128		/* with its NUL */
+#define SINKS_MAX		4		/* of the audit log */
 #define LABEL_MAX		32		/* of a token and of its key */
 #define ERROR_TEXT_MAX		256
 #define ADDRESS_TEXT_MAX	64

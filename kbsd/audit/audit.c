@@ -16,18 +16,16 @@
 
 /*
  * The audit process: appends to the audit log, and tells kms and broker that
- * a line is written and synced.  It works on one descriptor, which it may
- * read and append to; it never sees a secret, a body or a header.
+ * a line is written and synced.  It works on descriptors that the parent has
+ * opened: the log's, which it may read and append to, and connected sockets.
+ * It never sees a secret, a body or a header.
  *
  * All lines that wait are written with one write(2) and one fdatasync(2); those
  * that nobody waits for, soon after or with the next.
- * During a reload two of these processes append to one log: each holds the
- * fcntl(2) lock while it reads the end and writes.
  */
 
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,6 +37,8 @@
 #define WAITING_MAX	4096	/* more: NOT_RECORDED */
 #define BATCH_MAX	512	/* lines of one write */
 #define LOCK_RETRY_MS	3
+#define OPEN_RETRY_S	1	/* a full disk, ... */
+#define TELL_MS		100	/* until the parent knows the end */
 #define LATER_MS	20	/* for lines that nobody waits for */
 #define LOCK_PATIENCE_MS 5000	/* the other one syncs with the lock held */
 
@@ -48,26 +48,33 @@ struct keystore {
 	char	 name[NAME_MAX_STORE];
 };
 
-static int		 logfd = -1;
 static int		 optional;
+static uint32_t		 generation;	/* of the file, as the parent counts */
 static struct keystore	*keystores;	/* by instance of kms */
 static uint32_t		 nkeystores;
 static struct entries	 waiting = TAILQ_HEAD_INITIALIZER(waiting);
 static unsigned int	 nwaiting;
-static struct event	*writer;
+static struct event	*writer, *opener, *teller;
 static enum { DUE_NOT, DUE_LATER, DUE_NOW } writer_due;
 static int		 writing;
 static uint64_t		 count_lines, count_writes, count_failed;
 
 static int	audit_record(struct edge *, struct rbuf *);
+static int	audit_reopen(struct edge *, struct rbuf *);
 
 static const struct edge_rule broker_rules[] = {
+	{ IMSG_AUDIT_TRACE, TRACE_BODY, TRACE_BODY, trace_take },
 	{ IMSG_AUDIT_RECORD, RECORD_LEAST, RECORD_MOST, audit_record },
 };
 
 static const struct edge_table edges[] = {
-	{ .peer = PROC_BROKER, .rules = broker_rules, .nrules = 1 },
+	{ .peer = PROC_BROKER, .rules = broker_rules, .nrules = 2 },
 	{ .peer = PROC_KMS },
+};
+
+static const struct edge_rule parent_rules[] = {
+	{ IMSG_AUDIT_REOPEN, 4, 4, audit_reopen },
+	{ IMSG_AUDIT_SINK, 5, 5, sink_socket },
 };
 
 static void
@@ -178,62 +185,30 @@ entries_written(struct entries *list)
 	}
 }
 
-/* 0; -1 with errno EAGAIN when another process has it. */
+/*
+ * Lines for all of the batch in one text; how many bytes of it end what was
+ * torn before, or -1.
+ */
 static int
-log_lock(short type)
+batch_text(const struct entries *batch, struct wbuf *text, struct chain *end)
 {
-	struct flock	 fl;
-
-	memset(&fl, 0, sizeof(fl));
-	fl.l_type = type;
-	fl.l_whence = SEEK_SET;
-	if (fcntl(logfd, F_SETLK, &fl) == 0)
-		return (0);
-	if (errno == EACCES)
-		errno = EAGAIN;
-	return (-1);
-}
-
-static int
-log_append(const struct wbuf *text)
-{
-	ssize_t	 n;
-
-	while ((n = write(logfd, text->data, text->len)) == -1 &&
-	    errno == EINTR)
-		continue;
-	if (n == -1)
-		return (-1);
-	if ((size_t)n != text->len) {
-		errno = ENOSPC;		/* torn: the next write ends it */
-		return (-1);
-	}
-	count_writes++;
-	return (fdatasync(logfd));
-}
-
-/* Lines for all of the batch in one text. */
-static int
-batch_text(const struct entries *batch, struct wbuf *text)
-{
-	struct chain	 chain;
 	struct entry	*e;
 	int		 torn;
 
-	if (chain_tail(logfd, &chain, &torn) == -1)
+	if (file_tail(end, &torn) == -1)
 		return (-1);
 	if (torn) {
 		log_warnx("ending a torn line of the audit log");
 		wb_raw(text, "\n", 1);
 	}
 	TAILQ_FOREACH(e, batch, entry) {
-		if (line_put(text, e, &chain) == -1) {
+		if (line_put(text, e, end) == -1) {
 			errno = ENOMEM;
 			return (-1);
 		}
-		e->line = chain.n;
+		e->line = end->n;
 	}
-	return (0);
+	return (torn);
 }
 
 /* With the lock held. */
@@ -241,11 +216,17 @@ static void
 batch_write(struct entries *batch)
 {
 	struct wbuf	 text = { 0 };
+	struct chain	 end;
 	const char	*why;
+	int		 before;
 
-	if (batch_text(batch, &text) == 0 && log_append(&text) == 0)
+	if ((before = batch_text(batch, &text, &end)) != -1 &&
+	    file_append(&text, &end) == 0) {
+		count_writes++;
 		entries_written(batch);
-	else {
+		sink_lines((const char *)text.data + before,
+		    text.len - (size_t)before);
+	} else {
 		why = errno == EBADMSG ?
 		    "the log ends with something else" : strerror(errno);
 		entries_failed(batch, why);
@@ -290,6 +271,37 @@ writer_locked_out(void)
 	}
 }
 
+/*
+ * The parent knows the end of the log, for kbsctl and for our successor, and
+ * that the older file is not needed any more.
+ */
+static void
+teller_run(int fd, short what, void *arg)
+{
+	const struct chain	*end = file_end();
+	struct wbuf		 w = { 0 };
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	wb_u32(&w, generation);
+	wb_u8(&w, (uint8_t)file_settled());
+	wb_u64(&w, end->n);
+	wb_digest(&w, end->digest);
+	if (edge_send(edge_parent, IMSG_PARENT_AUDITED, &w) == -1)
+		log_warn("can't tell the parent of the audit log's end");
+}
+
+/* Soon: that is once for many lines. */
+static void
+teller_wake(void)
+{
+	struct timeval	 tv = { 0, TELL_MS * 1000 };
+
+	if (!evtimer_pending(teller, NULL))
+		evtimer_add(teller, &tv);
+}
+
 static void
 writer_run(int fd, short what, void *arg)
 {
@@ -301,16 +313,39 @@ writer_run(int fd, short what, void *arg)
 	writer_due = DUE_NOT;
 	writing = 1;
 	while (!TAILQ_EMPTY(&waiting)) {
-		if (log_lock(F_WRLCK) == -1) {
+		if (file_lock() == -1) {
 			writer_locked_out();
 			break;
 		}
 		batch_take(&batch);
 		batch_write(&batch);
-		if (log_lock(F_UNLCK) == -1)
+		if (file_unlock() == -1)
 			fatal("unlock the audit log");
 	}
 	writing = 0;
+	teller_wake();
+}
+
+/* Go over to the file that waits, also when nothing is to be written. */
+static void
+opener_run(int fd, short what, void *arg)
+{
+	struct timeval	 tv = { 0, LOCK_RETRY_MS * 1000 };
+	struct timeval	 later = { OPEN_RETRY_S, 0 };
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (file_settled() || file_lock() == 0) {
+		if (file_unlock() == -1)
+			fatal("unlock the audit log");
+		teller_run(-1, 0, NULL);
+		return;
+	}
+	if (errno != EAGAIN)
+		log_alert("the audit log can't go over to its new file: %s",
+		    strerror(errno));
+	evtimer_add(opener, errno == EAGAIN ? &tv : &later);
 }
 
 /* What is due now is done after the other messages of this turn of the loop. */
@@ -361,11 +396,37 @@ audit_record(struct edge *edge, struct rbuf *r)
 	return (0);
 }
 
+/* The parent has opened the log anew.  It is gone over to at once. */
+static int
+audit_reopen(struct edge *edge, struct rbuf *r)
+{
+	uint32_t	 number = rb_u32(r);
+	int		 fd = edge_take_fd(edge);
+
+	if (rb_end(r) == -1 || fd == -1)
+		return (-1);
+	if (file_take(fd) == -1) {
+		log_warnx("the audit log's new file is not taken");
+		close(fd);
+		return (0);
+	}
+	generation = number;
+	opener_run(-1, 0, NULL);
+	return (0);
+}
+
 static int
 audit_config(struct rbuf *r)
 {
+	struct chain	 end;
 	uint32_t	 i;
 
+	generation = rb_u32(r);
+	end.n = rb_u64(r);
+	rb_digest(r, end.digest);
+	file_known(&end);
+	if (sink_config(r) == -1)
+		return (-1);
 	optional = rb_bool(r);
 	nkeystores = rb_u32(r);
 	if (r->failed || nkeystores > r->left / 4)
@@ -378,40 +439,28 @@ audit_config(struct rbuf *r)
 	return (rb_end(r));
 }
 
+/* Of two the first one is what the log was in before. */
 static int
 audit_descriptor(uint32_t role, int fd)
 {
-	int	 flags;
-
-	if (role != FD_AUDIT_LOG || logfd != -1)
+	if (role != FD_AUDIT_LOG || !file_is_log(fd))
 		return (-1);
-	if ((flags = fcntl(fd, F_GETFL)) == -1 || (flags & O_APPEND) == 0 ||
-	    (flags & O_ACCMODE) != O_RDWR)
-		return (-1);
-	logfd = fd;
-	return (0);
+	return (file_take(fd));
 }
 
 static void
 audit_run(void)
 {
-	struct chain	 chain;
-	int		 torn;
-
 	json_init();
-	if (logfd == -1)
-		fatalx("no audit log");
-	/* A file of another kind shows at start, not at the first key. */
-	if (chain_tail(logfd, &chain, &torn) == -1) {
-		if (errno == EBADMSG)
-			fatalx("the audit log does not end with a line of "
-			    "kbsd: move the file away");
-		fatal("audit log");
-	}
-	if ((writer = event_new(base, -1, 0, writer_run, NULL)) == NULL)
+	file_begin();
+	if ((writer = event_new(base, -1, 0, writer_run, NULL)) == NULL ||
+	    (opener = evtimer_new(base, opener_run, NULL)) == NULL ||
+	    (teller = evtimer_new(base, teller_run, NULL)) == NULL)
 		fatalx("no memory for events");
 	if (atexit(audit_exit) != 0)
 		fatalx("no memory for what comes last");
+	sink_begin();
+	opener_run(-1, 0, NULL);
 }
 
 static void
@@ -425,6 +474,7 @@ audit_counters(struct wbuf *w)
 	wb_u64(w, count_failed);
 	wb_str(w, "waiting");
 	wb_u64(w, nwaiting);
+	sink_counters(w);
 }
 
 static const struct process processes[] = {
@@ -435,6 +485,9 @@ static const struct process processes[] = {
 		.config = audit_config,
 		.descriptor = audit_descriptor,
 		.run = audit_run,
+		.parent_rules = parent_rules,
+		.nparent_rules = sizeof(parent_rules) /
+		    sizeof(parent_rules[0]),
 		.counters = audit_counters,
 	},
 };

@@ -24,10 +24,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "chain.h"
 #include "kbsd.h"
-
-/* Longest line that is looked for at the end of a log. */
-#define CHAIN_WINDOW	(256 * 1024)
+#include "trace.h"
 
 #define VERDICT_TEXT_MAX	64
 #define REQUEST_TEXT_MAX	64
@@ -60,41 +59,48 @@ struct entry {
 	uint64_t		 since;		/* now_ms() of its coming */
 };
 
+/* --- file.c: the file, and the one that it goes over to ------------------ */
+
+/* May it be read, and written at its end only? */
+int			 file_is_log(int fd);
 /*
- * Where a log ends: the number and the digest of its last line.  A log that
- * is empty has number 0 and a digest of zeros.
+ * The log; once there is one, the file that it goes over to.  -1: one waits
+ * already.
  */
-struct chain {
-	uint64_t	 n;
-	uint8_t		 digest[DIGEST_LEN];
-};
-
-enum chain_result {
-	CHAIN_OK,
-	CHAIN_TORN,		/* no whole line, e.g. after a power cut */
-	CHAIN_NUMBER,		/* lines are missing, doubled or moved */
-	CHAIN_BROKEN		/* the line before is not what it was */
-};
-
-/* chain.c */
-
+int			 file_take(int fd);
+/* The end of the log as it was last written, by us or those before us. */
+void			 file_known(const struct chain *);
+const struct chain	*file_end(void);
+/* No file waits that it is to go over to. */
+int			 file_settled(void);
+/* Before the first line; dies when the log is none. */
+void			 file_begin(void);
 /*
- * Check the next line (without its newline) and move the chain behind it
- * whatever comes out, so that a reader can go on.  A torn line is not a
- * fault by itself: when it was torn and not tampered with, the next line
- * knows its digest.
+ * Lock the log, having gone over to the file that waits.  0; -1 with errno,
+ * EAGAIN when another process has it.
  */
-enum chain_result	 chain_verify(struct chain *, const char *, size_t);
-const char		*chain_result_text(enum chain_result);
-/* Move the chain behind a line just made. */
-void			 chain_append(struct chain *, const char *, size_t);
+int			 file_lock(void);
+int			 file_unlock(void);
 /*
- * Read the end of the log.  *torn tells that it does not end with a newline.
- * Returns -1 with errno; EBADMSG when no line with a number is there.
+ * With the lock held.  What the next line goes behind; append, sync, and know
+ * the new end.  -1 with errno.
  */
-int			 chain_tail(int fd, struct chain *, int *torn);
+int			 file_tail(struct chain *, int *torn);
+int			 file_append(const struct wbuf *, const struct chain *);
 
-/* line.c */
+/* --- sink.c: where lines go besides the log ------------------------------- */
+
+/* The body of CONFIG; -1: malformed. */
+int			 sink_config(struct rbuf *);
+/* Before the first line: ask for their sockets. */
+void			 sink_begin(void);
+/* The function of the parent's table: a socket. */
+int			 sink_socket(struct edge *, struct rbuf *);
+/* Lines that are in the log, each with its newline. */
+void			 sink_lines(const char *, size_t);
+void			 sink_counters(struct wbuf *);
+
+/* --- line.c --------------------------------------------------------------- */
 
 /* Returns 0, or -1 when the body is malformed. */
 int	 line_read(struct rbuf *, struct entry *);
@@ -103,6 +109,8 @@ int	 line_read(struct rbuf *, struct entry *);
  * chain behind it.  -1: out of memory, the buffer has failed.
  */
 int	 line_put(struct wbuf *, const struct entry *, struct chain *);
+/* The first line of a file that goes on with the chain of another. */
+int	 line_put_continued(struct wbuf *, struct chain *);
 
 /* Least and most bytes of a RECORD. */
 #define RECORD_LEAST	(12 + 1 + 4 + 16 + 2 * DIGEST_LEN + 1 + 1 + 3 * 4 + \

@@ -151,9 +151,13 @@ put_said(struct wbuf *w, const struct entry *e)
 		[AUDIT_DECISION] = "decision",
 		[AUDIT_OUTCOME] = "outcome",
 	};
-	char	 tees[TEES_TEXT];
+	struct trace	 t;
+	char		 tees[TEES_TEXT], trace[TRACE_HEX] = "";
 
+	if (trace_get(&e->name, &t) == 0)
+		trace_format(&t, trace);
 	put_text(w, "request", e->request);
+	put_text(w, "trace", trace);
 	put_text(w, "event", events[e->event]);
 	put_text(w, "operation", operation_name(e->operation));
 	put_text(w, "client", e->client);
@@ -175,6 +179,18 @@ put_said(struct wbuf *w, const struct entry *e)
 	put_text(w, "keystore", e->keystore);
 }
 
+/* Ends the line that begins at from. */
+static int
+put_end(struct wbuf *w, size_t from, struct chain *chain)
+{
+	wb_raw(w, "}", 1);
+	if (w->failed)
+		return (-1);
+	chain_append(chain, (const char *)w->data + from, w->len - from);
+	wb_raw(w, "\n", 1);
+	return (w->failed ? -1 : 0);
+}
+
 int
 line_put(struct wbuf *w, const struct entry *e, struct chain *chain)
 {
@@ -183,10 +199,16 @@ line_put(struct wbuf *w, const struct entry *e, struct chain *chain)
 	put_chain(w, chain);
 	put_time(w);
 	put_said(w, e);
-	wb_raw(w, "}", 1);
-	if (w->failed)
-		return (-1);
-	chain_append(chain, (const char *)w->data + from, w->len - from);
-	wb_raw(w, "\n", 1);
-	return (w->failed ? -1 : 0);
+	return (put_end(w, from, chain));
+}
+
+int
+line_put_continued(struct wbuf *w, struct chain *chain)
+{
+	size_t	 from = w->len;
+
+	put_chain(w, chain);
+	put_time(w);
+	put_text(w, "event", "continued");
+	return (put_end(w, from, chain));
 }

@@ -105,13 +105,33 @@ store_down(struct edge *edge)
 	request_edge_down(edge);
 }
 
+/* The front is known by its edge. */
+static int
+front_trace(struct edge *edge, struct rbuf *r)
+{
+	struct request_name	 name;
+	struct trace		 t;
+
+	name.front = edge->front;
+	name.number = rb_u64(r);
+	rb_trace(r, &t);
+	if (rb_end(r) == -1)
+		return (-1);
+	trace_put(&name, &t);
+	return (0);
+}
+
+#define FRONT_TRACE	(TRACE_BODY - 4)
+
 static const struct edge_rule front_rules[] = {
+	{ IMSG_BROKER_TRACE, FRONT_TRACE, FRONT_TRACE, front_trace },
 	{ IMSG_BROKER_TRANSFER, 40, EVIDENCE_MAX + 8192, transfer_begin },
 	{ IMSG_BROKER_ASK, 32, 128 * 1024, admin_ask },
 };
 
 /* What the processes that strangers reach may send. */
 static const struct edge_rule gate_rules[] = {
+	{ IMSG_BROKER_TRACE, FRONT_TRACE, FRONT_TRACE, front_trace },
 	{ IMSG_BROKER_TRANSFER, 40, EVIDENCE_MAX + 8192, transfer_begin },
 };
 

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "kbsd.h"
+#include "trace.h"
 #include "tree.h"
 
 /* Of all fronts; each has its own limit too. */

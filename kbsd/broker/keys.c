@@ -73,6 +73,7 @@ keys_order(struct request *req, const void *argument, size_t len)
 	wb_u64(&w, req->deadline);
 	wb_bytes(&w, argument, len);
 	wb_free(&record);
+	trace_pass(engine, IMSG_ENGINE_TRACE, &req->name);
 	if (edge_send(engine, IMSG_ENGINE_ORDER, &w) == -1)
 		return (-1);
 	request_wait(req, engine);

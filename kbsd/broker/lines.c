@@ -49,8 +49,10 @@ line_body(struct wbuf *w, const struct request *req, const struct line *line)
 int
 lines_record(const struct request *req, const struct line *line)
 {
+	struct edge	*audit = edge_find(PROC_AUDIT, 0);
 	struct wbuf	 w = { 0 };
 
+	trace_pass(audit, IMSG_AUDIT_TRACE, &req->name);
 	wb_name(&w, &req->name);
 	wb_u8(&w, req->op);
 	wb_str(&w, line->kms ? req->key.keystore : "");
@@ -59,7 +61,7 @@ lines_record(const struct request *req, const struct line *line)
 	wb_digest(&w, line->kms ? req->wrapping : zero);
 	wb_u8(&w, line->reply != 0);
 	line_body(&w, req, line);
-	return (edge_send(edge_find(PROC_AUDIT, 0), IMSG_AUDIT_RECORD, &w));
+	return (edge_send(audit, IMSG_AUDIT_RECORD, &w));
 }
 
 int

@@ -59,6 +59,7 @@ transfer_appraise(struct request *req)
 		wb_u8(&w, req->step);
 		wb_bytes_of(&w, &req->evidence);
 	}
+	trace_pass(verifier, IMSG_VERIFIER_TRACE, &req->name);
 	if (edge_send(verifier, type, &w) == -1) {
 		answer_error(req, 503, 1, "the verifier is busy");
 		return;

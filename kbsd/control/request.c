@@ -72,6 +72,7 @@ static const struct command commands[] = {
 	{ "monitor",	    OP_NONE, COMMAND_MAX, ANSWER_NONE, 0 },
 	{ "log",	    OP_NONE, COMMAND_VERBOSE, ANSWER_NONE,
 	    REQUEST_LEVEL },
+	{ "log reopen",	    OP_NONE, COMMAND_REOPEN, ANSWER_NONE, 0 },
 	{ "key list",	    OP_KEY_SEARCH, 0, ANSWER_KEYS, REQUEST_FILTER },
 	{ "key show",	    OP_KEY_FIND, 0, ANSWER_KEY, REQUEST_ID },
 	{ "key create",	    OP_KEY_CREATE, 0, ANSWER_KEY, REQUEST_BODY },

@@ -36,6 +36,7 @@
 #define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 
 static const struct edge_rule broker_rules[] = {
+	{ IMSG_ENGINE_TRACE,	TRACE_BODY, TRACE_BODY,		trace_take },
 	{ IMSG_ENGINE_ORDER,	ORDER_LEAST, ORDER_MOST,	halves_order },
 };
 

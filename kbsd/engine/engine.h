@@ -31,6 +31,7 @@
 #include <stdint.h>
 
 #include "kbsd.h"
+#include "trace.h"
 
 #define KEY_RECORD_MAX	1024		/* bytes of wb_key_record() */
 #define ARGUMENT_MAX	4096		/* of ORDER: SPKI DER is the longest */

@@ -106,6 +106,9 @@ kms_ask(struct request *req, uint32_t type, struct wbuf *w, uint64_t deadline)
 {
 	uint32_t	 i = kms_find(req->order.record.keystore);
 
+	if (i < nkeystores)
+		trace_pass(edge_find(PROC_KMS, i), IMSG_KMS_TRACE,
+		    &req->name);
 	if (i == nkeystores) {
 		wb_free(w);
 		request_done(req, DONE_UNAVAILABLE, "no such keystore", NULL,

@@ -40,7 +40,26 @@
 
 static int		 api_key_fd = -1, ca_fd = -1;
 
+/* Its tag stands for the request's name. */
+static int
+verifier_trace(struct edge *edge, struct rbuf *r)
+{
+	struct request_name	 name;
+	struct trace		 t;
+
+	name.front = edge->instance;
+	name.number = rb_u64(r);
+	rb_trace(r, &t);
+	if (rb_end(r) == -1)
+		return (-1);
+	trace_put(&name, &t);
+	return (0);
+}
+
+#define TRACE_LEN	(TRACE_BODY - 4)
+
 static const struct edge_rule verifier_rules[] = {
+	{ IMSG_FETCHER_TRACE, TRACE_LEN, TRACE_LEN, verifier_trace },
 	{ IMSG_FETCHER_GET, GET_LEAST, GET_MOST, get_take },
 };
 
@@ -48,7 +67,7 @@ static const struct edge_table edges[] = {
 	{
 		.peer = PROC_VERIFIER,
 		.rules = verifier_rules,
-		.nrules = 1,
+		.nrules = 2,
 		.down = get_down,
 	},
 };

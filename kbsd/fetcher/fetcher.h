@@ -35,6 +35,7 @@
 #include "kbsd.h"
 #include "resolve.h"
 #include "timer.h"
+#include "trace.h"
 #include "url.h"
 
 struct event;
@@ -172,6 +173,8 @@ struct outcome {
 struct fetch	*fetch_start(uint8_t what, const struct url *, char *body,
 		    size_t bodylen, uint64_t deadline,
 		    void (*done)(void *, struct outcome *), void *);
+/* It is for this request, whose trace may be known. */
+void		 fetch_trace(struct fetch *, const struct request_name *);
 void		 fetch_cancel(struct fetch *);
 
 /* How it went with the outside; Unix seconds, 0: never. */

@@ -126,10 +126,11 @@ get_done(void *arg, struct outcome *out)
 static void
 get_own(struct get *g, const struct question *q)
 {
-	struct url	 url;
-	const char	*why;
-	char		*body;
-	size_t		 len;
+	struct request_name	 name;
+	struct url		 url;
+	const char		*why;
+	char			*body;
+	size_t			 len;
 
 	if ((why = service_ask(q, &url, &body, &len)) != NULL) {
 		get_refuse(g, GOT_REFUSED, service_name(q->what), why);
@@ -143,11 +144,15 @@ get_own(struct get *g, const struct question *q)
 	}
 	g->bytes = len;
 	gets_bytes += len;
+	name.front = g->edge->instance;
+	name.number = g->tag;
 	g->fetch = fetch_start(q->what, &url, body, len, g->deadline,
 	    get_done, g);
 	if (g->fetch == NULL)
 		get_answer(g, GOT_BUSY, 0, "no memory for a request", NULL,
 		    0, 0);
+	else
+		fetch_trace(g->fetch, &name);
 }
 
 static void

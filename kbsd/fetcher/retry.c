@@ -45,6 +45,7 @@ struct fetch {
 	struct event		*pause;		/* till the next try */
 	struct resolve		*wait;		/* at most one of these two */
 	struct http		*http;
+	char			 trace[TRACE_HEADER];	/* "": none */
 	char			 request_id[sizeof("request-id: ") +
 				    UUID_TEXT];
 	char			 last[REASON_TEXT_MAX];	/* of the try before */
@@ -165,6 +166,8 @@ fetch_headers(struct fetch *f, struct http_ask *ask)
 	    uuid_format(&id, text));
 	ask->headers[1] = f->request_id;
 	ask->headers[2] = settings.api_key;
+	if (f->trace[0] != '\0')
+		ask->headers[3] = f->trace;
 }
 
 static void
@@ -295,4 +298,13 @@ fetch_start(uint8_t what, const struct url *url, char *body, size_t bodylen,
 	timer_set(f->timer, deadline > now ? deadline - now : 0);
 	timer_set(f->pause, 0);
 	return (f);
+}
+
+void
+fetch_trace(struct fetch *f, const struct request_name *name)
+{
+	struct trace	 t;
+
+	if (trace_get(name, &t) == 0)
+		trace_header(&t, f->trace);
 }

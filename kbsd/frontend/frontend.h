@@ -30,6 +30,7 @@
 
 #include "http.h"
 #include "kbsd.h"
+#include "trace.h"
 
 /*
  * conn.c: connections.
@@ -175,6 +176,8 @@ struct request {
 	unsigned int		 waits;
 	size_t			 bytes;		/* with the broker */
 	uint8_t			 step;		/* of a transfer */
+	struct trace		 trace;		/* where it is traced */
+	int			 traced;
 	int			 checking;	/* only the token is judged */
 	int			 minor;
 	int			 status;	/* our own error, or 0 */

@@ -152,7 +152,7 @@ check_head(struct request *req, const struct http_request *http)
 struct request *
 request_new(struct conn *conn, const struct http_request *http)
 {
-	struct http_slice	 none = { NULL, 0 };
+	struct http_slice	 none = { NULL, 0 }, trace;
 	struct request		*req;
 
 	if ((req = calloc(1, sizeof(*req))) == NULL)
@@ -167,6 +167,9 @@ request_new(struct conn *conn, const struct http_request *http)
 	req->minor = http->minor;
 	copy_text(req->method, sizeof(req->method), http->method);
 	copy_text(req->path, sizeof(req->path), http->target.path);
+	/* What is no trace is passed over: W3C Trace Context section 3.2.4. */
+	req->traced = http_header_one(http, "traceparent", &trace) == 1 &&
+	    trace_parse(&req->trace, trace.base, trace.len) == 0;
 	check_head(req, http);
 	return (req);
 }
@@ -225,9 +228,14 @@ request_gone(struct request *req)
 static void
 request_log(const struct request *req, const char *id, int status)
 {
-	log_info("request %s %s %s %s %d %llu ms", id,
+	char	 trace[TRACE_HEX] = "";
+
+	if (req->traced)
+		trace_format(&req->trace, trace);
+	log_info("request %s %s %s %s %d %llu ms%s%s", id,
 	    conn_address(req->conn), req->method, req->path, status,
-	    (unsigned long long)(now_ms() - req->started));
+	    (unsigned long long)(now_ms() - req->started),
+	    req->traced ? " trace=" : "", trace);
 }
 
 static int
@@ -334,6 +342,18 @@ is_busy(void)
 	return (1);
 }
 
+static void
+tell_trace(const struct request *req)
+{
+	struct wbuf	 w = { 0 };
+
+	if (!req->traced)
+		return;
+	wb_u64(&w, req->number);
+	wb_trace(&w, &req->trace);
+	(void)edge_send(edge_find(PROC_BROKER, 0), IMSG_BROKER_TRACE, &w);
+}
+
 /*
  * All of it is there (or as much as will come): answer it or send it on its
  * way.
@@ -349,6 +369,8 @@ request_done(struct request *req, const struct http_request *http)
 		request_fail(req, 503, "too many requests at once");
 		return;
 	}
+	if (route != NULL && route->op != OP_NONE && req->status == 0)
+		tell_trace(req);
 	errno = 0;		/* refuse() looks at it */
 	if (req->status == 0 && route->ask(req, http) == 0)
 		return;

@@ -48,6 +48,7 @@ static const struct backend *const backends[KEYSTORE_TYPE_MAX] = {
 };
 
 static const struct edge_rule engine_rules[] = {
+	{ IMSG_KMS_TRACE, TRACE_BODY, TRACE_BODY, trace_take },
 	{ IMSG_KMS_FETCH, FETCH_LEAST, FETCH_LEAST + KEY_RECORD_MAX,
 	    jobs_fetch },
 	{ IMSG_KMS_RESEAL, RESEAL_LEAST, RESEAL_LEAST + KEY_RECORD_MAX,
@@ -58,6 +59,7 @@ static const struct edge_rule engine_rules[] = {
 
 /* Who makes keys can't have any. */
 static const struct edge_rule maker_rules[] = {
+	{ IMSG_KMS_TRACE, TRACE_BODY, TRACE_BODY, trace_take },
 	{ IMSG_KMS_STORE, STORE_LEAST, STORE_LEAST + KEY_RECORD_MAX +
 	    MATERIAL_MAX, jobs_store },
 };

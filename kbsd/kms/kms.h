@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "kbsd.h"
+#include "trace.h"
 
 struct event;
 

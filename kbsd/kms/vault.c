@@ -138,8 +138,9 @@ asked_go(struct asked *a)
 		return;
 	}
 	a->token = session_token();
-	a->call = call_start(a->compare ? "GET" : methods[a->wanted], a->path,
-	    body, len, job->deadline, 0, asked_answered, a);
+	a->call = call_start(&job->name, a->compare ? "GET" :
+	    methods[a->wanted], a->path, body, len, job->deadline, 0,
+	    asked_answered, a);
 	if (a->call == NULL)
 		asked_end(a, DONE_UNAVAILABLE, "no memory for a request", 0);
 }

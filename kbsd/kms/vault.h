@@ -58,13 +58,15 @@ struct reply {
 #define CALL_BARE	0x1
 
 /*
+ * For a request, or NULL.
  * method and path ("/v1/...") stay until it is over; body is malloc'd, taken
  * over and wiped.  An answer that will be the same the next time is a reply;
  * all else is tried again, at each server in turn, until the deadline.
  * done() is called once, from the loop.  NULL on no memory.
  */
-struct call	*call_start(const char *method, const char *path, char *body,
-		    size_t bodylen, uint64_t deadline, int flags,
+struct call	*call_start(const struct request_name *, const char *method,
+		    const char *path, char *body, size_t bodylen,
+		    uint64_t deadline, int flags,
 		    void (*done)(void *, const struct reply *), void *arg);
 void		 call_cancel(struct call *);
 /* What went wrong last; "" where nothing did. */

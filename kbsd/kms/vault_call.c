@@ -53,6 +53,7 @@ struct call {
 	char			 resolve[RESOLVE_MAX];
 	char			 namespace[sizeof("X-Vault-Namespace: ") +
 				    VAULT_NAME_MAX];
+	char			 trace[TRACE_HEADER];	/* "": none */
 	struct event		*timer;		/* of this try */
 	struct event		*pause;		/* till the next */
 	struct resolve		*wait;		/* at most one of these two */
@@ -203,6 +204,8 @@ call_headers(struct call *c, struct http_ask *ask)
 		ask->headers[n++] = c->namespace;
 	if ((c->flags & CALL_BARE) == 0)
 		ask->headers[n++] = session_header();
+	if (c->trace[0] != '\0')
+		ask->headers[n++] = c->trace;
 }
 
 static void
@@ -314,11 +317,12 @@ call_answered(void *arg, const struct http_answer *answer)
 }
 
 struct call *
-call_start(const char *method, const char *path, char *body, size_t bodylen,
-    uint64_t deadline, int flags, void (*done)(void *, const struct reply *),
-    void *arg)
+call_start(const struct request_name *name, const char *method,
+    const char *path, char *body, size_t bodylen, uint64_t deadline,
+    int flags, void (*done)(void *, const struct reply *), void *arg)
 {
 	struct call	*c;
+	struct trace	 t;
 
 	if ((c = calloc(1, sizeof(*c))) == NULL) {
 		if (body != NULL)
@@ -336,6 +340,8 @@ call_start(const char *method, const char *path, char *body, size_t bodylen,
 	c->arg = arg;
 	snprintf(c->namespace, sizeof(c->namespace), "X-Vault-Namespace: %s",
 	    vault.namespace);
+	if (name != NULL && trace_get(name, &t) == 0)
+		trace_header(&t, c->trace);
 	c->timer = timer_new(call_timeout, c);
 	c->pause = timer_new(call_try, c);
 	/* What fails at once is told from the loop, too. */

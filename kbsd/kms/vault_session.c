@@ -172,8 +172,8 @@ session_call(enum step step, const char *method, char *body, size_t len,
     int flags)
 {
 	doing = step;
-	call = call_start(method, path, body, len, now_ms() + STEP_MS, flags,
-	    session_answered, NULL);
+	call = call_start(NULL, method, path, body, len, now_ms() + STEP_MS,
+	    flags, session_answered, NULL);
 	if (call == NULL) {
 		doing = STEP_NONE;
 		timer_set(later, LATER_MS);

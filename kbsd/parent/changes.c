@@ -68,6 +68,7 @@ static const struct member of_config[] = {
 	M(config, require_nonce,  NUMBER, "require nonce"),
 	M(config, user,		  TEXT,   "user"),
 	M(config, keyuser,	  TEXT,   "keyuser"),
+	M(config, log_format,	  NUMBER, "log format"),
 	M(config, verbose,	  NUMBER, "verbose"),
 };
 
@@ -164,6 +165,7 @@ WALK(certificate, certificates)
 WALK(idp, idps)
 WALK(attestation, attestations)
 WALK(keystore, keystores)
+WALK(audit_sink, sinks)
 
 static void
 name_listener(const void *block, char *text, size_t size)
@@ -205,6 +207,18 @@ name_keystore(const void *block, char *text, size_t size)
 	snprintf(text, size, "keystore \"%s\"", k->name);
 }
 
+static void
+name_sink(const void *block, char *text, size_t size)
+{
+	const struct audit_sink	*s = block;
+
+	if (s->path == NULL)
+		snprintf(text, size, "audit to syslog facility %d",
+		    s->facility);
+	else
+		snprintf(text, size, "audit to socket %s", s->path);
+}
+
 static const struct kind {
 	const void	*(*walk)(const struct config *, const void *);
 	/* What it is called; two of one name are the same. */
@@ -220,6 +234,7 @@ static const struct kind {
 	{ walk_attestations, name_attestation, of_attestation,
 	    NMEMBERS(of_attestation) },
 	{ walk_keystores, name_keystore, of_keystore, NMEMBERS(of_keystore) },
+	{ walk_sinks, name_sink, NULL, 0 },
 };
 
 #define BLOCK_NAME_MAX	(PATH_MAX + 32)

@@ -116,6 +116,21 @@ static const struct edge_table table_verifier = {
 	.nrules = NRULES(rules_verifier), .down = child_edge_down,
 };
 
+static const struct edge_rule rules_audit[] = {
+	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
+	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
+	{ IMSG_PARENT_WORKED,	 0, 0,		child_on_worked },
+	{ IMSG_PARENT_SHOWN,	 12, 1 << 20,	gather_take },
+	{ IMSG_PARENT_AUDITED,	 13 + DIGEST_LEN, 13 + DIGEST_LEN,
+	    audit_told },
+	{ IMSG_PARENT_SINK_WANT, 4, 4,		audit_sink_want },
+};
+
+static const struct edge_table table_audit = {
+	.peer = PROC_AUDIT, .rules = rules_audit, .nrules = NRULES(rules_audit),
+	.down = child_edge_down,
+};
+
 static const struct edge_rule rules_kms[] = {
 	{ IMSG_PARENT_READY,	 4, 512,	child_on_ready },
 	{ IMSG_PARENT_VIOLATION, 16, 1024,	child_on_violation },
@@ -141,6 +156,8 @@ child_table(enum process_kind kind)
 		return (&table_verifier);
 	case PROC_KMS:
 		return (&table_kms);
+	case PROC_AUDIT:
+		return (&table_audit);
 	case PROC_BROKER:
 	case PROC_FRONTEND:
 	case PROC_GATE:
@@ -298,6 +315,7 @@ child_start(struct child *c)
 	c->state = CHILD_STARTING;
 	c->since = time(NULL);
 	c->accused = 0;
+	c->sinks = c->absent = 0;
 	c->edge = edge_new(sv[0], c->kind, c->instance, c->front,
 	    child_table(c->kind));
 	if (c->edge == NULL)

@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base64.h"
 #include "log.h"
 #include "parent.h"
 #include "version.h"
@@ -55,6 +56,20 @@ command_table(struct wbuf *w, const char *const *names, uint32_t n,
 	wb_u32(w, rows);
 	wb_raw_of(w, cells);
 	wb_free(cells);
+}
+
+/* The end of the audit log, which `kbsctl audit verify' compares. */
+static void
+row_audit(struct wbuf *cells, uint32_t *rows, const struct set *set)
+{
+	char	 text[2 * DIGEST_LEN + 1];
+
+	row(cells, rows, "audit_log", set->conf->audit_path);
+	snprintf(text, sizeof(text), "%llu",
+	    (unsigned long long)set->log.end.n);
+	row(cells, rows, "audit_line", text);
+	hex_encode(text, sizeof(text), set->log.end.digest, DIGEST_LEN);
+	row(cells, rows, "audit_hash", text);
 }
 
 static void
@@ -90,7 +105,7 @@ show_status(struct set *set, struct wbuf *w)
 	snprintf(text, sizeof(text), "%u", restarts);
 	row(&cells, &rows, "restarts", text);
 	row(&cells, &rows, "directory", set->conf->directory);
-	row(&cells, &rows, "audit_log", set->conf->audit_path);
+	row_audit(&cells, &rows, set);
 	TAILQ_FOREACH(l, &set->conf->listeners, entry) {
 		snprintf(text, sizeof(text), "%s port %s", l->address,
 		    l->port);
@@ -200,9 +215,14 @@ command_dispatch(struct edge *edge, struct rbuf *r)
 	if (command == COMMAND_RELOAD &&
 	    parent_reload(c, tag, why, sizeof(why)) == 0)
 		return (0);
+	if (command == COMMAND_REOPEN &&
+	    audit_ask(c, tag, why, sizeof(why)) == 0)
+		return (0);
 	if (gather_is(command) && gather_ask(c, tag, command, argument) == 0)
 		return (0);
-	if (command == COMMAND_KEYSTORES || gather_is(command)) {
+	if (command == COMMAND_REOPEN)
+		ok = 0;
+	else if (command == COMMAND_KEYSTORES || gather_is(command)) {
 		ok = 0;
 		strlcpy(why, "too many ask at once", sizeof(why));
 	} else if (command == COMMAND_RELOAD)

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -45,6 +46,7 @@ config_new(void)
 	TAILQ_INIT(&conf->idps);
 	TAILQ_INIT(&conf->attestations);
 	TAILQ_INIT(&conf->keystores);
+	TAILQ_INIT(&conf->sinks);
 	conf->prefork = 2;
 	conf->attempts = 5;
 	conf->interval = 300;
@@ -61,6 +63,58 @@ config_ref(struct config *conf)
 {
 	conf->refs++;
 	return (conf);
+}
+
+static const struct {
+	const char	*name;
+	int		 number;
+} facilities[] = {
+	{ "auth", LOG_AUTH }, { "authpriv", LOG_AUTHPRIV },
+	{ "daemon", LOG_DAEMON }, { "user", LOG_USER },
+	{ "local0", LOG_LOCAL0 }, { "local1", LOG_LOCAL1 },
+	{ "local2", LOG_LOCAL2 }, { "local3", LOG_LOCAL3 },
+	{ "local4", LOG_LOCAL4 }, { "local5", LOG_LOCAL5 },
+	{ "local6", LOG_LOCAL6 }, { "local7", LOG_LOCAL7 },
+};
+
+#define NFACILITIES	(sizeof(facilities) / sizeof(facilities[0]))
+
+static const char *const formats[LOG_FORMAT_MAX] = {
+	[LOG_FORMAT_PLAIN] = "plain",
+	[LOG_FORMAT_KEYS] = "key=value",
+	[LOG_FORMAT_JSON] = "json",
+};
+
+int
+facility_number(const char *name)
+{
+	size_t	 i;
+
+	for (i = 0; i < NFACILITIES; i++)
+		if (strcmp(facilities[i].name, name) == 0)
+			return (facilities[i].number);
+	return (-1);
+}
+
+static const char *
+facility_name(int number)
+{
+	size_t	 i = 0;
+
+	while (i < NFACILITIES - 1 && facilities[i].number != number)
+		i++;
+	return (facilities[i].name);
+}
+
+int
+format_number(const char *name)
+{
+	int	 i;
+
+	for (i = 0; i < LOG_FORMAT_MAX; i++)
+		if (strcmp(formats[i], name) == 0)
+			return (i);
+	return (-1);
 }
 
 int
@@ -150,6 +204,7 @@ config_free(struct config *conf)
 {
 	struct listener		*l;
 	struct attestation	*a;
+	struct audit_sink	*s;
 	struct keystore		*k;
 
 	if (conf == NULL || --conf->refs > 0)
@@ -183,6 +238,11 @@ config_free(struct config *conf)
 	free(conf->audit_path);
 	free(conf->user);
 	free(conf->keyuser);
+	while ((s = TAILQ_FIRST(&conf->sinks)) != NULL) {
+		TAILQ_REMOVE(&conf->sinks, s, entry);
+		free(s->path);
+		free(s);
+	}
 	free(conf);
 }
 
@@ -817,6 +877,20 @@ print_pkcs11(const struct keystore *k)
 	printf("%s}\n", k->network ? "\tnetwork\n" : "");
 }
 
+static void
+print_sinks(const struct config *conf)
+{
+	const struct audit_sink	*s;
+
+	TAILQ_FOREACH(s, &conf->sinks, entry) {
+		if (s->path != NULL)
+			print_word("audit socket ", s->path);
+		else
+			print_word("audit syslog ",
+			    facility_name(s->facility));
+	}
+}
+
 void
 config_print(const struct config *conf)
 {
@@ -858,11 +932,13 @@ config_print(const struct config *conf)
 	    "\ttoken lifetime %us\n}\n", conf->attempts, conf->interval,
 	    conf->lockout, conf->lifetime);
 	print_word("audit log ", conf->audit_path);
+	print_sinks(conf);
 	if (conf->audit_optional)
 		printf("audit optional\n");
 	if (conf->require_nonce)
 		printf("require nonce\n");
-	printf("verbose %d\n", conf->verbose);
+	printf("log format \"%s\"\nverbose %d\n",
+	    formats[conf->log_format], conf->verbose);
 	TAILQ_FOREACH(a, &conf->attestations, entry) {
 		if (issuer_is(a))
 			issuer_print(a);

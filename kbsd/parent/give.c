@@ -376,14 +376,44 @@ give_store(struct child *c, struct wbuf *w)
 	return (0);
 }
 
+static void
+give_sinks(struct wbuf *w, const struct config *conf)
+{
+	const struct audit_sink	*s;
+	char			 before[32];
+	uint32_t		 n = 0;
+
+	TAILQ_FOREACH(s, &conf->sinks, entry)
+		n++;
+	wb_u32(w, n);
+	TAILQ_FOREACH(s, &conf->sinks, entry) {
+		snprintf(before, sizeof(before), "<%d>kbsd: audit: ",
+		    s->facility | LOG_INFO);
+		wb_str(w, s->path == NULL ? "syslog" : s->path);
+		wb_str(w, s->path == NULL ? before : "");
+	}
+}
+
 static int
 give_audit(struct child *c, struct wbuf *w)
 {
 	const struct config	*conf = c->set->conf;
+	const struct audit_log	*log = &c->set->log;
+	int			 fd, last;
 
+	if ((fd = audit_open(c, &last)) == -1)
+		return (-1);
+	if (last != -1 && give_fd(FD_AUDIT_LOG, last) == -1) {
+		close(fd);
+		return (-1);
+	}
+	wb_u32(w, log->generation);
+	wb_u64(w, log->end.n);
+	wb_digest(w, log->end.digest);
+	give_sinks(w, conf);
 	wb_u8(w, (uint8_t)conf->audit_optional);
 	give_keystores(w, conf);
-	return (give_fd(FD_AUDIT_LOG, files_append(conf->audit_path)));
+	return (give_fd(FD_AUDIT_LOG, fd));
 }
 
 static int

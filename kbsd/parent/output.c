@@ -35,20 +35,33 @@
 
 static int	foreground;
 static int	journal;	/* stderr is the journal: say the level */
+static int	format;		/* LOG_FORMAT_* */
 
 static void
 output_write(int level, const char *name, const char *text)
 {
-	char	 safe[LOG_LINE_MAX * 4 + 1];
+	char	 safe[LOG_LINE_MAX * 4 + 1], fields[LOG_FIELDS_MAX];
 
+	/* What is foreign steers no terminal, and begins no line. */
 	if (strnvis(safe, text, sizeof(safe), VIS_CSTYLE | VIS_NL) < 0)
 		return;
-	if (!foreground)
-		syslog(level, "%s: %s", name, safe);
-	else if (journal)
-		fprintf(stderr, "<%d>%s: %s\n", level, name, safe);
+	if (format == LOG_FORMAT_PLAIN)
+		snprintf(fields, sizeof(fields), "%s: %s", name, safe);
 	else
-		fprintf(stderr, "%s: %s\n", name, safe);
+		log_fields(fields, format == LOG_FORMAT_JSON, level, name,
+		    safe);
+	if (!foreground)
+		syslog(level, "%s", fields);
+	else if (journal)
+		fprintf(stderr, "<%d>%s\n", level, fields);
+	else
+		fprintf(stderr, "%s\n", fields);
+}
+
+void
+output_format(int wanted)
+{
+	format = wanted;
 }
 
 void

@@ -228,6 +228,7 @@ parent_serving(const struct set *set)
 	TAILQ_FOREACH(c, &set->children, entry)
 		n++;
 	reloading = 0;
+	output_format(set->conf->log_format);
 	log_info("configuration %u is serving with %u processes, each in: %s",
 	    set->number, n, first->force);
 	TAILQ_FOREACH(c, &set->children, entry)
@@ -322,6 +323,10 @@ parent_signal(int sig, short what, void *arg)
 		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 			child_reap(pid, status);
 		break;
+	case SIGUSR1:
+		log_info("SIGUSR1: opening the audit log anew");
+		(void)audit_reopen();
+		break;
 	case SIGHUP:
 		log_info("SIGHUP: reading the configuration again");
 		(void)parent_reload(NULL, 0, why, sizeof(why));
@@ -336,7 +341,8 @@ parent_signal(int sig, short what, void *arg)
 static void
 parent_signals(void)
 {
-	static const int	 sigs[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT };
+	static const int	 sigs[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT,
+				    SIGUSR1 };
 	struct event		*ev;
 	size_t			 i;
 
@@ -425,6 +431,7 @@ main(int argc, char *argv[])
 	if (!o.foreground && daemon(0, 0) == -1)
 		fatal("daemon");
 	output_init(o.foreground);
+	output_format(conf->log_format);
 	setproctitle("parent");
 	umask(0077);
 	parent_limits();
@@ -433,6 +440,7 @@ main(int argc, char *argv[])
 	if ((base = loop_new()) == NULL)
 		fatalx("no event loop");
 	parent_signals();
+	audit_watch();
 	log_info("kbsd %s starts", KBSD_VERSION);
 	/* Its first processes may have failed already: no loop would end. */
 	if (set_start(conf) == -1 || TAILQ_EMPTY(&sets))

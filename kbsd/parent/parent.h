@@ -153,6 +153,13 @@ struct keystore {
 	int			 network;	/* it makes connections */
 };
 
+/* Where audit lines go besides the log. */
+struct audit_sink {
+	TAILQ_ENTRY(audit_sink)	 entry;
+	char			*path;		/* of a socket; NULL: syslog */
+	int			 facility;	/* of syslog(3) */
+};
+
 struct config {
 	char			*directory;
 	char			*control_path;
@@ -175,12 +182,17 @@ struct config {
 	unsigned int		 connections;	/* of one frontend */
 	char			*audit_path;
 	int			 audit_optional;
+	TAILQ_HEAD(, audit_sink) sinks;
 	int			 require_nonce;
 	char			*user;		/* _kbsd */
 	char			*keyuser;	/* _kbsdkey */
+	int			 log_format;	/* LOG_FORMAT_* */
 	int			 verbose;
 	unsigned int		 refs;		/* sets that run by it */
 };
+
+enum log_format { LOG_FORMAT_PLAIN, LOG_FORMAT_KEYS, LOG_FORMAT_JSON,
+	LOG_FORMAT_MAX };
 
 /* Defaults, before the file is read. */
 struct config	*config_new(void);
@@ -196,6 +208,9 @@ int		 config_finish(struct config *);
 void		 config_print(const struct config *);
 int		 words_add(struct words *, const char *);
 void		 words_free(struct words *);
+/* Of syslog(3), and of log lines, by their names; -1: there is none. */
+int		 facility_number(const char *);
+int		 format_number(const char *);
 /* Its lists, empty. */
 void		 keystore_init(struct keystore *);
 /* Where state is when the configuration says nothing; malloc'd. */
@@ -361,11 +376,24 @@ struct child {
 	unsigned int		 restarts;
 	int			 accused;	/* killed for a violation */
 	int			 rekeying;	/* has a new master key too */
+	uint32_t		 sinks;		/* audit: that it wants, bits */
+	uint32_t		 absent;	/* and that were not there */
 	unsigned int		 loglines;	/* in this second */
 	unsigned int		 logdropped;
 	time_t			 logsecond;
 	char			 force[128];	/* what is in force */
 	struct wbuf		 held;		/* verifier: tcb.c */
+};
+
+/* The file that the audit log of a set is in. */
+struct audit_log {
+	int			 fd;		/* -1: none yet */
+	uint32_t		 generation;	/* counts the files */
+	uint32_t		 confirmed;	/* that the audit process has */
+	struct log_end {
+		uint64_t	 n;
+		uint8_t		 digest[DIGEST_LEN];
+	}			 end;		/* the last line, as told */
 };
 
 struct set {
@@ -377,6 +405,7 @@ struct set {
 	struct users		 users;
 	TAILQ_HEAD(, child)	 children;
 	int			 control_fd;
+	struct audit_log	 log;
 	int			 stage;		/* of the start */
 	int			 serving;	/* all were ready once */
 	int			 draining;
@@ -478,9 +507,32 @@ void		 pin_show(struct set *, struct wbuf *);
 int		 tcb_take(struct edge *, struct rbuf *);
 void		 tcb_show(struct set *, struct wbuf *);
 
+/* --- audit.c: the audit log's files --------------------------------------- */
+
+/*
+ * The log for an audit process that starts, and in last what it was in before,
+ * or -1.  -1 with log.
+ */
+int		 audit_open(struct child *, int *last);
+void		 audit_close(struct set *);
+/* Look every second whether the log is still at its place. */
+void		 audit_watch(void);
+/* Open it anew, for all sets; -1 with log, or it is being done. */
+int		 audit_reopen(void);
+/* The same for control, which is answered when it is done; -1 with why. */
+int		 audit_ask(struct child *control, uint64_t tag, char *why,
+		    size_t whysize);
+/* Connect the n-th sink, now or later. */
+void		 audit_sink(struct child *, uint32_t n);
+/* Functions of the table of an audit process. */
+int		 audit_told(struct edge *, struct rbuf *);
+int		 audit_sink_want(struct edge *, struct rbuf *);
+
 /* --- output.c: log lines ------------------------------------------------ */
 
 void		 output_init(int foreground);
+/* LOG_FORMAT_*, from now on. */
+void		 output_format(int);
 /* A readable event on a child's log socket. */
 void		 output_child(int, short, void *);
 

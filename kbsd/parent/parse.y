@@ -81,6 +81,8 @@ static const char	*macro_get(const char *);
 static int		 macro_set(const char *, const char *, int);
 static void		 listener_add(char *, int64_t, enum role);
 static uint32_t		 permission(char *);
+static void		 sink_add(char *, const char *);
+static void		 log_format(const char *);
 static void		 attestation_begin(char *);
 static void		 attestation_dcap(void);
 static void		 attestation_end(void);
@@ -103,14 +105,15 @@ typedef union {
 %token	ACTIVATE ADMINISTRATOR ADMINISTRATORS CLAIM CLIENT OFF WATCH
 %token	API APPROLE ATTEMPTS ATTESTATION AUDIENCE AUDIT
 %token	AUTHORITY BACKUP BASE BY CA CACHE CERTIFICATE COLLATERAL CONNECTIONS
-%token	CONTROL CRL DCAP DIRECTORY ENVIRONMENT ERROR FILETOKEN FROM GROUP HOST
+%token	CONTROL CRL DCAP DIRECTORY ENVIRONMENT ERROR FILETOKEN FORMAT FROM GROUP
+%token	HOST
 %token	INCLUDE INSECURE ISSUER KEY KEYS KEYSTORE KEYUSER KMIP LIFETIME LISTEN
 %token	LOCAL LOCKOUT LOGIN
 %token	LOGTOKEN MASTER MODULE MOUNT NAMES NAMESPACE NAMETOKEN NETWORK NONCE ON
 %token	OPTIONAL PASSWORD PIN PKCS11 PORT PREFORK PROXY READTOKEN RECIPIENT
 %token	REFETCH REQUIRE RETRY ROLE ROLEADMIN ROLEALL ROLETRANSFER ROOT SECRET
-%token	SERVER SOCKET TLS TO TOKEN TRUST URL USER VAULT VERBOSE VERSIONTOKEN
-%token	WAIT WITHIN WRITETOKEN
+%token	SERVER SOCKET SYSLOG TLS TO TOKEN TRUST URL USER VAULT VERBOSE
+%token	VERSIONTOKEN WAIT WITHIN WRITETOKEN
 %token	ALGORITHM CLAIMS IS JWKS
 %token	<string> STRING
 %token	<number> NUMBER
@@ -185,6 +188,16 @@ main		: DIRECTORY STRING {
 			set_once(&conf->audit_path, $3, "audit log");
 		}
 		| AUDIT OPTIONAL	{ conf->audit_optional = 1; }
+		| AUDIT SOCKET STRING	{ sink_add($3, NULL); }
+		| AUDIT SYSLOG		{ sink_add(NULL, "authpriv"); }
+		| AUDIT SYSLOG STRING {
+			sink_add(NULL, $3);
+			free($3);
+		}
+		| LOGTOKEN FORMAT STRING {
+			log_format($3);
+			free($3);
+		}
 		| REQUIRE NONCE		{ conf->require_nonce = 1; }
 		| USER STRING		{ set_once(&conf->user, $2, "user"); }
 		| KEYUSER STRING {
@@ -641,6 +654,39 @@ permission(char *name)
 	return (bit);
 }
 
+/* The path of a socket; or syslog(3), with its facility. */
+static void
+sink_add(char *path, const char *facility)
+{
+	struct audit_sink	*s;
+	int			 n = 0;
+
+	TAILQ_FOREACH(s, &conf->sinks, entry)
+		n++;
+	if (n == SINKS_MAX)
+		yyerror("audit socket and audit syslog: there are more than "
+		    "%d", SINKS_MAX);
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		fatal("calloc");
+	s->path = path;
+	if (path != NULL && path[0] != '/')
+		yyerror("audit socket \"%s\" must begin with /", path);
+	else if (path == NULL &&
+	    (s->facility = facility_number(facility)) == -1)
+		yyerror("\"%s\" is no facility of syslog", facility);
+	TAILQ_INSERT_TAIL(&conf->sinks, s, entry);
+}
+
+static void
+log_format(const char *name)
+{
+	if ((conf->log_format = format_number(name)) != -1)
+		return;
+	yyerror("log format \"%s\" is not plain, \"key=value\" or json",
+	    name);
+	conf->log_format = 0;
+}
+
 /* A name becomes part of file names. */
 static void
 check_name(const char *name, const char *what)
@@ -807,8 +853,8 @@ static const struct keyword {
 	{ "cache",		CACHE },
 	{ "certificate",	CERTIFICATE },
 	{ "claim",		CLAIM },
-	{ "client",		CLIENT },
 	{ "claims",		CLAIMS },
+	{ "client",		CLIENT },
 	{ "collateral",		COLLATERAL },
 	{ "connections",	CONNECTIONS },
 	{ "control",		CONTROL },
@@ -817,6 +863,7 @@ static const struct keyword {
 	{ "directory",		DIRECTORY },
 	{ "environment",	ENVIRONMENT },
 	{ "file",		FILETOKEN },
+	{ "format",		FORMAT },
 	{ "from",		FROM },
 	{ "group",		GROUP },
 	{ "host",		HOST },
@@ -863,6 +910,7 @@ static const struct keyword {
 	{ "secret",	SECRET },
 	{ "server",	SERVER },
 	{ "socket",		SOCKET },
+	{ "syslog",		SYSLOG },
 	{ "tls",		TLS },
 	{ "to",			TO },
 	{ "token",		TOKEN },

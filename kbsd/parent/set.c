@@ -174,6 +174,7 @@ set_free(struct set *set)
 		close(set->control_fd);
 	marks_free(&set->marks);
 	words_free(&set->changes);
+	audit_close(set);
 	config_free(set->conf);
 	free(set);
 }
@@ -246,6 +247,7 @@ set_start(struct config *conf)
 	set->conf = conf;
 	set->number = ++set_numbers;
 	set->control_fd = -1;
+	set->log.fd = -1;
 	TAILQ_INIT(&set->children);
 	TAILQ_INIT(&set->marks);
 	TAILQ_INIT(&set->changes);

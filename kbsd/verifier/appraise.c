@@ -615,6 +615,7 @@ attest_next(struct appraisal *ap)
 		return;
 	memset(&get, 0, sizeof(get));
 	get.what = FETCH_ATTEST;
+	get.name = &ap->name;
 	get.deadline = service_deadline(ap);
 	get.url = "";
 	get.tees = p->tees;
@@ -756,6 +757,7 @@ nonce_next(struct appraisal *ap)
 
 	memset(&get, 0, sizeof(get));
 	get.what = FETCH_NONCE;
+	get.name = &ap->name;
 	get.deadline = service_deadline(ap);
 	get.url = "";
 	for (; ap->block < collateral_blocks(); ap->block++) {

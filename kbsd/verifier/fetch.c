@@ -94,12 +94,26 @@ fetch_timeout(int fd, short what, void *arg)
 	fetch_fail(arg, "the fetcher did not answer in time");
 }
 
+static void
+fetch_trace(uint64_t tag, const struct get *get)
+{
+	struct trace	 t;
+	struct wbuf	 w = { 0 };
+
+	if (get->name == NULL || trace_get(get->name, &t) == -1)
+		return;
+	wb_u64(&w, tag);
+	wb_trace(&w, &t);
+	(void)edge_send(fetchers[get->block], IMSG_FETCHER_TRACE, &w);
+}
+
 static int
 fetch_send(uint64_t tag, const struct get *get)
 {
 	struct wbuf	 w = { 0 };
 	uint32_t	 i;
 
+	fetch_trace(tag, get);
 	wb_u64(&w, tag);
 	wb_u8(&w, (uint8_t)get->what);
 	wb_u64(&w, get->deadline);

@@ -44,6 +44,7 @@ static void	verifier_fetcher_up(struct edge *);
 static int	verifier_kept(struct edge *, struct rbuf *);
 
 static const struct edge_rule broker_rules[] = {
+	{ IMSG_VERIFIER_TRACE, TRACE_BODY, TRACE_BODY, trace_take },
 	{ IMSG_VERIFIER_APPRAISE, APPRAISE_LEAST, APPRAISE_MOST,
 	    appraise_evidence },
 	{ IMSG_VERIFIER_TEST, APPRAISE_LEAST, APPRAISE_MOST, appraise_test },

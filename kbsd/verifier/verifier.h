@@ -35,6 +35,7 @@
 #include "ecdsa.h"
 #include "kbsd.h"
 #include "once.h"
+#include "trace.h"
 
 #define BLOCKS_MAX	16		/* attestation blocks */
 #define ROOTS_MAX	4		/* certificates of one root file */
@@ -420,6 +421,7 @@ struct got {
 struct get {
 	uint32_t	 block;
 	enum fetch_what	 what;
+	const struct request_name *name;	/* for whom; NULL: for many */
 	uint64_t	 deadline;
 	int		 refresh;
 	const char	*url;		/* FETCH_CRL */

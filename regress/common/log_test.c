@@ -240,8 +240,56 @@ ATF_TC_BODY(fatal_exit, tc)
 	}
 }
 
+/* Behind the time, which is that of now. */
+static const char *
+fields(int json, const char *name, const char *text)
+{
+	static char	 out[LOG_FIELDS_MAX];
+	const char	*behind;
+
+	log_fields(out, json, 4, name, text);
+	ATF_REQUIRE((behind = strstr(out, "level")) != NULL);
+	return (behind);
+}
+
+#define ID	"00000007-000000000000002a"
+#define TRACE	"4bf92f3577b34da6a3ce929d0e0e4736"
+
+ATF_TC_WITHOUT_HEAD(fields);
+ATF_TC_BODY(fields, tc)
+{
+	static char	 longest[LOG_LINE_MAX * 4 + 1];
+	char		 out[LOG_FIELDS_MAX];
+
+	ATF_CHECK_STREQ("level=warning process=frontend instance=0 "
+	    "msg=\"a b\"", fields(0, "frontend 0", "a b"));
+	ATF_CHECK_STREQ("level=warning process=kbsd msg=\"\"",
+	    fields(0, NULL, ""));
+	ATF_CHECK_STREQ("level\":\"warning\",\"process\":\"kms\","
+	    "\"instance\":3,\"request\":\"" ID "\","
+	    "\"msg\":\"request " ID ": x\"}",
+	    fields(1, "kms 3", "request " ID ": x"));
+	ATF_CHECK_STREQ("level=warning process=kms instance=3 request=" ID
+	    " trace=" TRACE " msg=\"request " ID " 1 ms trace=" TRACE "\"",
+	    fields(0, "kms 3", "request " ID " 1 ms trace=" TRACE));
+	/* Only ours, at their places. */
+	ATF_CHECK(strstr(fields(0, "kms 3", "a request " ID ": x"),
+	    "request=") == NULL);
+	ATF_CHECK(strstr(fields(0, "kms 3", "x trace=" TRACE),
+	    " trace=" TRACE " msg") == NULL);
+	ATF_CHECK(strstr(fields(0, "kms 3", "request 0"), "request=") == NULL);
+	ATF_CHECK_STREQ("level\":\"warning\",\"process\":\"kbsd\","
+	    "\"msg\":\"\\\\033[0m \\\"\\t\\\",\\\"level\\\":\\\"x\"}",
+	    fields(1, NULL, "\\033[0m \"\t\",\"level\":\"x"));
+	/* The longest line of the worst characters is still whole. */
+	memset(longest, '"', sizeof(longest) - 1);
+	log_fields(out, 1, 4, "verifier 31", longest);
+	ATF_CHECK_STREQ("\\\"\"}", out + strlen(out) - 4);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
+	ATF_TP_ADD_TC(tp, fields);
 	ATF_TP_ADD_TC(tp, levels);
 	ATF_TP_ADD_TC(tp, verbose);
 	ATF_TP_ADD_TC(tp, long_line);

@@ -246,9 +246,14 @@ start_kms(void)
 static struct child *
 start_audit(void)
 {
+	static const uint8_t	 none[DIGEST_LEN];
 	struct wbuf	 w = { 0 };
 	struct child	*c;
 
+	wb_u32(&w, 1);
+	wb_u64(&w, 0);
+	wb_digest(&w, none);
+	wb_u32(&w, 0);
 	wb_u8(&w, 0);
 	words(&w, "main", "other");
 	c = start_plain("audit", PROC_AUDIT, &w);

@@ -116,6 +116,8 @@ rig_keystores(struct wbuf *w)
 static UNUSED void
 rig_config(struct rig *g, enum who who, struct wbuf *w)
 {
+	static const uint8_t	 none[DIGEST_LEN];
+
 	switch (who) {
 	case W_AUTH:
 		wb_u32(w, 300);
@@ -138,6 +140,10 @@ rig_config(struct rig *g, enum who who, struct wbuf *w)
 		rig_keystores(w);
 		break;
 	case W_AUDIT:
+		wb_u32(w, 1);
+		wb_u64(w, 0);
+		wb_digest(w, none);
+		wb_u32(w, 0);
 		wb_u8(w, 0);
 		rig_keystores(w);
 		break;

@@ -176,7 +176,7 @@ child_config(struct child *child, struct wbuf *w)
 	peer_send(child->parent, IMSG_PROCESS_CONFIG, w);
 }
 
-static void
+void
 peer_sendfd(struct peer *peer, uint32_t type, struct wbuf *w, int fd)
 {
 	ATF_REQUIRE(imsg_compose(&peer->ibuf, type, 0, 0, fd, w->data,
@@ -349,9 +349,10 @@ peer_recv(struct peer *peer, uint32_t type, struct rbuf *r, int ms)
 		n = peer_next(peer, &imsg, ms);
 		ATF_REQUIRE_MSG(n == 1, "waiting for %s: %s", imsg_name(type),
 		    n == 0 ? "nothing came" : "edge closed");
-		/* Comes once, whenever the child has done something. */
-		more = imsg.hdr.type == IMSG_PARENT_WORKED &&
-		    type != IMSG_PARENT_WORKED;
+		/* These come whenever the child has done something. */
+		more = (imsg.hdr.type == IMSG_PARENT_WORKED ||
+		    imsg.hdr.type == IMSG_PARENT_AUDITED) &&
+		    type != imsg.hdr.type;
 		if (more) {
 			imsg_free(&imsg);
 			continue;

@@ -69,6 +69,9 @@ int		 child_logged(struct child *, const char *text, int ms);
 
 /* Empties the body. */
 void		 peer_send(struct peer *, uint32_t type, struct wbuf *);
+/* With a descriptor, which is the child's then. */
+void		 peer_sendfd(struct peer *, uint32_t type, struct wbuf *,
+		    int fd);
 /*
  * The next message, which must be of this type; the reader is valid until
  * the next call for this peer.

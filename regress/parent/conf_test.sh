@@ -59,6 +59,9 @@ taken_body()
 	good 'keystore "v" vault { url "http://v" token file "/t"; cache 60s; insecure }\n'
 	good 'keystore "h" pkcs11 { module "/m" token "t" pin file "/p" }\n'
 	good 'keystore "h" pkcs11 {\nmodule "/m"\ntoken "a b"\npin file "/p"\nkey "k"\nread "/a"; read "/b"\nwrite "/c"\nenvironment "A_1=x y=z"\nenvironment "B="\nnetwork\n}\n'
+	good 'audit syslog\naudit syslog local7\naudit socket "/s"\n'
+	good 'log format json\n'
+	good 'log format "key=value"\nlog format plain\n'
 	good 'audit optional\nrequire nonce\nverbose 2\nconnections 9\n'
 	good 'control socket "/tmp/x" group "g"\ndirectory "/d"\n'
 	good 'directory \\\n"/d"\n'
@@ -380,6 +383,11 @@ refused_body()
 	bad 1 'keystore name "../x"' 'keystore "../x" local\n'
 	bad 1 'attestation name "a/b"' "attestation \"a/b\" { $ita }\n"
 	bad 1 'include "gone"' 'include "gone"\n'
+	bad 1 '"s" must begin with /' 'audit socket "s"\n'
+	bad 1 '"mail" is no facility' 'audit syslog mail\n'
+	bad 5 'there are more than 4' \
+	    'audit syslog\naudit syslog\naudit syslog\naudit syslog\naudit syslog\n'
+	bad 1 'log format "xml" is not' 'log format xml\n'
 	bad - 'directory "rel" must begin with /' 'directory "rel"\n'
 	bad - 'attestation "i": base is missing' 'attestation "i" { }\n'
 	bad - 'is no plain https URL' \

@@ -149,6 +149,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if self.server.stop.wait(seconds):
                 return
 
+    def log_request(self, code="-", size="-"):
+        super().log_request(code, size)
+        if "traceparent" in self.headers:
+            self.log_message("traceparent %s of %s",
+                             self.headers["traceparent"], self.path)
+
     def log_message(self, form, *args):
         if self.server.verbose:
             sys.stderr.write("%s %s\n" % (time.strftime("%H:%M:%S"),

@@ -15,28 +15,26 @@
  */
 
 /*
- * The chain of the audit log: each line names its number and the SHA-256 of
- * the whole line before it, without the newline.  Nothing here writes.
+ * The chain of the audit log: where a log ends, and whether a line follows the
+ * one before it.  Nothing here writes.
  */
 
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "audit.h"
 #include "base64.h"
+#include "chain.h"
 #include "digest.h"
 #include "json.h"
 
 #define LINE_BEGIN	"{\"n\":"
 #define LINE_BEGIN_LEN	(sizeof(LINE_BEGIN) - 1)
 
-/* Number and digest that a line names; -1 when it is no whole line. */
-static int
+int
 chain_parse(const char *line, size_t len, struct chain *named)
 {
 	json_t			*root, *n, *prev;
@@ -121,7 +119,7 @@ chain_last(const char *buf, size_t len, int whole, struct chain *chain)
 {
 	struct chain	 named;
 	size_t		 start, end = len;
-	uint64_t	 behind = 0;
+	int		 behind = 0;
 
 	digest(chain->digest, buf + line_start(buf, len),
 	    len - line_start(buf, len));
@@ -131,8 +129,8 @@ chain_last(const char *buf, size_t len, int whole, struct chain *chain)
 		if (start == 0 && !whole)
 			break;
 		if (chain_parse(buf + start, end - start, &named) == 0) {
-			chain->n = named.n + behind;
-			return (0);
+			chain->n = named.n + (uint64_t)behind;
+			return (behind + 1);
 		}
 		behind++;
 		if (start == 0) {
@@ -140,7 +138,7 @@ chain_last(const char *buf, size_t len, int whole, struct chain *chain)
 			if (memcmp(buf, LINE_BEGIN, end < LINE_BEGIN_LEN ?
 			    end : LINE_BEGIN_LEN) != 0)
 				break;
-			chain->n = behind;
+			chain->n = (uint64_t)behind;
 			return (0);
 		}
 		end = start - 1;
@@ -197,6 +195,7 @@ chain_tail(int fd, struct chain *chain, int *torn)
 {
 	struct stat	 st;
 	size_t		 len = 4096;
+	int		 n;
 
 	memset(chain, 0, sizeof(*chain));
 	*torn = 0;
@@ -208,8 +207,9 @@ chain_tail(int fd, struct chain *chain, int *torn)
 	for (;;) {
 		if ((off_t)len > st.st_size)
 			len = (size_t)st.st_size;
-		if (chain_window(fd, st.st_size, len, chain, torn) == 0)
-			return (0);
+		n = chain_window(fd, st.st_size, len, chain, torn);
+		if (n != -1)
+			return (n);
 		if (errno != EBADMSG || (off_t)len == st.st_size ||
 		    len >= CHAIN_WINDOW)
 			return (-1);

@@ -216,15 +216,19 @@ enum imsg_type {
 	 *   (FETCH_CRL only), u8 tees, u32 count and count strs: policy ids,
 	 *   bytes evidence (FETCH_ATTEST; FETCH_DCAP: 6 bytes FMSPC, u8 0 for
 	 *   the Processor CA, 1 for the Platform CA, and tees is SGX or TDX;
-	 *   else empty).
+	 *   FETCH_SNP: u8 product (SNP_MILAN, ...), u8 signer (SNP_VCEK, ...);
+	 *   FETCH_VCEK: u8 product, 8 bytes TCB and 64 bytes chip id as a
+	 *   report has them; else empty).
 	 * fetcher -> verifier.
 	 * GOT: u64 tag, u8 result (GOT_*), u16 HTTP status (0: none), str why,
 	 *   bytes body: raw bytes of JWKS or CRL; the token; for FETCH_NONCE
 	 *   bytes val, bytes iat, bytes signature inside; for FETCH_DCAP
 	 *   inside bytes PCK CRL (DER), bytes its issuer chain (PEM), bytes
 	 *   root CRL (DER), bytes TCB info, bytes its issuer chain, bytes QE
-	 *   identity, bytes its issuer chain.  u64 fetched (Unix seconds, may
-	 *   be older when it comes from memory).
+	 *   identity, bytes its issuer chain; for FETCH_SNP bytes ASK (or
+	 *   ASVK) and ARK (PEM), bytes CRL (DER); for FETCH_VCEK bytes VCEK
+	 *   (DER).  u64 fetched (Unix seconds, may be older when it comes from
+	 *   memory).
 	 */
 	IMSG_FETCHER_GET,
 	IMSG_VERIFIER_GOT,
@@ -324,7 +328,8 @@ enum imsg_type {
 	IMSG_PARENT_PIN,
 	/*
 	 * verifier -> parent.  HELD: u32 count, then for each platform whose
-	 * collateral it knows str name, u32 evaluation number, u64 fetched,
+	 * collateral it knows (of AMD's, products and chips) str name, u32
+	 * evaluation number (0: of AMD's there is none), u64 fetched,
 	 * u64 until (Unix seconds; 0: it has none), str what went wrong last.
 	 */
 	IMSG_PARENT_HELD,
@@ -399,7 +404,11 @@ enum verdict { VERDICT_OK, VERDICT_DENIED, VERDICT_UNAVAILABLE, VERDICT_BUSY,
 	VERDICT_MAX };
 
 enum fetch_what { FETCH_NONCE, FETCH_ATTEST, FETCH_JWKS, FETCH_CRL,
-	FETCH_DCAP, FETCH_MAX };
+	FETCH_DCAP, FETCH_SNP, FETCH_VCEK, FETCH_MAX };
+
+/* Of AMD's processors, and what has signed a report of theirs. */
+enum snp_product { SNP_MILAN, SNP_GENOA, SNP_TURIN, SNP_PRODUCTS };
+enum snp_signer { SNP_VCEK, SNP_VLEK, SNP_SIGNERS };
 
 enum got_result { GOT_OK, GOT_REFUSED, GOT_UNAVAILABLE, GOT_BUSY, GOT_MAX };
 
@@ -500,9 +509,10 @@ enum descriptor_role {
  *   RSA keys that state none (""), u32 least seconds between two fetches, u8
  *   claims are renamed; if so, u32 count, then u8 CLAIM_*, str, str for each.
  *   For BLOCK_FILE an FD_JWKS comes, for BLOCK_URL an FD_ROOT, in their order.
- *   Then u8: evidence is judged here too; if so, str name of that block, whose
- *   fetcher is the instance behind those, and u8: an FD_ROOT comes for it,
- *   behind the others, in the place of Intel's root.
+ *   Then u8 count of the blocks whose evidence is judged here, whose fetchers
+ *   are the instances behind those, and for each u8 kind (FETCHER_DCAP,
+ *   FETCHER_SNP; each once), str name, and u8: an FD_ROOT comes for it, behind
+ *   the others, in the place of Intel's or AMD's roots.
  * fetcher: u8 kind (FETCHER_*), str name, then the kind's own.
  *   service: str api URL, str base URL, u8 api version, u32 retry least (ms),
  *   u32 retry most (ms), str proxy (""), u32 least seconds between two JWKS
@@ -510,9 +520,9 @@ enum descriptor_role {
  *   jwks: str URL of the key set, u32 retry least (ms), u32 retry most (ms),
  *   str proxy (""), u32 least seconds between two fetches, u32 count, strs:
  *   further hosts for CRLs.
- *   dcap: str URL of a PCS or PCCS ("": collateral lies in the directory
- *   where it stands), u32 retry least (ms), u32 retry most (ms), str proxy
- *   (""), u32 least seconds between two fetches of the same.
+ *   dcap, snp: str URL of a PCS or PCCS, or of AMD's KDS ("": collateral lies
+ *   in the directory where it stands), u32 retry least (ms), u32 retry most
+ *   (ms), str proxy (""), u32 least seconds between two fetches of the same.
  * engine, maker: u32 count, then per keystore (instance order of kms): str
  *   name, u8 which keys it makes itself (a mask of 1 << ALG_*).
  * kms: str name, u8 type (KEYSTORE_*), u32 seconds that material from
@@ -529,7 +539,7 @@ enum descriptor_role {
  *   key in it; then, each as u32 count, strs: paths that the module reads,
  *   paths that it writes below, NAME=value of its environment.
  */
-enum fetcher_kind { FETCHER_SERVICE, FETCHER_DCAP, FETCHER_JWKS,
+enum fetcher_kind { FETCHER_SERVICE, FETCHER_DCAP, FETCHER_SNP, FETCHER_JWKS,
 	FETCHER_KIND_MAX };
 enum block_kind { BLOCK_SERVICE, BLOCK_FILE, BLOCK_URL, BLOCK_KIND_MAX };
 /*

@@ -116,7 +116,7 @@ conf_jwks(struct rbuf *r)
 
 /* It must not be said to go outside when it can't, nor the reverse. */
 static int
-conf_dcap(struct rbuf *r)
+conf_collateral(struct rbuf *r)
 {
 	struct rbuf	 look = *r;
 	char		 text[URL_MAX];
@@ -141,7 +141,8 @@ conf_read(struct rbuf *r)
 {
 	static int	(*const kinds[FETCHER_KIND_MAX])(struct rbuf *) = {
 		[FETCHER_SERVICE] = conf_service,
-		[FETCHER_DCAP] = conf_dcap,
+		[FETCHER_DCAP] = conf_collateral,
+		[FETCHER_SNP] = conf_collateral,
 		[FETCHER_JWKS] = conf_jwks,
 	};
 

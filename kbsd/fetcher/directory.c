@@ -16,9 +16,10 @@
 
 /*
  * Collateral out of files that somebody else has put there: below this
- * directory in one of its own for each platform ("sgx-FMSPC", "tdx-FMSPC"),
- * or, where there is none, in the directory itself.  Links are not followed,
- * and only regular files are read.
+ * directory in one of its own for each platform ("sgx-FMSPC", "tdx-FMSPC";
+ * of AMD's for each product, "vcek-Milan", "vlek-Genoa", ..., with a file for
+ * each chip and its TCB), or, where there is none, in the directory itself.
+ * Links are not followed, and only regular files are read.
  */
 #include <sys/stat.h>
 
@@ -29,11 +30,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base64.h"
 #include "fetcher.h"
 #include "log.h"
 
+/* "CHIP-TCB.der" */
+#define FILE_NAME	(2 * SNP_CHIP_LEN + 2 * SNP_TCB_LEN + 8)
+
 static const struct {
-	const char	*file;
+	const char	*file;			/* NULL: named for the chip */
 	const char	*chain;			/* NULL: none */
 } names[PARTS] = {
 	[PART_PCK_CRL - FETCH_MAX] = { "pck_crl.der",
@@ -43,6 +48,9 @@ static const struct {
 	    "tcb_info_issuer_chain.pem" },
 	[PART_QE_IDENTITY - FETCH_MAX] = { "qe_identity.json",
 	    "qe_identity_issuer_chain.pem" },
+	[PART_SNP_CHAIN - FETCH_MAX] = { "cert_chain.pem", NULL },
+	[PART_SNP_CRL - FETCH_MAX] = { "crl.der", NULL },
+	[PART_VCEK - FETCH_MAX] = { NULL, NULL },
 };
 
 struct place {
@@ -109,12 +117,26 @@ file_read(struct place *at, const char *file, size_t most, uint8_t **data,
 	return (ret);
 }
 
-static int
-part_read(struct place *at, uint8_t part, struct wbuf *body)
+static const char *
+part_name(uint8_t part, const struct platform *p, char name[FILE_NAME])
 {
+	char	 tcb[2 * SNP_TCB_LEN + 1];
+
+	if (names[part - FETCH_MAX].file != NULL)
+		return (names[part - FETCH_MAX].file);
+	(void)hex_encode(tcb, sizeof(tcb), p->tcb, SNP_TCB_LEN);
+	snprintf(name, FILE_NAME, "%s-%s.der", p->chip, tcb);
+	return (name);
+}
+
+static int
+part_read(struct place *at, uint8_t part, const struct platform *p,
+    struct wbuf *body)
+{
+	char		 name[FILE_NAME];
 	struct wbuf	 w = { 0 };
 	const char	*chain = names[part - FETCH_MAX].chain;
-	const char	*file = names[part - FETCH_MAX].file;
+	const char	*file = part_name(part, p, name);
 	uint8_t		*data = NULL, *pem = NULL;
 	char		 why[REASON_TEXT_MAX / 4];
 	size_t		 len = 0, pemlen = 0;
@@ -124,8 +146,11 @@ part_read(struct place *at, uint8_t part, struct wbuf *body)
 	    (chain != NULL && file_read(at, chain, CHAIN_MAX, &pem,
 	    &pemlen) == -1))
 		goto done;
-	ret = pcs_part(part, data, len, (const char *)pem, pemlen, &w, why,
-	    sizeof(why));
+	if (part >= PART_OF_AMD)
+		ret = kds_part(part, data, len, &w, why, sizeof(why));
+	else
+		ret = pcs_part(part, data, len, (const char *)pem, pemlen, &w,
+		    why, sizeof(why));
 	if (ret == -1)
 		place_fail(at, file, why);
 	wb_raw_of(body, &w);
@@ -140,8 +165,12 @@ done:
 static int
 place_open(struct place *at, const struct platform *p)
 {
-	snprintf(at->name, sizeof(at->name), "%s-%s", p->tees == TEE_TDX ?
-	    "tdx" : "sgx", p->fmspc);
+	if (p->tees == TEE_SNP)
+		snprintf(at->name, sizeof(at->name), "%s-%s",
+		    kds_signer(p->signer), kds_product(p->product));
+	else
+		snprintf(at->name, sizeof(at->name), "%s-%s", p->tees ==
+		    TEE_TDX ? "tdx" : "sgx", p->fmspc);
 	at->fd = openat(AT_FDCWD, at->name, O_RDONLY | O_DIRECTORY |
 	    O_NOFOLLOW | O_CLOEXEC);
 	if (at->fd != -1)
@@ -157,17 +186,17 @@ place_open(struct place *at, const struct platform *p)
 }
 
 int
-directory_read(const struct platform *p, struct wbuf *body, char *why,
-    size_t whysize)
+directory_read(const struct platform *p, uint8_t first, size_t n,
+    struct wbuf *body, char *why, size_t whysize)
 {
 	struct place	 at = { .why = why, .whysize = whysize };
-	uint8_t		 part;
+	size_t		 i;
 	int		 ret = 0;
 
 	if (place_open(&at, p) == -1)
 		return (-1);
-	for (part = FETCH_MAX; part < ASK_MAX && ret == 0; part++)
-		ret = part_read(&at, part, body);
+	for (i = 0; i < n && ret == 0; i++)
+		ret = part_read(&at, (uint8_t)(first + i), p, body);
 	if (at.fd != AT_FDCWD)
 		close(at.fd);
 	if (ret == 0 && body->failed) {

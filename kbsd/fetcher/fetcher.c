@@ -18,10 +18,11 @@
 /*
  * The fetcher process: nonces, appraisals, key sets and revocation lists of
  * one attestation service, the key set alone of another issuer of tokens, or
- * the collateral of Intel's quotes, for the verifiers.  It owns the service's
- * API key; it may connect to the outside and do nothing else, opens no file
- * (or may read those of one directory, and connects to nobody), and never
- * sees a key of the broker or decides anything about evidence.
+ * the collateral of Intel's quotes or of AMD's reports, for the verifiers.  It
+ * owns the service's API key; it may connect to the outside and do nothing
+ * else, opens no file (or may read those of one directory, and connects to
+ * nobody), and never sees a key of the broker or decides anything about
+ * evidence.
  */
 #include <string.h>
 #include <unistd.h>
@@ -128,8 +129,8 @@ fetcher_secrets(void)
 		fetcher_api_key();
 		close(api_key_fd);
 	}
-	if (settings.kind == FETCHER_DCAP)
-		dcap_init();
+	if (settings.kind == FETCHER_DCAP || settings.kind == FETCHER_SNP)
+		collateral_init();
 	else
 		memory_init();
 	if (settings.directory)
@@ -149,13 +150,16 @@ fetcher_count(struct wbuf *w, const char *name, uint64_t n)
 static void
 fetcher_counters(struct wbuf *w)
 {
+	uint64_t	 collateral = 0;
+	int		 part;
+
+	for (part = FETCH_MAX; part < ASK_MAX; part++)
+		collateral += counts.requests[part];
 	fetcher_count(w, "nonces", counts.requests[FETCH_NONCE]);
 	fetcher_count(w, "appraisals", counts.requests[FETCH_ATTEST]);
 	fetcher_count(w, "key sets", counts.requests[FETCH_JWKS]);
 	fetcher_count(w, "revocation lists", counts.requests[FETCH_CRL]);
-	fetcher_count(w, "collateral", counts.requests[PART_PCK_CRL] +
-	    counts.requests[PART_ROOT_CRL] + counts.requests[PART_TCB_INFO] +
-	    counts.requests[PART_QE_IDENTITY]);
+	fetcher_count(w, "collateral", collateral);
 	fetcher_count(w, "connections", http_connections);
 	fetcher_count(w, "retries", counts.retries);
 	fetcher_count(w, "failed", counts.failed);

@@ -17,10 +17,11 @@
 
 /*
  * The fetcher process: HTTPS to one attestation service, or to who has the
- * collateral of Intel's quotes; or that lies in a directory, and there is no
- * network.  It judges nothing: what it brings is believed only where it is
- * signed under a configured root.  It goes to the hosts of the configuration
- * and nowhere else, whatever a certificate, an answer or the verifier says.
+ * collateral of Intel's quotes or of AMD's reports; or that lies in a
+ * directory, and there is no network.  It judges nothing: what it brings is
+ * believed only where it is signed under a configured root.  It goes to the
+ * hosts of the configuration and nowhere else, whatever a certificate, an
+ * answer or the verifier says.
  */
 #ifndef FETCHER_H
 #define FETCHER_H
@@ -45,6 +46,7 @@ struct event;
 #define GETS_BYTES_MAX	(64u * 1024 * 1024)	/* bodies under way */
 #define POLICY_IDS_MAX	(3 * POLICY_LIST_MAX)
 #define MEMORIES_MAX	64		/* beside the key set */
+#define VCEKS_MAX	1024		/* and of them, beside those */
 #define CRL_HOSTS_MAX	64		/* in the configuration */
 #define BODY_MAX	(256 * 1024)	/* key sets and CRLs */
 #define TOKEN_BODY_MAX	(TOKEN_TEXT_MAX + 1024)
@@ -54,20 +56,22 @@ struct event;
 #define RETRIES		2
 
 /*
- * What is asked of others: what kbsd.h names, but for FETCH_DCAP, which is
- * these, in the order that GOT has them.
+ * What is asked of others: what kbsd.h names, but for what is collateral,
+ * which is these, in the order that GOT has them.
  */
 enum part { PART_PCK_CRL = FETCH_MAX, PART_ROOT_CRL, PART_TCB_INFO,
-	PART_QE_IDENTITY, ASK_MAX };
+	PART_QE_IDENTITY, PART_SNP_CHAIN, PART_SNP_CRL, PART_VCEK, ASK_MAX };
+#define PART_OF_AMD	PART_SNP_CHAIN	/* from here on */
 #define PARTS		(ASK_MAX - FETCH_MAX)
+#define PARTS_MOST	4		/* of one answer */
 
 /* --- conf.c ----------------------------------------------------------- */
 
 struct settings {
 	enum fetcher_kind kind;
 	char		 name[NAME_MAX_STORE];	/* "": none has come */
-	int		 directory;		/* dcap: no URL, no network */
-	struct url	 api;			/* dcap: the PCS or PCCS */
+	int		 directory;		/* collateral: no network */
+	struct url	 api;			/* or the PCS, PCCS or KDS */
 	struct url	 base;
 	unsigned int	 version;		/* of the API */
 	uint32_t	 retry_least;		/* ms */
@@ -86,12 +90,19 @@ int		 conf_read(struct rbuf *);
 /* --- service.c -------------------------------------------------------- */
 
 #define FMSPC_LEN	6
+#define SNP_TCB_LEN	8
+#define SNP_CHIP_LEN	64
+#define ABOUT_MAX	(1 + SNP_TCB_LEN + SNP_CHIP_LEN)
 
-/* Whose collateral: 12 hex digits in lower case. */
+/* Whose collateral; hex digits in lower case. */
 struct platform {
-	uint8_t		 tees;			/* TEE_SGX or TEE_TDX */
+	uint8_t		 tees;			/* one of them */
 	char		 fmspc[2 * FMSPC_LEN + 1];
 	int		 is_platform;		/* of Intel's two PCK CAs */
+	uint8_t		 product;		/* SNP_MILAN, ... */
+	uint8_t		 signer;		/* SNP_VCEK, ... */
+	uint8_t		 tcb[SNP_TCB_LEN];	/* as in a report */
+	char		 chip[2 * SNP_CHIP_LEN + 1];
 };
 
 /* What a verifier asks, as in kbsd.h. */
@@ -101,7 +112,7 @@ struct question {
 	uint32_t	 nids;
 	char		(*ids)[UUID_TEXT];
 	struct evidence	 evidence;		/* FETCH_ATTEST */
-	struct platform	 platform;		/* FETCH_DCAP */
+	struct platform	 platform;		/* collateral */
 };
 
 const char	*service_name(uint8_t what);
@@ -131,6 +142,9 @@ void		 service_error(const uint8_t *, size_t, char *why,
 
 /* --- pcs.c ------------------------------------------------------------ */
 
+/* The body of FETCH_DCAP: -1 if it is malformed. */
+int		 pcs_platform(struct platform *, uint8_t what, uint8_t tees,
+		    const uint8_t *, size_t);
 /* Where a part is, PCS or PCCS; NULL, or what is wrong. */
 const char	*pcs_url(uint8_t part, const struct platform *, struct url *);
 /* The header with the issuers of a part; NULL when it has none, or not. */
@@ -145,15 +159,30 @@ ssize_t		 pcs_unescape(const char *, char *pem, size_t size,
 int		 pcs_part(uint8_t part, const uint8_t *, size_t,
 		    const char *pem, size_t pemlen, struct wbuf *, char *why,
 		    size_t whysize);
+/* NULL, or why it can't be certificates and nothing else. */
+const char	*pcs_pem_wrong(const char *, size_t);
 /* The same out of an answer with status 200; chain is that header. */
 int		 pcs_read(uint8_t part, const char *chain, const uint8_t *,
 		    size_t, struct wbuf *, char *why, size_t whysize);
 
+/* --- kds.c: spec/snp-report.md "KDS" ---------------------------------- */
+
+/* The body of FETCH_SNP or FETCH_VCEK: -1 if it is malformed. */
+int		 kds_platform(struct platform *, uint8_t what, uint8_t tees,
+		    const uint8_t *, size_t);
+const char	*kds_product(uint8_t product);
+/* "vcek" or "vlek" */
+const char	*kds_signer(uint8_t signer);
+/* As pcs_url() and pcs_part(). */
+const char	*kds_url(uint8_t part, const struct platform *, struct url *);
+int		 kds_part(uint8_t part, const uint8_t *, size_t,
+		    struct wbuf *, char *why, size_t whysize);
+
 /* --- directory.c ------------------------------------------------------ */
 
-/* The body of GOT out of the files that lie here; -1 with why. */
-int		 directory_read(const struct platform *, struct wbuf *,
-		    char *why, size_t whysize);
+/* So many parts out of the files that lie here; -1 with why. */
+int		 directory_read(const struct platform *, uint8_t first,
+		    size_t n, struct wbuf *, char *why, size_t whysize);
 
 /* --- retry.c ---------------------------------------------------------- */
 
@@ -219,20 +248,25 @@ void		 memory_held(const struct wait *, struct held *);
 /* It is wanted no longer; allowed at any time. */
 void		 memory_leave(struct wait *);
 
-/* --- dcap.c ----------------------------------------------------------- */
+/* --- collateral.c ----------------------------------------------------- */
 
-struct dcap;
+struct collateral;
 struct get;
 
-void		 dcap_init(void);
-/* The evidence of FETCH_DCAP: -1 if it is malformed. */
-int		 dcap_platform(struct platform *, uint8_t tees,
-		    const uint8_t *, size_t);
+void		 collateral_init(void);
+/* Whose fetcher is asked such; FETCHER_SERVICE's is the rest. */
+enum fetcher_kind collateral_kind(uint8_t what);
+/* What GET is about: -1 if it is malformed. */
+int		 collateral_platform(struct platform *, uint8_t what,
+		    uint8_t tees, const uint8_t *, size_t);
 /* Answer get, now or later. */
-void		 dcap_get(struct get *, const struct platform *);
+void		 collateral_get(struct get *, const struct platform *);
 /* Which part has not come. */
-const char	*dcap_missing(const struct dcap *);
-void		 dcap_free(struct dcap *);
+const char	*collateral_missing(const struct collateral *);
+void		 collateral_free(struct collateral *);
+/* A part out of an answer with status 200; -1 with why. */
+int		 collateral_read(uint8_t part, const struct http_answer *,
+		    struct wbuf *, char *why, size_t whysize);
 
 /* --- get.c ------------------------------------------------------------ */
 
@@ -246,7 +280,7 @@ struct get {
 	size_t			 bytes;
 	struct fetch		*fetch;		/* its own, or */
 	struct wait		 wait;		/* for what others want, or */
-	struct dcap		*dcap;		/* for several of these */
+	struct collateral	*collateral;	/* for several of these */
 	struct event		*timer;
 };
 

@@ -46,8 +46,8 @@ static void
 get_free(struct get *g)
 {
 	memory_leave(&g->wait);
-	if (g->dcap != NULL)
-		dcap_free(g->dcap);
+	if (g->collateral != NULL)
+		collateral_free(g->collateral);
 	if (g->fetch != NULL)
 		fetch_cancel(g->fetch);
 	if (g->timer != NULL)
@@ -100,7 +100,7 @@ get_timeout(int fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	snprintf(why, sizeof(why), "%s did not come in time",
-	    g->dcap != NULL ? dcap_missing(g->dcap) : "it");
+	    g->collateral != NULL ? collateral_missing(g->collateral) : "it");
 	get_answer(g, GOT_UNAVAILABLE, 0, why, NULL, 0, 0);
 }
 
@@ -195,7 +195,8 @@ get_read(struct rbuf *r, struct get *g, struct question *q, char *url,
 {
 	static const size_t	 evidence_most[FETCH_MAX] = {
 		[FETCH_ATTEST] = EVIDENCE_MAX + 64 * 1024,
-		[FETCH_DCAP] = FMSPC_LEN + 1,
+		[FETCH_DCAP] = ABOUT_MAX, [FETCH_SNP] = ABOUT_MAX,
+		[FETCH_VCEK] = ABOUT_MAX,
 	};
 	static char	 ids[POLICY_IDS_MAX][UUID_TEXT];
 	struct rbuf	 inner;
@@ -211,7 +212,8 @@ get_read(struct rbuf *r, struct get *g, struct question *q, char *url,
 	q->tees = rb_u8(r);
 	q->nids = rb_u32(r);
 	if (r->failed || q->nids > POLICY_IDS_MAX ||
-	    (q->what == FETCH_DCAP) != (settings.kind == FETCHER_DCAP) ||
+	    collateral_kind(q->what) != (settings.kind == FETCHER_JWKS ?
+	    FETCHER_SERVICE : settings.kind) ||
 	    (settings.kind == FETCHER_JWKS && q->what != FETCH_JWKS &&
 	    q->what != FETCH_CRL) ||
 	    (q->tees & ~TEE_ALL) != 0 ||
@@ -224,8 +226,9 @@ get_read(struct rbuf *r, struct get *g, struct question *q, char *url,
 	evidence = rb_bytes(r, &len, 0, evidence_most[q->what]);
 	if (rb_end(r) == -1)
 		return (-1);
-	if (q->what == FETCH_DCAP)
-		return (dcap_platform(&q->platform, q->tees, evidence, len));
+	if (collateral_kind(q->what) != FETCHER_SERVICE)
+		return (collateral_platform(&q->platform, q->what, q->tees,
+		    evidence, len));
 	if (q->what != FETCH_ATTEST)
 		return (0);
 	rb_init(&inner, evidence, len);
@@ -246,8 +249,8 @@ get_begin(struct get *g, const struct question *q, const char *url)
 	else if (g->deadline <= now)
 		get_answer(g, GOT_UNAVAILABLE, 0, "its time was over before "
 		    "it began", NULL, 0, 0);
-	else if (q->what == FETCH_DCAP)
-		dcap_get(g, &q->platform);
+	else if (collateral_kind(q->what) != FETCHER_SERVICE)
+		collateral_get(g, &q->platform);
 	else if (q->what == FETCH_JWKS || q->what == FETCH_CRL)
 		get_shared(g, url);
 	else

@@ -21,6 +21,8 @@
  * When it is asked is decided by time alone: no flood of unknown key ids and
  * no failure makes it more than once an interval, and a failure never pushes
  * out what is good.  Whether the bytes still hold is for the verifier to say.
+ * VCEKs are for good, and AMD counts who asks for them: whose chips a stranger
+ * names is looked up at a pace, and at none for a while once it is too many.
  */
 #include <sys/queue.h>
 
@@ -53,6 +55,37 @@ struct memory {
 /* The longest unused first; the key set is one of them, and stays. */
 static TAILQ_HEAD(, memory)	 memories = TAILQ_HEAD_INITIALIZER(memories);
 static unsigned int		 nmemories;	/* without the key set */
+
+/* How often a VCEK may be asked for: so many at once, and then one each. */
+#define BUDGET_MOST	60
+#define BUDGET_EACH_MS	1000
+
+static unsigned int		 budget = BUDGET_MOST;
+static uint64_t			 budget_ms;	/* may lie ahead: none till */
+
+static int
+budget_take(void)
+{
+	uint64_t	 now = now_ms(), more;
+
+	if (now > budget_ms + BUDGET_EACH_MS) {
+		more = (now - budget_ms) / BUDGET_EACH_MS;
+		budget_ms += more * BUDGET_EACH_MS;
+		budget = more > BUDGET_MOST - budget ? BUDGET_MOST :
+		    budget + (unsigned int)more;
+	}
+	if (budget == 0)
+		return (-1);
+	budget--;
+	return (0);
+}
+
+static void
+budget_spent(void)
+{
+	budget = 0;
+	budget_ms = now_ms() + settings.interval;
+}
 
 static struct memory *
 memory_new(uint8_t what, const struct url *url)
@@ -91,19 +124,33 @@ memory_init(void)
 		fatal("key set");
 }
 
-/* Room for one more: the longest unused goes. */
+/* The longest unused of those that nobody wants now. */
+static struct memory *
+memory_unused(int empty)
+{
+	struct memory	*m;
+
+	TAILQ_FOREACH(m, &memories, entry)
+		if (m->what != FETCH_JWKS && m->fetch == NULL &&
+		    m->wanted == 0 && (!empty || (m->what == PART_VCEK &&
+		    m->data == NULL)))
+			break;
+	return (m);
+}
+
+/*
+ * Room for one more: the longest unused goes, and of chips first one that
+ * nobody has a VCEK of.
+ */
 static int
 memory_room(void)
 {
 	struct memory	*m;
 
-	if (nmemories < MEMORIES_MAX)
+	if (nmemories < MEMORIES_MAX + (settings.kind == FETCHER_SNP ?
+	    VCEKS_MAX : 0))
 		return (0);
-	TAILQ_FOREACH(m, &memories, entry)
-		if (m->what != FETCH_JWKS && m->fetch == NULL &&
-		    m->wanted == 0)
-			break;
-	if (m == NULL)
+	if ((m = memory_unused(1)) == NULL && (m = memory_unused(0)) == NULL)
 		return (-1);
 	TAILQ_REMOVE(&memories, m, entry);
 	nmemories--;
@@ -209,6 +256,8 @@ memory_done(void *arg, struct outcome *out)
 	strlcpy(m->why, out->why, sizeof(m->why));
 	if (out->result == GOT_OK)
 		memory_keep(m, &out->body);
+	if (m->what == PART_VCEK && out->status == 429)
+		budget_spent();
 	m->wanted++;
 	while ((w = TAILQ_FIRST(&m->waiting)) != NULL) {
 		TAILQ_REMOVE(&m->waiting, w, entry);
@@ -243,6 +292,11 @@ memory_fetch(struct memory *m)
 {
 	uint64_t	 now = now_ms();
 
+	if (m->what == PART_VCEK && budget_take() == -1) {
+		log_warnx("%s: more VCEKs are wanted than may be asked for",
+		    settings.name);
+		return (-1);
+	}
 	m->fetch = fetch_start(m->what, &m->url, NULL, 0,
 	    now + DEADLINE_SERVICE_MS, memory_done, m);
 	if (m->fetch == NULL)
@@ -256,6 +310,8 @@ memory_fetch(struct memory *m)
 static uint64_t
 memory_fresh_ms(const struct memory *m)
 {
+	if (m->what == PART_VCEK)
+		return (UINT64_MAX);
 	if (m->what < FETCH_MAX || settings.interval > KEEP_MS)
 		return (settings.interval);
 	return (KEEP_MS);

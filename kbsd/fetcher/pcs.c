@@ -50,7 +50,7 @@ static const struct {
 	const char	*headers[2];
 	int		(*read)(const uint8_t *, size_t, struct wbuf *, char *,
 			    size_t);
-} parts[PARTS] = {
+} parts[PART_OF_AMD - FETCH_MAX] = {
 	[PART_PCK_CRL - FETCH_MAX] = { 1, { "SGX-PCK-CRL-Issuer-Chain",
 	    NULL }, part_crl },
 	[PART_ROOT_CRL - FETCH_MAX] = { 0, { NULL, NULL }, part_crl },
@@ -60,6 +60,20 @@ static const struct {
 	[PART_QE_IDENTITY - FETCH_MAX] = { 1, {
 	    "SGX-Enclave-Identity-Issuer-Chain", NULL }, part_qe_identity },
 };
+
+int
+pcs_platform(struct platform *p, uint8_t what, uint8_t tees,
+    const uint8_t *data, size_t len)
+{
+	(void)what;
+	if ((tees != TEE_SGX && tees != TEE_TDX) || len != FMSPC_LEN + 1 ||
+	    data[FMSPC_LEN] > 1)
+		return (-1);
+	p->tees = tees;
+	p->is_platform = data[FMSPC_LEN];
+	return (hex_encode(p->fmspc, sizeof(p->fmspc), data, FMSPC_LEN) ==
+	    -1 ? -1 : 0);
+}
 
 const char *
 pcs_url(uint8_t part, const struct platform *p, struct url *url)
@@ -141,8 +155,8 @@ pem_char(unsigned char c)
 }
 
 /* Certificates from the first byte to the last, as far as text can tell. */
-static const char *
-pem_wrong(const char *pem, size_t len)
+const char *
+pcs_pem_wrong(const char *pem, size_t len)
 {
 	static const char	 begin[] = PEM_BEGIN, end[] = PEM_END;
 	size_t			 i;
@@ -238,7 +252,7 @@ pcs_part(uint8_t part, const uint8_t *data, size_t len, const char *pem,
 	char		 text[REASON_TEXT_MAX / 2] = "";
 	int		 issued = parts[part - FETCH_MAX].issued;
 
-	if (issued && (wrong = pem_wrong(pem, pemlen)) != NULL) {
+	if (issued && (wrong = pcs_pem_wrong(pem, pemlen)) != NULL) {
 		snprintf(why, whysize, "its issuer chain is no PEM: %s",
 		    wrong);
 		return (-1);

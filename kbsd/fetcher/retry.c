@@ -240,8 +240,8 @@ fetch_read(struct fetch *f, const struct http_answer *answer,
 	if (f->what < FETCH_MAX)
 		return (service_read(f->what, answer->data, answer->len,
 		    &out->body, out->why, sizeof(out->why)));
-	return (pcs_read(f->what, pcs_chain(f->what, answer), answer->data,
-	    answer->len, &out->body, out->why, sizeof(out->why)));
+	return (collateral_read(f->what, answer, &out->body, out->why,
+	    sizeof(out->why)));
 }
 
 static void

@@ -61,11 +61,16 @@ static const struct service {
 	[FETCH_CRL] =	 { "revocation list", BODY_MAX, 0,
 			    service_read_crl },
 	[FETCH_DCAP] =	 { .name = "collateral" },
-	/* pcs.c reads these. */
+	[FETCH_SNP] =	 { .name = "collateral" },
+	[FETCH_VCEK] =	 { .name = "collateral" },
+	/* pcs.c and kds.c read these. */
 	[PART_PCK_CRL] = { "PCK CRL", BODY_MAX, 0, NULL },
 	[PART_ROOT_CRL] = { "root CRL", BODY_MAX, 0, NULL },
 	[PART_TCB_INFO] = { "TCB info", BODY_MAX, 0, NULL },
 	[PART_QE_IDENTITY] = { "QE identity", BODY_MAX, 0, NULL },
+	[PART_SNP_CHAIN] = { "chain of AMD's CAs", CHAIN_MAX, 0, NULL },
+	[PART_SNP_CRL] = { "CRL of AMD's root", BODY_MAX, 0, NULL },
+	[PART_VCEK] =	 { "VCEK", CHAIN_MAX, 0, NULL },
 };
 
 const char *

@@ -106,7 +106,7 @@ static const struct member of_attestation[] = {
 	M(attestation, algorithm,   TEXT,   "algorithm"),
 	M(attestation, renames,	    NUMBER, "claims"),
 	M(attestation, claims,	    CLAIMS, "rows of claims"),
-	M(attestation, dcap,	    NUMBER, "dcap"),
+	M(attestation, kind,	    NUMBER, "kind"),
 	M(attestation, collateral,  TEXT,   "collateral from"),
 	M(attestation, collateral_dir, TEXT, "collateral directory"),
 	M(attestation, version,	    NUMBER, "api version"),

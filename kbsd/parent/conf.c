@@ -31,7 +31,21 @@
 
 #define DEFAULT_DIRECTORY	"/var/lib/kbsd"
 #define DEFAULT_CONTROL		"/run/kbsd/kbsd.sock"
-#define DEFAULT_COLLATERAL	"https://api.trustedservices.intel.com"
+
+/* Who judges here: the word for it, and who has the collateral. */
+static const struct {
+	const char	*word;
+	const char	*from;
+} local_kinds[FETCHER_KIND_MAX] = {
+	[FETCHER_DCAP] = { "dcap", "https://api.trustedservices.intel.com" },
+	[FETCHER_SNP] = { "snp", "https://kdsintf.amd.com" },
+};
+
+const char *
+kind_word(enum fetcher_kind kind)
+{
+	return (local_kinds[kind].word);
+}
 
 struct config *
 config_new(void)
@@ -383,7 +397,7 @@ check_service(const struct attestation *a)
 
 /* The fetcher is told where it is, and that it stands in it. */
 static int
-check_dcap(const struct attestation *a)
+check_local(const struct attestation *a)
 {
 	if (a->collateral_dir == NULL)
 		return (check_url(a->name, "collateral from",
@@ -500,7 +514,7 @@ default_proxy(struct attestation *a)
 {
 	const char	*proxy = getenv("https_proxy");
 	const char	*none = getenv("no_proxy");
-	const char	*host = a->dcap ? a->collateral :
+	const char	*host = a->kind != FETCHER_SERVICE ? a->collateral :
 			    a->jwks_url != NULL ? a->jwks_url : a->api;
 	size_t		 len;
 
@@ -624,8 +638,8 @@ check_pkcs11(struct keystore *k)
 static int
 rank_of(const struct attestation *a)
 {
-	if (a->dcap)
-		return (3);
+	if (a->kind != FETCHER_SERVICE)
+		return (2 + (int)a->kind);
 	if (a->jwks != NULL)
 		return (2);
 	return (a->jwks_url != NULL ? 1 : 0);
@@ -640,7 +654,7 @@ order_attestations(struct config *conf)
 	int			 rank;
 
 	TAILQ_CONCAT(&all, &conf->attestations, entry);
-	for (rank = 0; rank <= 3; rank++)
+	for (rank = 0; rank < 3 + FETCHER_KIND_MAX; rank++)
 		TAILQ_FOREACH_SAFE(a, &all, entry, next)
 			if (rank_of(a) == rank) {
 				TAILQ_REMOVE(&all, a, entry);
@@ -654,7 +668,8 @@ check_attestation(const struct attestation *a)
 {
 	if (issuer_is(a))
 		return (issuer_check(a));
-	return (a->dcap ? check_dcap(a) : check_service(a));
+	return (a->kind == FETCHER_SERVICE ? check_service(a) :
+	    check_local(a));
 }
 
 static int
@@ -664,8 +679,10 @@ finish_attestations(struct config *conf)
 	int			 bad = 0;
 
 	TAILQ_FOREACH(a, &conf->attestations, entry) {
-		if (a->dcap && a->collateral_dir == NULL)
-			set_default(&a->collateral, DEFAULT_COLLATERAL);
+		if (local_kinds[a->kind].from != NULL &&
+		    a->collateral_dir == NULL)
+			set_default(&a->collateral,
+			    local_kinds[a->kind].from);
 		if (a->collateral_dir == NULL && a->jwks == NULL)
 			set_default(&a->ca, default_ca());
 		default_proxy(a);
@@ -769,9 +786,9 @@ print_list(const char *before, const struct words *words)
 }
 
 static void
-print_dcap(const struct attestation *a)
+print_judge(const struct attestation *a)
 {
-	printf("attestation \"%s\" {\n\tdcap\n", a->name);
+	printf("attestation \"%s\" {\n\t%s\n", a->name, kind_word(a->kind));
 	print_word("\tcollateral from ", a->collateral);
 	print_word("\tcollateral directory ", a->collateral_dir);
 	print_word("\troot ", a->root);
@@ -942,10 +959,10 @@ config_print(const struct config *conf)
 	TAILQ_FOREACH(a, &conf->attestations, entry) {
 		if (issuer_is(a))
 			issuer_print(a);
-		else if (a->dcap)
-			print_dcap(a);
-		else
+		else if (a->kind == FETCHER_SERVICE)
 			print_service(a);
+		else
+			print_judge(a);
 	}
 	TAILQ_FOREACH(k, &conf->keystores, entry)
 		prints[k->type](k);

@@ -439,13 +439,11 @@ give_issuer(struct wbuf *w, const struct attestation *a)
 	return (give_fd(FD_ROOT, files_public(a->root)));
 }
 
-/* The block that judges here, behind the services; NULL: there is none. */
+/* A block that judges here, behind the others. */
 static int
-give_dcap(struct wbuf *w, const struct attestation *a)
+give_judge(struct wbuf *w, const struct attestation *a)
 {
-	wb_u8(w, a != NULL);
-	if (a == NULL)
-		return (0);
+	wb_u8(w, (uint8_t)a->kind);
 	wb_str(w, a->name);
 	wb_u8(w, a->root != NULL);
 	if (a->root == NULL)
@@ -461,10 +459,10 @@ give_blocks(struct wbuf *w, const struct config *conf, int others)
 	uint32_t			 n = 0;
 
 	TAILQ_FOREACH(a, &conf->attestations, entry)
-		n += !a->dcap && issuer_is(a) == others;
+		n += a->kind == FETCHER_SERVICE && issuer_is(a) == others;
 	wb_u32(w, n);
 	TAILQ_FOREACH(a, &conf->attestations, entry)
-		if (!a->dcap && issuer_is(a) == others &&
+		if (a->kind == FETCHER_SERVICE && issuer_is(a) == others &&
 		    (others ? give_issuer(w, a) : give_service(w, a)) == -1)
 			return (-1);
 	return (0);
@@ -475,14 +473,18 @@ give_verifier(struct child *c, struct wbuf *w)
 {
 	const struct config		*conf = c->set->conf;
 	const struct attestation	*a;
+	uint8_t				 judges = 0;
 
+	TAILQ_FOREACH(a, &conf->attestations, entry)
+		judges += a->kind != FETCHER_SERVICE;
 	wb_u32(w, conf->prefork);
 	wb_u8(w, (uint8_t)conf->require_nonce);
 	if (give_blocks(w, conf, 0) == -1 || give_blocks(w, conf, 1) == -1)
 		return (-1);
-	a = TAILQ_LAST(&conf->attestations, attestations);
-	if (give_dcap(w, a != NULL && a->dcap ? a : NULL) == -1)
-		return (-1);
+	wb_u8(w, judges);
+	TAILQ_FOREACH(a, &conf->attestations, entry)
+		if (a->kind != FETCHER_SERVICE && give_judge(w, a) == -1)
+			return (-1);
 	return (give_fd(FD_NONCE_KEY, files_secret(files_path(conf,
 	    "keys/nonce.key"), 1)));
 }
@@ -490,7 +492,7 @@ give_verifier(struct child *c, struct wbuf *w)
 static int
 give_collateral(struct wbuf *w, const struct attestation *a)
 {
-	wb_u8(w, FETCHER_DCAP);
+	wb_u8(w, (uint8_t)a->kind);
 	wb_str(w, a->name);
 	wb_str(w, a->collateral);
 	wb_u32(w, a->retry_least);
@@ -521,7 +523,7 @@ give_fetcher(struct child *c, struct wbuf *w)
 {
 	const struct attestation	*a = c->object;
 
-	if (a->dcap)
+	if (a->kind != FETCHER_SERVICE)
 		return (give_collateral(w, a));
 	if (a->jwks_url != NULL)
 		return (give_key_set(w, a));

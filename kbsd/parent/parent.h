@@ -104,9 +104,9 @@ struct attestation {
 	char			*algorithm;	/* of RSA keys; NULL */
 	int			 renames;	/* there is a block `claims' */
 	struct claims		 claims;
-	/* of Intel quotes that are judged here: the list's last */
-	int			 dcap;
-	char			*collateral;	/* URL of a PCS or PCCS, or */
+	/* of evidence that is judged here, behind all others; else SERVICE */
+	enum fetcher_kind	 kind;
+	char			*collateral;	/* URL of who has it, or */
 	char			*collateral_dir;	/* where it lies */
 	unsigned int		 version;	/* of the API: 1 or 2 */
 	unsigned int		 retry_least;	/* ms */
@@ -204,6 +204,8 @@ void		 config_free(struct config *);
  * -1 with a line in the log for each thing that is wrong.
  */
 int		 config_finish(struct config *);
+/* Of a block that judges here, in the configuration: "dcap". */
+const char	*kind_word(enum fetcher_kind);
 /* `kbsd -nv': print it back in the language of the file. */
 void		 config_print(const struct config *);
 int		 words_add(struct words *, const char *);

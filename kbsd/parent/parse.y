@@ -62,8 +62,8 @@ static struct listener		*listener;
 static struct idp		*idp;
 
 /* What a word of an attestation block belongs to, and the first of each. */
-enum word_kind { OF_SERVICE, OF_TOKENS, OF_JWKS, OF_DCAP, OF_NETWORK, OF_LISTS,
-	WORD_KIND_MAX };
+enum word_kind { OF_SERVICE, OF_TOKENS, OF_JWKS, OF_LOCAL, OF_NETWORK,
+	OF_LISTS, WORD_KIND_MAX };
 static struct {
 	const char	*text;
 	int		 line;
@@ -84,7 +84,7 @@ static uint32_t		 permission(char *);
 static void		 sink_add(char *, const char *);
 static void		 log_format(const char *);
 static void		 attestation_begin(char *);
-static void		 attestation_dcap(void);
+static void		 attestation_local(enum fetcher_kind);
 static void		 attestation_end(void);
 static void		 word_of(enum word_kind, const char *);
 static void		 claims_begin(void);
@@ -112,7 +112,7 @@ typedef union {
 %token	LOGTOKEN MASTER MODULE MOUNT NAMES NAMESPACE NAMETOKEN NETWORK NONCE ON
 %token	OPTIONAL PASSWORD PIN PKCS11 PORT PREFORK PROXY READTOKEN RECIPIENT
 %token	REFETCH REQUIRE RETRY ROLE ROLEADMIN ROLEALL ROLETRANSFER ROOT SECRET
-%token	SERVER SOCKET SYSLOG TLS TO TOKEN TRUST URL USER VAULT VERBOSE
+%token	SERVER SNP SOCKET SYSLOG TLS TO TOKEN TRUST URL USER VAULT VERBOSE
 %token	VERSIONTOKEN WAIT WITHIN WRITETOKEN
 %token	ALGORITHM CLAIMS IS JWKS
 %token	<string> STRING
@@ -403,15 +403,16 @@ attestation_opt	: TRUST AUTHORITY API STRING {
 			word_of(OF_NETWORK, "refetch");
 			attestation->refetch = range($2, 1, 86400, "refetch");
 		}
-		| DCAP			{ attestation_dcap(); }
+		| DCAP			{ attestation_local(FETCHER_DCAP); }
+		| SNP			{ attestation_local(FETCHER_SNP); }
 		| COLLATERAL FROM STRING {
-			word_of(OF_DCAP, "collateral");
+			word_of(OF_LOCAL, "collateral");
 			word_of(OF_NETWORK, "collateral from");
 			set_once(&attestation->collateral, $3,
 			    "collateral from");
 		}
 		| COLLATERAL DIRECTORY STRING {
-			word_of(OF_DCAP, "collateral");
+			word_of(OF_LOCAL, "collateral");
 			set_once(&attestation->collateral_dir, $3,
 			    "collateral directory");
 		}
@@ -729,17 +730,20 @@ word_of(enum word_kind kind, const char *text)
 	words_of[kind].line = token_line;
 }
 
-/* One fetcher brings the collateral of all. */
+/* One fetcher brings the collateral of all evidence of its kind. */
 static void
-attestation_dcap(void)
+attestation_local(enum fetcher_kind kind)
 {
 	const struct attestation	*a;
 
 	TAILQ_FOREACH(a, &conf->attestations, entry)
-		if (a->dcap && a != attestation)
-			yyerror("dcap is set in attestation \"%s\" already",
-			    a->name);
-	attestation->dcap = 1;
+		if (a->kind == kind && a != attestation)
+			yyerror("%s is set in attestation \"%s\" already",
+			    kind_word(kind), a->name);
+	if (attestation->kind != FETCHER_SERVICE && attestation->kind != kind)
+		yyerror("attestation \"%s\": dcap and snp are blocks of their "
+		    "own", attestation->name);
+	attestation->kind = kind;
 }
 
 /* With the line of the word that is out of place. */
@@ -759,8 +763,9 @@ word_misplaced(enum word_kind kind, const char *why)
 static void
 attestation_jwks(void)
 {
-	if (attestation->dcap)
-		yyerror("attestation \"%s\": jwks can't stand beside dcap",
+	if (attestation->kind != FETCHER_SERVICE)
+		yyerror("attestation \"%s\": jwks can't stand beside dcap "
+		    "or snp",
 		    attestation->name);
 	word_misplaced(OF_SERVICE, "is of a service, and can't stand beside "
 	    "jwks");
@@ -775,21 +780,22 @@ attestation_jwks(void)
 static void
 attestation_end(void)
 {
-	if (!attestation->dcap)
-		word_misplaced(OF_DCAP, "stands only beside dcap");
+	const char	*why = attestation->kind == FETCHER_DCAP ?
+			    "is of a service, and can't stand beside dcap" :
+			    "is of a service, and can't stand beside snp";
+
+	if (attestation->kind == FETCHER_SERVICE)
+		word_misplaced(OF_LOCAL, "stands only beside dcap or snp");
 	if (issuer_is(attestation)) {
 		attestation_jwks();
 		return;
 	}
 	word_misplaced(OF_JWKS, "stands only beside jwks");
-	if (!attestation->dcap)
+	if (attestation->kind == FETCHER_SERVICE)
 		return;
-	word_misplaced(OF_SERVICE, "is of a service, and can't stand beside "
-	    "dcap");
-	word_misplaced(OF_TOKENS, "is of a service, and can't stand beside "
-	    "dcap");
-	word_misplaced(OF_LISTS, "is of a service, and can't stand beside "
-	    "dcap");
+	word_misplaced(OF_SERVICE, why);
+	word_misplaced(OF_TOKENS, why);
+	word_misplaced(OF_LISTS, why);
 	if (attestation->collateral_dir != NULL)
 		word_misplaced(OF_NETWORK, "is of no use beside a collateral "
 		    "directory: nothing is fetched");
@@ -909,6 +915,7 @@ static const struct keyword {
 	{ "root",		ROOT },
 	{ "secret",	SECRET },
 	{ "server",	SERVER },
+	{ "snp",		SNP },
 	{ "socket",		SOCKET },
 	{ "syslog",		SYSLOG },
 	{ "tls",		TLS },

@@ -123,6 +123,8 @@ pin_forget(struct set *set, const char *name, char *why, size_t whysize)
 	if (a == NULL || !a->pin) {
 		snprintf(why, whysize, a == NULL ? "no such attestation block" :
 		    a->jwks != NULL ? "it has a file of keys, and no root" :
+		    a->root == NULL && a->kind == FETCHER_SNP ?
+		    "its roots are AMD's, which are built in" :
 		    a->root == NULL ? "its root is Intel's, which is built in" :
 		    "its root is a file of the configuration: change that");
 		return (-1);

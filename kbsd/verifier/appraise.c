@@ -394,6 +394,13 @@ appraisal_policy(struct appraisal *ap)
 		    "nobody may judge by the key's policy", reason);
 		return (NULL);
 	}
+	if (ap->step != TRANSFER_TOKEN &&
+	    (nobody = local_nobody_else(p)) != NULL) {
+		(void)snprintf(reason, sizeof(reason), "policy: %s", nobody);
+		finish_with(ap, VERDICT_DENIED, 500,
+		    "nobody may judge by the key's policy", reason);
+		return (NULL);
+	}
 	ap->tees = p->tees;
 	ap->only = p->attestation == NULL ? -1 :
 	    collateral_find(p->attestation);
@@ -446,8 +453,8 @@ judge_token(struct appraisal *ap)
 	j.token = (const char *)ap->e.token;
 	j.tokenlen = ap->e.tokenlen;
 	if (ap->step == TRANSFER_EVIDENCE) {
-		if (quote_read(&quote, ap->e.quote, ap->e.quotelen, why,
-		    sizeof(why)) == -1)
+		if (quote_any(&quote, ap->tees, ap->e.quote,
+		    ap->e.quotelen, why, sizeof(why)) == -1)
 			fatalx("a quote changed");
 		j.evidence = &ap->e;
 		j.quote = &quote;
@@ -474,7 +481,7 @@ judge_local(struct appraisal *ap)
 
 	if ((policy = appraisal_policy(ap)) == NULL)
 		return;
-	if (quote_read(&quote, ap->e.quote, ap->e.quotelen, why,
+	if (quote_any(&quote, ap->tees, ap->e.quote, ap->e.quotelen, why,
 	    sizeof(why)) == -1)
 		fatalx("a quote changed");
 	memset(&j, 0, sizeof(j));

@@ -29,6 +29,7 @@
 #include "verifier.h"
 
 #define FETCHES_MAX	4096
+#define FETCHERS_MAX	(BLOCKS_MAX + FETCHER_KIND_MAX - 1)
 #define GRACE_MS	500	/* the fetcher's own word comes first */
 #define BODY_MAX	(2 * 1024 * 1024)
 
@@ -53,7 +54,7 @@ RB_GENERATE(fetches, fetch, entry, fetch_cmp)
 
 static struct fetches	 fetches = RB_INITIALIZER(&fetches);
 static unsigned int	 nfetches;
-static struct edge	*fetchers[BLOCKS_MAX + 1];	/* those that live */
+static struct edge	*fetchers[FETCHERS_MAX];	/* those that live */
 static uint64_t		 last_tag;
 
 void
@@ -170,13 +171,13 @@ fetch_start(const struct get *get, void (*done)(void *, const struct got *),
 int
 fetch_possible(uint32_t block)
 {
-	return (block <= BLOCKS_MAX && fetchers[block] != NULL);
+	return (block < FETCHERS_MAX && fetchers[block] != NULL);
 }
 
 void
 fetch_up(struct edge *edge)
 {
-	if (edge->instance <= BLOCKS_MAX)
+	if (edge->instance < FETCHERS_MAX)
 		fetchers[edge->instance] = edge;
 }
 
@@ -187,7 +188,7 @@ fetch_down(struct edge *edge)
 	struct fetch	*f;
 	uint32_t	 block = edge->instance;
 
-	if (block > BLOCKS_MAX || fetchers[block] != edge)
+	if (block >= FETCHERS_MAX || fetchers[block] != edge)
 		return;
 	fetchers[block] = NULL;
 	for (;;) {

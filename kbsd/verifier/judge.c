@@ -422,7 +422,8 @@ evidence_quote(const struct policy *p, const struct evidence *e,
 	const struct policy_tee	*t;
 	char			 why[WHY_MAX];
 
-	if (quote_read(q, e->quote, e->quotelen, why, sizeof(why)) == -1)
+	if (quote_any(q, p->tees, e->quote, e->quotelen, why,
+	    sizeof(why)) == -1)
 		return (deny(out, DENIED("evidence"), why));
 	if ((q->tee & p->tees) == 0)
 		return (deny(out, DENIED("type"),
@@ -430,7 +431,8 @@ evidence_quote(const struct policy *p, const struct evidence *e,
 	if (q->reserved)
 		return (deny(out, DENIED("evidence"),
 		    "reserved attributes of a TD are set"));
-	t = q->tee == TEE_SGX ? &p->sgx : &p->tdx;
+	t = q->tee == TEE_SGX ? &p->sgx : q->tee == TEE_TDX ? &p->tdx :
+	    &p->snp;
 	if (q->debug && !t->allow_debug)
 		return (deny(out, DENIED("claims"),
 		    "the quote is of a debuggable TEE"));

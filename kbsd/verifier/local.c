@@ -15,119 +15,125 @@
  */
 
 /*
- * One quote against one policy, without a service: Intel's signatures, its
- * word on the platform, then the policy and the wrapping key.  Nothing waits
- * here: when collateral has to come first, the caller is told so and comes
- * again.
+ * Evidence that is judged without a service: which block of the configuration
+ * judges whose, their roots, and what is the same for all of them: the policy
+ * and the wrapping key.
  */
 #include <openssl/err.h>
 
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "certificate.h"
 #include "local.h"
+#include "secret.h"
 
 #define VERDICT_S	60
+#define ROOT_MAX	(16 * 1024)
+
+/* Of one kind there is one block at most. */
+struct block {
+	int		 here;
+	char		 name[NAME_MAX_STORE];
+	uint32_t	 fetcher;
+	int		 has_root;
+	int		 rootfd;
+};
+
+static struct block	 blocks[FETCHER_KIND_MAX];
+
+/* Those that judge here, by what their fetchers bring. */
+static const struct judges {
+	enum fetcher_kind	 kind;
+	uint8_t			 tees;
+	void			(*secrets)(const char *, const void *, size_t);
+	enum judged		(*judge)(struct judgement *);
+	const char		*only;
+} judges[] = {
+	{ FETCHER_DCAP, TEE_SGX | TEE_TDX, sets_secrets, local_dcap,
+	    "judges quotes of SGX and TDX without policy_ids alone" },
+	{ FETCHER_SNP, TEE_SNP, snp_kept_secrets, local_snp,
+	    "judges reports of SEV-SNP alone" },
+};
+
+#define NJUDGES	(sizeof(judges) / sizeof(judges[0]))
+
+/* --- which of them ------------------------------------------------- */
 
 static int
-is_named(const struct policy *p)
+is_named(const struct policy *p, const struct judges *judge)
 {
-	return (p->attestation != NULL &&
-	    strcmp(p->attestation, sets_name()) == 0);
+	return (blocks[judge->kind].here && p->attestation != NULL &&
+	    strcmp(p->attestation, blocks[judge->kind].name) == 0);
+}
+
+static const struct judges *
+judge_of(const struct policy *p)
+{
+	const struct judges	*judge;
+
+	if (p->sgx.policy_ids.n != 0 || p->tdx.policy_ids.n != 0)
+		return (NULL);
+	for (judge = judges; judge < judges + NJUDGES; judge++)
+		if (blocks[judge->kind].here &&
+		    (p->tees & ~judge->tees) == 0 &&
+		    (p->attestation == NULL || is_named(p, judge)))
+			return (judge);
+	return (NULL);
 }
 
 int
 local_fits(const struct policy *p)
 {
-	return (sets_are() && (p->attestation == NULL || is_named(p)) &&
-	    (p->tees & ~(TEE_SGX | TEE_TDX)) == 0 &&
-	    p->sgx.policy_ids.n == 0 && p->tdx.policy_ids.n == 0);
+	return (judge_of(p) != NULL);
 }
 
 const char *
 local_nobody(const struct policy *p)
 {
+	const struct judges	*judge;
+
 	if (p->attestation == NULL || collateral_find(p->attestation) != -1)
 		return (NULL);
-	if (!sets_are() || !is_named(p))
-		return ("is not configured");
-	return (local_fits(p) ? NULL : "judges quotes of SGX and TDX without "
-	    "policy_ids alone");
+	for (judge = judges; judge < judges + NJUDGES; judge++)
+		if (is_named(p, judge))
+			return (local_fits(p) ? NULL : judge->only);
+	return ("is not configured");
 }
 
-static enum check_result
-check_of(enum dcap_result result)
+const char *
+local_nobody_else(const struct policy *p)
 {
-	return (result == DCAP_GOOD ? CHECK_OK : result == DCAP_BAD ?
-	    CHECK_FAILED : CHECK_NOT_MADE);
-}
-
-/* Every step, for a test; the one that failed says why. */
-static void
-tell_steps(struct checks *checks, const struct dcap_verdict *v)
-{
-	unsigned int	 i;
-
-	for (i = 0; i < DCAP_STEPS; i++)
-		checks_add(checks, check_of(v->steps[i]),
-		    dcap_step_name((enum dcap_step)i), "",
-		    v->steps[i] == DCAP_BAD ? v->fault.why : "");
-}
-
-static int
-denied(struct outcome *out, const struct dcap_verdict *v)
-{
-	return (outcome_set(out, VERDICT_DENIED, 401,
-	    "attestation denied: evidence", "%s: %s",
-	    dcap_reason_name(v->fault.reason), v->fault.why));
-}
-
-/*
- * Once without collateral, for the platform that it is to be of: the path of
- * a quote that was seen lately costs nothing twice.
- */
-static const struct dcap_set *
-set_of(struct judgement *j, struct dcap_verdict *v, int64_t now, int *coming)
-{
-	const struct evidence	*e = j->evidence;
-	const struct dcap_set	*set;
-	char			 why[WHY_MAX];
-
-	*coming = 0;
-	(void)dcap_verify(sets_anchor(), NULL, e->quote, e->quotelen, now, 1,
-	    v);
-	if (v->steps[DCAP_STEP_PCK_CHAIN] != DCAP_GOOD) {
-		(void)denied(&j->outcome, v);
+	if ((p->tees & TEE_SNP) == 0 || local_fits(p))
 		return (NULL);
-	}
-	set = sets_get(&v->platform, v->quote.tee, now, coming, why,
-	    sizeof(why));
-	if (set == NULL && !*coming)
-		(void)outcome_set(&j->outcome, VERDICT_UNAVAILABLE, 502,
-		    "the collateral of the platform is not available",
-		    "collateral: %s", why);
-	return (set);
+	return ("evidence of SEV-SNP is for an attestation block with snp, "
+	    "and there is none that the policy trusts");
 }
 
-static int
-judge_claims(struct judgement *j, const struct dcap_verdict *v)
+uint32_t
+local_fetcher(enum fetcher_kind kind)
 {
-	struct claims	 claims;
-	char		 why[WHY_MAX] = "no memory";
-	json_t		*json;
-	int		 rc = -1;
-
-	if ((json = dcap_claims(v)) == NULL || claims_own(&claims,
-	    v->quote.tee, json, why, sizeof(why)) == -1)
-		(void)outcome_set(&j->outcome, VERDICT_BUSY, 503, "no memory",
-		    "claims: %s", why);
-	else {
-		rc = compare(j->policy, &claims, &j->outcome, j->checks);
-		claims_free(&claims);
-	}
-	json_decref(json);
-	return (rc);
+	return (blocks[kind].fetcher);
 }
+
+void
+local_tell(void (*fn)(const struct block_told *, void *), void *arg)
+{
+	const struct judges	*judge;
+	struct block_told	 told;
+
+	for (judge = judges; judge < judges + NJUDGES; judge++) {
+		if (!blocks[judge->kind].here)
+			continue;
+		memset(&told, 0, sizeof(told));
+		told.name = blocks[judge->kind].name;
+		kept_tell(blocks[judge->kind].fetcher, &told);
+		fn(&told, arg);
+	}
+}
+
+/* --- judging ------------------------------------------------------- */
 
 /* What judge_evidence() has seen already; a quote of a test has no key. */
 static int
@@ -144,33 +150,114 @@ judge_key(struct judgement *j)
 	    "attestation denied: key", "wrapping key: %s", why));
 }
 
+static int
+judge_claims(struct judgement *j, uint8_t tee, json_t *json)
+{
+	struct claims	 claims;
+	char		 why[WHY_MAX] = "no memory";
+	int		 rc;
+
+	if (json == NULL || claims_own(&claims, tee, json, why,
+	    sizeof(why)) == -1)
+		return (outcome_set(&j->outcome, VERDICT_BUSY, 503,
+		    "no memory", "claims: %s", why));
+	rc = compare(j->policy, &claims, &j->outcome, j->checks);
+	claims_free(&claims);
+	return (rc);
+}
+
+void
+local_finish(struct judgement *j, uint8_t tee, json_t *json)
+{
+	if (judge_claims(j, tee, json) == 0 && judge_key(j) == 0)
+		(void)outcome_set(&j->outcome, VERDICT_OK, 200, "", "%s", "");
+	json_decref(json);
+}
+
 enum judged
 local_judge(struct judgement *j)
 {
-	const struct evidence	*e = j->evidence;
-	const struct dcap_set	*set;
-	struct dcap_verdict	 v;
-	int64_t			 now = (int64_t)time(NULL);
-	int			 coming, rc;
-
 	ERR_clear_error();
 	memset(&j->outcome, 0, sizeof(j->outcome));
-	j->exp = now + VERDICT_S;
-	if ((set = set_of(j, &v, now, &coming)) == NULL) {
-		if (coming)
-			return (JUDGE_WAIT);
-		if (j->checks != NULL)
-			tell_steps(j->checks, &v);
-		return (JUDGED);
+	j->exp = (int64_t)time(NULL) + VERDICT_S;
+	/* local_fits() has been asked. */
+	return (judge_of(j->policy)->judge(j));
+}
+
+/* --- start --------------------------------------------------------- */
+
+static int
+judged_by(uint8_t kind)
+{
+	size_t	 i;
+
+	for (i = 0; i < NJUDGES; i++)
+		if (judges[i].kind == kind)
+			return (1);
+	return (0);
+}
+
+int
+local_config(struct rbuf *r, uint32_t fetcher)
+{
+	struct block	*b;
+	uint8_t		 kind, n;
+
+	for (n = rb_u8(r); n > 0; n--) {
+		kind = rb_enum(r, FETCHER_KIND_MAX - 1);
+		b = &blocks[kind];
+		if (r->failed || !judged_by(kind) || b->here)
+			return (-1);
+		b->here = 1;
+		b->fetcher = fetcher++;
+		rb_str(r, b->name, sizeof(b->name));
+		b->has_root = rb_bool(r);
+		b->rootfd = -1;
 	}
-	/* Debuggable ones are the policy's affair. */
-	rc = dcap_verify(sets_anchor(), set, e->quote, e->quotelen, now, 1,
-	    &v);
-	if (j->checks != NULL)
-		tell_steps(j->checks, &v);
-	if (rc == -1)
-		(void)denied(&j->outcome, &v);
-	else if (judge_claims(j, &v) == 0 && judge_key(j) == 0)
-		(void)outcome_set(&j->outcome, VERDICT_OK, 200, "", "%s", "");
-	return (JUDGED);
+	return (r->failed ? -1 : 0);
+}
+
+/* In the order of the configuration, which is that of the fetchers. */
+int
+local_root(int fd)
+{
+	struct block	*b, *next = NULL;
+
+	for (b = blocks; b < blocks + FETCHER_KIND_MAX; b++)
+		if (b->here && b->has_root && b->rootfd == -1 &&
+		    (next == NULL || b->fetcher < next->fetcher))
+			next = b;
+	if (next == NULL)
+		return (-1);
+	next->rootfd = fd;
+	return (0);
+}
+
+static void
+block_secrets(struct block *b, const struct judges *judge)
+{
+	uint8_t	*pem = NULL;
+	size_t	 len = 0;
+
+	if (b->has_root && b->rootfd == -1)
+		fatalx("no root for %s", b->name);
+	if (b->has_root && (pem = secret_read(b->rootfd, ROOT_MAX, &len)) ==
+	    NULL)
+		fatal("root of %s", b->name);
+	judge->secrets(b->name, pem, len);
+	if (pem == NULL)
+		return;
+	certificate_note(CERTIFICATE_ROOT, b->name, pem, len);
+	secret_free(pem);
+	close(b->rootfd);
+}
+
+void
+local_secrets(void)
+{
+	const struct judges	*judge;
+
+	for (judge = judges; judge < judges + NJUDGES; judge++)
+		if (blocks[judge->kind].here)
+			block_secrets(&blocks[judge->kind], judge);
 }

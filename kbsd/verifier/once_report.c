@@ -30,25 +30,13 @@ static int
 roots_take(struct snp_roots *roots, struct snp_rules *rules,
     const struct once_bytes *given, char *why, size_t whysize)
 {
-	struct roots	 certs;
-	size_t		 i;
-	int		 rc = 0;
-
-	memset(roots, 0, sizeof(*roots));
 	memset(rules, 0, sizeof(*rules));
 	rules->vmpl_most = VMPL_ANY;
 	if (given->p == NULL)
 		return (0);
-	if (roots_read(&certs, (const char *)given->p, given->len, why,
-	    whysize) == -1)
-		return (-1);
-	for (i = 0; i < certs.n && rc == 0; i++)
-		rc = snp_root_digest(roots->digest[roots->n++], certs.v[i]);
-	roots_free(&certs);
-	if (rc == -1)
-		(void)strlcpy(why, "a root has no key", whysize);
 	rules->roots = roots;
-	return (rc);
+	return (snp_roots_read(roots, (const char *)given->p, given->len,
+	    why, whysize));
 }
 
 /* The certificates: 0, 1 when there are none, or -1 with why. */

@@ -22,9 +22,11 @@
  */
 #include <openssl/evp.h>
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "dcap.h"
+#include "snp.h"
 
 #define REPORTDATA_LEN	64
 
@@ -46,6 +48,34 @@ platform_read(struct quote *q, const uint8_t *data, size_t len)
 		q->fmspc.has = 1;
 	}
 	X509_free(pck);
+}
+
+/* A report, and what may stand behind it is well-formed. */
+static int
+report_read(struct quote *q, const uint8_t *data, size_t len, char *why,
+    size_t whysize)
+{
+	struct snp_evidence	 e;
+	struct snp_report	 r;
+	enum snp_reason		 reason;
+	const char		*text;
+
+	memset(q, 0, sizeof(*q));
+	reason = snp_evidence_read(&e, data, len, &text);
+	if (reason == SNP_OK)
+		reason = snp_report_read(&r, e.report.p, e.report.len, &text);
+	if (reason != SNP_OK) {
+		(void)snprintf(why, whysize, "%s: %s",
+		    snp_reason_name(reason), text);
+		return (-1);
+	}
+	q->version = (uint16_t)r.version;
+	q->tee = TEE_SNP;
+	q->body = e.report.p;
+	q->bodylen = e.report.len;
+	q->report_data = r.report_data;
+	q->debug = snp_debug(&r);
+	return (0);
 }
 
 int
@@ -75,6 +105,15 @@ quote_read(struct quote *q, const uint8_t *data, size_t len, char *why,
 	}
 	platform_read(q, data, len);
 	return (0);
+}
+
+int
+quote_any(struct quote *q, uint8_t tees, const uint8_t *data, size_t len,
+    char *why, size_t whysize)
+{
+	if ((tees & TEE_SNP) != 0)
+		return (report_read(q, data, len, why, whysize));
+	return (quote_read(q, data, len, why, whysize));
 }
 
 static int

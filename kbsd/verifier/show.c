@@ -48,7 +48,7 @@ verifier_show(uint8_t what, uint8_t page, struct wbuf *cells, uint32_t *rows)
 	(void)page;
 	if (what == SHOW_ATTESTATION) {
 		collateral_tell(put_block, &arg);
-		sets_tell(put_block, &arg);
+		local_tell(put_block, &arg);
 	} else if (what == SHOW_CERTIFICATES)
 		certificate_show("", cells, rows);
 }

@@ -35,9 +35,6 @@
 #define SNP_NAME_MAX	64		/* text in a certificate */
 #define SNP_VMPL_HOST	0xffffffff	/* the host asked, not the guest */
 
-enum snp_product { SNP_MILAN, SNP_GENOA, SNP_TURIN, SNP_PRODUCTS };
-enum snp_signer { SNP_VCEK, SNP_VLEK };
-
 /* What a TCB version is made of; FMC on Turin alone. */
 enum snp_part { SNP_FMC, SNP_BOOTLOADER, SNP_TEE, SNP_FIRMWARE,
 	SNP_MICROCODE, SNP_PARTS };
@@ -97,25 +94,13 @@ int		 snp_tcb_part(enum snp_product, const uint8_t [SNP_TCB_LEN],
 int		 snp_binds(const struct snp_report *, const struct evidence *);
 
 /*
- * What to ask AMD's KDS for: the VCEK of a report, which is derived from
- * its chip and reported TCB.
+ * What a fetcher is asked for: the VCEK of a report, which is derived from its
+ * product, chip and reported TCB (FETCH_VCEK in kbsd.h).  NULL, or why there
+ * is none to be had.
  */
-struct snp_kds {
-	enum snp_product product;
-	char		 chip[2 * SNP_CHIP_LEN + 1];	/* hex */
-	uint8_t		 tcb[SNP_TCB_LEN];
-};
-#define SNP_KDS_PATH	256
-
-/*
- * product is what to take a report for that does not say.  -1: there is no
- * VCEK to be had, as the chip is masked or a VLEK has signed, or the product
- * is not known.
- */
-int		 snp_kds(struct snp_kds *, const struct snp_report *,
+#define SNP_ABOUT_LEN	(1 + SNP_TCB_LEN + SNP_CHIP_LEN)
+const char	*snp_about(uint8_t [SNP_ABOUT_LEN], const struct snp_report *,
 		    enum snp_product);
-/* "/vcek/v1/Milan/..." */
-void		 snp_kds_path(char [SNP_KDS_PATH], const struct snp_kds *);
 
 /* --- snp_table.c: the certificate table behind a report ------------ */
 
@@ -165,12 +150,58 @@ int		 snp_chain_read(struct snp_chain *, const struct der *vek,
 int		 snp_chain_read_pem(struct snp_chain *, const struct der *vek,
 		    const char *pem, size_t len, char *why, size_t whysize);
 void		 snp_chain_clear(struct snp_chain *);
+
+/* What stands above a VEK: the same for all chips of a product. */
+struct snp_cas {
+	X509		*ask;		/* ASK or ASVK */
+	X509		*ark;
+};
+
+/* In PEM, in this order; -1 with why, and nothing to clear. */
+int		 snp_cas_read(struct snp_cas *, const char *pem, size_t len,
+		    char *why, size_t whysize);
+void		 snp_cas_clear(struct snp_cas *);
+/* As snp_chain_read(); an ask whose p is NULL is that of cas. */
+int		 snp_chain_read_cas(struct snp_chain *, const struct der *vek,
+		    const struct der *ask, const struct snp_cas *, char *why,
+		    size_t whysize);
+/* As snp_chain_fault(), but for the VEK. */
+const char	*snp_cas_fault(const struct snp_cas *, enum snp_product,
+		    enum snp_signer);
+/* By the name of a VEK's issuer, unverified; SNP_PRODUCTS: it is no VEK. */
+enum snp_product snp_vek_product(const struct der *vek, enum snp_signer);
+int		 snp_rooted(X509 *ark, enum snp_product,
+		    const struct snp_roots *);
 /* Is its root one of these, or of AMD's where roots is NULL? */
 int		 snp_chain_rooted(const struct snp_chain *,
 		    const struct snp_roots *);
 /* NULL when names and signatures are good from vek to root, else why not. */
 const char	*snp_chain_fault(const struct snp_chain *);
 int		 snp_root_digest(uint8_t [DIGEST_LEN], X509 *);
+
+/* --- snp_set.c ----------------------------------------------------- */
+
+/* What is verified once for all reports of a product. */
+struct snp_set {
+	enum snp_product product;
+	enum snp_signer	 signer;
+	struct snp_cas	 cas;
+	struct crl	*crl;		/* of cas.ark */
+	int64_t		 until;		/* all of it is valid */
+};
+
+/*
+ * CAs (PEM) and CRL (DER), verified but for the time, under these roots (NULL:
+ * AMD's).  A signing CA may be revoked: that is for snp_verify() to say.  NULL
+ * with why.
+ */
+struct snp_set	*snp_set_new(enum snp_product, enum snp_signer,
+		    const struct der *cas, const struct der *crl,
+		    const struct snp_roots *, char *why, size_t whysize);
+void		 snp_set_free(struct snp_set *);
+/* Roots out of PEM; -1 with why. */
+int		 snp_roots_read(struct snp_roots *, const char *pem,
+		    size_t len, char *why, size_t whysize);
 
 /* --- snp.c: spec "Procedure" --------------------------------------- */
 

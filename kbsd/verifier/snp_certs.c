@@ -77,20 +77,26 @@ snp_root_digest(uint8_t out[DIGEST_LEN], X509 *x)
 }
 
 int
-snp_chain_rooted(const struct snp_chain *c, const struct snp_roots *roots)
+snp_rooted(X509 *ark, enum snp_product product, const struct snp_roots *roots)
 {
 	uint8_t	 got[DIGEST_LEN];
 	size_t	 i;
 
-	if (snp_root_digest(got, c->ark) == -1)
+	if (snp_root_digest(got, ark) == -1)
 		return (0);
 	/* each key of AMD's is good for its own product */
 	if (roots == NULL)
-		return (memcmp(got, amd_roots[c->product], DIGEST_LEN) == 0);
+		return (memcmp(got, amd_roots[product], DIGEST_LEN) == 0);
 	for (i = 0; i < roots->n; i++)
 		if (memcmp(got, roots->digest[i], DIGEST_LEN) == 0)
 			return (1);
 	return (0);
+}
+
+int
+snp_chain_rooted(const struct snp_chain *c, const struct snp_roots *roots)
+{
+	return (snp_rooted(c->ark, c->product, roots));
 }
 
 /* --- extensions ---------------------------------------------------- */
@@ -225,17 +231,16 @@ extensions_read(struct snp_chain *c, char *why, size_t whysize)
 
 /* The one common name; -1: there is none, or more than one. */
 static int
-common_name(X509 *x, char name[NAME_LEN])
+name_read(X509_NAME *of, char name[NAME_LEN])
 {
-	X509_NAME		*subject = X509_get_subject_name(x);
 	const ASN1_STRING	*s;
 	int			 at, len;
 
-	at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-	if (at == -1 || X509_NAME_get_index_by_NID(subject, NID_commonName,
+	at = X509_NAME_get_index_by_NID(of, NID_commonName, -1);
+	if (at == -1 || X509_NAME_get_index_by_NID(of, NID_commonName,
 	    at) != -1)
 		return (-1);
-	s = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
+	s = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(of, at));
 	len = ASN1_STRING_length(s);
 	if (len <= 0 || len >= NAME_LEN ||
 	    memchr(ASN1_STRING_get0_data(s), '\0', (size_t)len) != NULL)
@@ -246,23 +251,44 @@ common_name(X509 *x, char name[NAME_LEN])
 }
 
 static int
-names_read(struct snp_chain *c, char *why, size_t whysize)
+common_name(X509 *x, char name[NAME_LEN])
 {
-	char	 name[NAME_LEN], want[NAME_LEN];
+	return (name_read(X509_get_subject_name(x), name));
+}
+
+/* Whose name is the prefix and a product; SNP_PRODUCTS: nobody's. */
+static enum snp_product
+name_product(const char *name, const char *prefix)
+{
+	char	 want[NAME_LEN];
 	int	 p;
 
-	if (common_name(c->ark, name) == -1)
-		return (refuse(why, whysize, "the root has no name"));
 	for (p = 0; p < SNP_PRODUCTS; p++) {
-		(void)snprintf(want, sizeof(want), "ARK-%s",
+		(void)snprintf(want, sizeof(want), "%s%s", prefix,
 		    snp_product_name((enum snp_product)p));
 		if (strcmp(name, want) == 0)
 			break;
 	}
-	if (p == SNP_PRODUCTS)
+	return ((enum snp_product)p);
+}
+
+/* What signs VEKs of this kind. */
+static const char *
+ask_prefix(enum snp_signer signer)
+{
+	return (signer == SNP_VLEK ? "SEV-VLEK-" : "SEV-");
+}
+
+static int
+names_read(struct snp_chain *c, char *why, size_t whysize)
+{
+	char	 name[NAME_LEN];
+
+	if (common_name(c->ark, name) == -1)
+		return (refuse(why, whysize, "the root has no name"));
+	if ((c->product = name_product(name, "ARK-")) == SNP_PRODUCTS)
 		return (refuse(why, whysize,
 		    "the root is of no product that is known"));
-	c->product = (enum snp_product)p;
 	if (common_name(c->vek, name) == -1 ||
 	    (strcmp(name, "SEV-VCEK") != 0 && strcmp(name, "SEV-VLEK") != 0))
 		return (refuse(why, whysize, "neither a VCEK nor a VLEK"));
@@ -326,30 +352,82 @@ snp_chain_read(struct snp_chain *c, const struct der *vek,
 }
 
 int
-snp_chain_read_pem(struct snp_chain *c, const struct der *vek,
-    const char *pem, size_t len, char *why, size_t whysize)
+snp_chain_read_cas(struct snp_chain *c, const struct der *vek,
+    const struct der *ask, const struct snp_cas *cas, char *why,
+    size_t whysize)
+{
+	memset(c, 0, sizeof(*c));
+	c->vek = certificate(vek);
+	if (ask->p != NULL)
+		c->ask = certificate(ask);
+	else if (X509_up_ref(cas->ask) == 1)
+		c->ask = cas->ask;
+	if (X509_up_ref(cas->ark) == 1)
+		c->ark = cas->ark;
+	return (chain_finish(c, why, whysize));
+}
+
+int
+snp_cas_read(struct snp_cas *cas, const char *pem, size_t len, char *why,
+    size_t whysize)
 {
 	BIO	*bio;
 	X509	*more;
 
-	memset(c, 0, sizeof(*c));
+	memset(cas, 0, sizeof(*cas));
 	if (len > SNP_PEM_MAX)
 		return (refuse(why, whysize, "the chain is too long"));
 	if ((bio = BIO_new_mem_buf(pem, (int)len)) == NULL)
 		return (refuse(why, whysize, "no memory for the chain"));
-	c->ask = cert_pem_next(bio);
-	c->ark = cert_pem_next(bio);
+	cas->ask = cert_pem_next(bio);
+	cas->ark = cert_pem_next(bio);
 	more = cert_pem_next(bio);
 	BIO_free(bio);
 	ERR_clear_error();
-	if (more != NULL) {
-		X509_free(more);
-		snp_chain_clear(c);
-		return (refuse(why, whysize,
-		    "the chain is not of two certificates"));
-	}
-	c->vek = certificate(vek);
-	return (chain_finish(c, why, whysize));
+	if (more == NULL && cas->ask != NULL && cas->ark != NULL)
+		return (0);
+	X509_free(more);
+	snp_cas_clear(cas);
+	return (refuse(why, whysize, "the chain is not of two certificates"));
+}
+
+void
+snp_cas_clear(struct snp_cas *cas)
+{
+	X509_free(cas->ask);
+	X509_free(cas->ark);
+	memset(cas, 0, sizeof(*cas));
+}
+
+int
+snp_chain_read_pem(struct snp_chain *c, const struct der *vek,
+    const char *pem, size_t len, char *why, size_t whysize)
+{
+	static const struct der	 none;
+	struct snp_cas		 cas;
+	int			 rc;
+
+	memset(c, 0, sizeof(*c));
+	if (snp_cas_read(&cas, pem, len, why, whysize) == -1)
+		return (-1);
+	rc = snp_chain_read_cas(c, vek, &none, &cas, why, whysize);
+	snp_cas_clear(&cas);
+	return (rc);
+}
+
+enum snp_product
+snp_vek_product(const struct der *der, enum snp_signer signer)
+{
+	enum snp_product	 product = SNP_PRODUCTS;
+	char			 name[NAME_LEN];
+	X509			*vek;
+
+	if ((vek = certificate(der)) == NULL)
+		return (SNP_PRODUCTS);
+	if (name_read(X509_get_issuer_name(vek), name) == 0)
+		product = name_product(name, ask_prefix(signer));
+	X509_free(vek);
+	return (product);
 }
 
 void
@@ -375,13 +453,12 @@ signed_by(X509 *x, X509 *issuer)
 }
 
 static int
-ask_named(const struct snp_chain *c)
+named(X509 *x, const char *prefix, enum snp_product product)
 {
-	char	 name[NAME_LEN], want[NAME_LEN];
+	char	 name[NAME_LEN];
 
-	(void)snprintf(want, sizeof(want), c->signer == SNP_VLEK ?
-	    "SEV-VLEK-%s" : "SEV-%s", snp_product_name(c->product));
-	return (common_name(c->ask, name) == 0 && strcmp(name, want) == 0);
+	return (common_name(x, name) == 0 &&
+	    name_product(name, prefix) == product);
 }
 
 /* By name: what has as many bits is another curve. */
@@ -405,14 +482,31 @@ on_p384(X509 *x)
 }
 
 const char *
+snp_cas_fault(const struct snp_cas *cas, enum snp_product product,
+    enum snp_signer signer)
+{
+	if (!named(cas->ark, "ARK-", product))
+		return ("the root is of another product");
+	if (cert_check_ca(cas->ark, 1, 1) == -1 ||
+	    !signed_by(cas->ark, cas->ark))
+		return ("the root is no CA, or not signed by itself");
+	if (!named(cas->ask, ask_prefix(signer), product))
+		return ("the signing CA is of another product or kind");
+	if (cert_check_ca(cas->ask, 0, 0) == -1 ||
+	    !signed_by(cas->ask, cas->ark))
+		return ("the signing CA is not of the root");
+	return (NULL);
+}
+
+const char *
 snp_chain_fault(const struct snp_chain *c)
 {
-	if (cert_check_ca(c->ark, 1, 1) == -1 || !signed_by(c->ark, c->ark))
-		return ("the root is no CA, or not signed by itself");
-	if (!ask_named(c))
-		return ("the signing CA is of another product or kind");
-	if (cert_check_ca(c->ask, 0, 0) == -1 || !signed_by(c->ask, c->ark))
-		return ("the signing CA is not of the root");
+	const struct snp_cas	 cas = { c->ask, c->ark };
+	const char		*fault;
+
+	fault = snp_cas_fault(&cas, c->product, c->signer);
+	if (fault != NULL)
+		return (fault);
 	if (cert_check_leaf(c->vek) == -1 || !signed_by(c->vek, c->ask))
 		return ("the VEK is not of the signing CA");
 	if (!on_p384(c->vek))

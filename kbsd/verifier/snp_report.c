@@ -19,10 +19,8 @@
  * The fields of an SEV-SNP report.  The parts that the chip signs are its
  * own: reserved ones are not looked at, since firmware to come may use them.
  */
-#include <stdio.h>
 #include <string.h>
 
-#include "base64.h"
 #include "snp.h"
 
 /* Offsets (spec/snp-report.md "Layout"). */
@@ -198,47 +196,25 @@ snp_binds(const struct snp_report *r, const struct evidence *e)
 
 /* --- KDS ----------------------------------------------------------- */
 
-int
-snp_kds(struct snp_kds *k, const struct snp_report *r,
+/* Chips whose id is shorter have zeros behind it. */
+const char *
+snp_about(uint8_t about[SNP_ABOUT_LEN], const struct snp_report *r,
     enum snp_product product)
 {
 	static const uint8_t	 none[SNP_CHIP_LEN];
 	size_t			 len = SNP_CHIP_LEN;
 
-	memset(k, 0, sizeof(*k));
-	if (r->version >= VERSION_CPUID)
-		product = snp_report_product(r);
-	if (product >= SNP_PRODUCTS || r->signer != SNP_VCEK ||
-	    memcmp(r->chip, none, sizeof(none)) == 0)
-		return (-1);
-	k->product = product;
+	if (r->signer != SNP_VCEK)
+		return ("a VLEK has signed, and the certificate table does "
+		    "not bring it");
+	if (memcmp(r->chip, none, sizeof(none)) == 0)
+		return ("the chip is masked, and the certificate table does "
+		    "not bring its VCEK");
 	if (product == SNP_TURIN)
 		len = TURIN_CHIP_LEN;
-	(void)hex_encode(k->chip, sizeof(k->chip), r->chip, len);
-	memcpy(k->tcb, r->reported, sizeof(k->tcb));
-	return (0);
-}
-
-void
-snp_kds_path(char path[SNP_KDS_PATH], const struct snp_kds *k)
-{
-	static const char *const	 names[SNP_PARTS] = { "fmcSPL",
-					    "blSPL", "teeSPL", "snpSPL",
-					    "ucodeSPL" };
-	const char			*before = "?";
-	char				 one[24];
-	int				 part, v;
-
-	/* 150 bytes, and five parts of 14 at most */
-	(void)snprintf(path, SNP_KDS_PATH, "/vcek/v1/%s/%s",
-	    snp_product_name(k->product), k->chip);
-	for (part = 0; part < SNP_PARTS; part++) {
-		if ((v = snp_tcb_part(k->product, k->tcb,
-		    (enum snp_part)part)) == -1)
-			continue;
-		(void)snprintf(one, sizeof(one), "%s%s=%d", before,
-		    names[part], v);
-		(void)strlcat(path, one, SNP_KDS_PATH);
-		before = "&";
-	}
+	memset(about, 0, SNP_ABOUT_LEN);
+	about[0] = (uint8_t)product;
+	memcpy(about + 1, r->reported, SNP_TCB_LEN);
+	memcpy(about + 1 + SNP_TCB_LEN, r->chip, len);
+	return (NULL);
 }

@@ -73,7 +73,7 @@ verifier_broker_down(struct edge *edge)
 {
 	appraise_broker_down(edge);
 	collateral_broker_down(edge);
-	sets_broker_down();
+	kept_broker_down();
 }
 
 /* A copy from the store, for who asked for it. */
@@ -93,8 +93,8 @@ verifier_kept(struct edge *edge, struct rbuf *r)
 		return (-1);
 	if (!found)
 		len = 0;
-	return (tag < SETS_TAG ? collateral_kept(tag, data, len) :
-	    sets_kept(tag, data, len));
+	return (tag < KEPT_TAG ? collateral_kept(tag, data, len) :
+	    kept_stored(tag, data, len));
 }
 
 static void
@@ -126,7 +126,7 @@ verifier_config(struct rbuf *r)
 			return (-1);
 		n++;
 	}
-	if (sets_config(r, collateral_fetched()) == -1)
+	if (local_config(r, collateral_fetched()) == -1)
 		return (-1);
 	appraise_config(engines, require_nonce);
 	return (rb_end(r));
@@ -136,7 +136,7 @@ static int
 verifier_descriptor(uint32_t role, int fd)
 {
 	if (role == FD_ROOT)
-		return (collateral_root(fd) == 0 ? 0 : sets_root(fd));
+		return (collateral_root(fd) == 0 ? 0 : local_root(fd));
 	if (role == FD_JWKS)
 		return (collateral_jwks(fd));
 	if (role != FD_NONCE_KEY || nonce_fd != -1)
@@ -153,7 +153,7 @@ verifier_secrets(void)
 
 	json_init();
 	collateral_secrets();
-	sets_secrets();
+	local_secrets();
 	if (nonce_fd == -1)
 		fatalx("no nonce key");
 	key = secret_read_or_make(nonce_fd, NONCE_KEY_LEN, &made);
@@ -170,7 +170,7 @@ static void
 verifier_run(void)
 {
 	collateral_run(appraise_changed);
-	sets_run(appraise_changed);
+	kept_run(appraise_changed);
 }
 
 static void
@@ -178,7 +178,7 @@ verifier_counters(struct wbuf *w)
 {
 	appraise_counters(w);
 	collateral_counters(w);
-	sets_counters(w);
+	kept_counters(w);
 }
 
 static const struct process processes[] = {

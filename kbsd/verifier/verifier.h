@@ -346,8 +346,12 @@ struct quote {
 	struct claim_bytes fmspc;	/* of its PCK certificate */
 };
 
+/* A quote of SGX or TDX; nothing is verified. */
 int		 quote_read(struct quote *, const uint8_t *, size_t len,
 		    char *why, size_t whysize);
+/* The same of evidence of one of these TEEs, SEV-SNP too. */
+int		 quote_any(struct quote *, uint8_t tees, const uint8_t *,
+		    size_t len, char *why, size_t whysize);
 /* Is this what the TEE was to report for nonce and user data? */
 int		 quote_binds(const struct quote *, const struct evidence *);
 /* The first attribute in which claims and quote differ; NULL: none. */

@@ -105,7 +105,7 @@ ATF_TC_BODY(platform, tc)
 	for (i = 0; i < sizeof(platforms) / sizeof(platforms[0]); i++) {
 		memset(&p, 0, sizeof(p));
 		data[6] = platforms[i].last;
-		ATF_CHECK_EQ_MSG(platforms[i].ret, dcap_platform(&p,
+		ATF_CHECK_EQ_MSG(platforms[i].ret, pcs_platform(&p, FETCH_DCAP,
 		    platforms[i].tees, data, platforms[i].len), "row %zu", i);
 		if (platforms[i].ret == -1)
 			continue;

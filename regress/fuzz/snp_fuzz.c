@@ -50,15 +50,14 @@ consistent(int ret, const struct snp_verdict *v)
 static void
 used(const struct snp_report *r, const struct snp_chain *c)
 {
-	struct snp_kds	 k;
 	struct claims	 claims;
-	char		 path[SNP_KDS_PATH], why[WHY_MAX] = "";
+	uint8_t		 about[SNP_ABOUT_LEN];
+	char		 why[WHY_MAX] = "";
 	json_t		*j;
 	int		 p;
 
-	for (p = 0; p <= SNP_PRODUCTS; p++)
-		if (snp_kds(&k, r, (enum snp_product)p) == 0)
-			snp_kds_path(path, &k);
+	for (p = 0; p < SNP_PRODUCTS; p++)
+		(void)snp_about(about, r, (enum snp_product)p);
 	if ((j = snp_claims(r, c)) == NULL)
 		abort();
 	if (claims_own(&claims, TEE_SNP, j, why, sizeof(why)) == -1 ||
@@ -110,6 +109,30 @@ evidence(const struct snp_evidence *e)
 	snp_chain_clear(&c);
 }
 
+/* As the daemon looks at evidence first: table and report, and no more. */
+static void
+whole(const uint8_t *data, size_t size)
+{
+	struct snp_evidence	 e;
+	struct quote		 q;
+	const char		*text;
+	char			 why[WHY_MAX] = "";
+
+	if (quote_any(&q, TEE_SNP, data, size, why, sizeof(why)) == -1) {
+		if (why[0] == '\0')
+			abort();
+		return;
+	}
+	if (q.tee != TEE_SNP || q.bodylen != SNP_REPORT_LEN ||
+	    snp_evidence_read(&e, data, size, &text) != SNP_OK)
+		abort();
+	if (e.vek.p != NULL && (e.vek.p < data + SNP_REPORT_LEN ||
+	    e.vek.p + e.vek.len > data + size))
+		abort();
+	if (e.vek.p != NULL)
+		(void)snp_vek_product(&e.vek, SNP_VCEK);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -122,6 +145,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!ready++)
 		json_init();
+	whole(data, size);
 	if (snp_evidence_read(&e, data, size, &text) == SNP_OK)
 		evidence(&e);
 	else if (text == NULL || text[0] == '\0')

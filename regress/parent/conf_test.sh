@@ -211,6 +211,32 @@ dcap_body()
 	    https_proxy=http://p "$(atf_get_srcdir)/../../bin/kbsd" -nv -f conf
 }
 
+# Reports of SEV-SNP, beside quotes or alone, in a block of their own.
+atf_test_case snp
+snp_body()
+{
+	s='attestation "amd" {\nsnp\n'
+	good "${s}}\n"
+	atf_check -o inline:'	collateral from "https://kdsintf.amd.com"\n' \
+	    grep 'collateral from' printed
+	good "${s}collateral from \"https://kds:8081/x\"\nca \"/c\"\nproxy \"http://p:1\"\nroot \"/r\"\nretry wait 1s to 3s\nrefetch 5s\n}\n"
+	# Each kind in its place, wherever it stands.
+	good "${s}collateral directory \"/c\"\n}\nattestation \"d\" { dcap }\nattestation \"a\" { $ita }\n"
+	atf_check_equal '"a""d""amd"' \
+	    "$(sed -n 's/^attestation \(.*\) {/\1/p' printed | tr -d '\n')"
+	atf_check -o inline:'attestation "amd" {\n\tsnp\n\tcollateral directory "/c"\n}\n' \
+	    sed -n '/^attestation "amd"/,/^}/p' printed
+	bad 3 'snp is set in attestation "a" already' \
+	    'attestation "a" { snp }\nattestation "b" {\nsnp\n}\n'
+	bad 3 'dcap and snp are blocks of their own' "${s}dcap\n}\n"
+	bad 3 'pin is of a service' "${s}root \"/r\" pin\n}\n"
+	bad 3 "can't stand beside snp" "${s}issuer \"i\"\n}\n"
+	bad 4 'no use beside a collateral directory' \
+	    "${s}collateral directory \"/c\"\nca \"/c\"\n}\n"
+	bad - 'collateral directory "c" must begin with /' \
+	    "${s}collateral directory \"c\"\n}\n"
+}
+
 # Tokens of other issuers.
 atf_test_case jwks
 jwks_body()
@@ -455,6 +481,7 @@ atf_init_test_cases()
 	atf_add_test_case taken
 	atf_add_test_case issuers
 	atf_add_test_case dcap
+	atf_add_test_case snp
 	atf_add_test_case jwks
 	atf_add_test_case refused
 	atf_add_test_case proxy

@@ -22,7 +22,8 @@ import re
 import threading
 
 ENDPOINTS = ("certs", "nonce", "attest", "crl", "crl-root", "crl-signing",
-             "kv", "auth", "mount", "tcb", "qe", "pckcrl", "rootcrl")
+             "kv", "auth", "mount", "tcb", "qe", "pckcrl", "rootcrl", "vcek", "chain",
+             "crl-amd")
 
 TRANSPORT = {
     "slow": "wait SECONDS before the answer",

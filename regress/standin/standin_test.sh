@@ -588,6 +588,42 @@ tee_collateral_body()
 	    .tcbLevels[0].tcbStatus, .tcbEvaluationDataNumber' bad/tcb_info.json
 }
 
+# AMD's certificates and CRL as OpenSSL sees them, and the report's signature.
+atf_test_case tee_snp
+tee_snp_body()
+{
+	find_source
+	for product in Milan Turin; do
+		"$standin/tee" -t snp --product $product -d t --collateral c ||
+		    atf_fail "$product"
+		"$standin/tee" -t snp --product $product -d t -r 00 -o report
+		[ "$(wc -c <report)" = 1184 ] || atf_fail "no report"
+		ark=t/amd-$(echo $product | tr A-Z a-z)-ark.pem
+		for signer in vcek vlek; do
+			openssl crl -inform der -in c/$signer-$product/crl.der \
+			    -out crl.pem
+			head -n "$(grep -n END c/$signer-$product/cert_chain.pem |
+			    sed -n '1s/:.*//p')" \
+			    c/$signer-$product/cert_chain.pem >ca.pem
+			atf_check -o ignore openssl verify -crl_check \
+			    -CRLfile crl.pem -CAfile $ark ca.pem
+		done
+		cat $ark t/amd-*-ask.pem >cas.pem
+		openssl x509 -inform der -in c/vcek-$product/*-*.der \
+		    -out vcek.pem
+		atf_check -o ignore openssl verify -CAfile cas.pem vcek.pem
+	done
+	"$standin/tee" -t snp -d t --revoke ask --expired crl --collateral b
+	openssl crl -inform der -in b/vcek-Milan/crl.der -out crl.pem
+	head -n 30 b/vcek-Milan/cert_chain.pem >ca.pem
+	atf_check -s exit:2 -o ignore -e match:'CRL has expired' openssl \
+	    verify -crl_check -CRLfile crl.pem -CAfile t/amd-milan-ark.pem ca.pem
+	"$standin/tee" -t snp -d t -r 00 --table all -o with
+	atf_check -s exit:0 sh -c '[ "$(wc -c <with)" -gt 4000 ]'
+	atf_check -s exit:2 -e match:'version 4' "$standin/tee" -t snp -v 4
+	atf_check -s exit:2 -e match:'version 2' "$standin/tee" -t tdx -v 2
+}
+
 # The genuine quotes: fields as recorded, and through the service.
 served genuine
 genuine_body()
@@ -634,7 +670,7 @@ atf_init_test_cases()
 {
 	for t in ready nonce attest_sgx attest_tdx attest_nested \
 	    attest_refuses faults_token faults_claims faults_transport \
-	    offline tee_input tee_collateral genuine; do
+	    offline tee_input tee_collateral tee_snp genuine; do
 		atf_add_test_case $t
 	done
 }

@@ -41,6 +41,7 @@ local_child(void)
 	wb_u32(&w, 0);
 	wb_u32(&w, 0);
 	wb_u8(&w, 1);
+	wb_u8(&w, FETCHER_DCAP);
 	wb_str(&w, "local");
 	wb_u8(&w, 1);
 	child_config(rig.child, &w);

@@ -50,7 +50,7 @@ struct asked {
 	char		 url[CRL_URL_MAX];
 	uint32_t	 nids;
 	struct evidence	 e;
-	uint8_t		 bytes[16];	/* the first of them */
+	uint8_t		 bytes[80];	/* the first of them */
 	size_t		 len;
 };
 
@@ -197,7 +197,7 @@ asked(struct rig *rig, struct asked *a)
 	a->len = len < sizeof(a->bytes) ? len : sizeof(a->bytes);
 	memcpy(a->bytes, data, a->len);
 	ATF_CHECK_EQ(len > 0, a->what == FETCH_ATTEST ||
-	    a->what == FETCH_DCAP);
+	    a->what >= FETCH_DCAP);
 	if (a->what == FETCH_ATTEST) {
 		rb_init(&inner, data, len);
 		rb_evidence(&inner, &a->e);

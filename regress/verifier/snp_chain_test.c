@@ -344,8 +344,10 @@ ATF_TC_BODY(pem, tc)
 	certs[0] = mint.ask;
 	certs[1] = certs[2] = mint.ark;
 	ATF_CHECK_STREQ("good", pem_read(certs, 2, ""));
-	ATF_CHECK_STREQ("not three certificates", pem_read(certs, 1, ""));
-	ATF_CHECK_STREQ("not three certificates", pem_read(certs, 0, "x"));
+	ATF_CHECK_STREQ("the chain is not of two certificates",
+	    pem_read(certs, 1, ""));
+	ATF_CHECK_STREQ("the chain is not of two certificates",
+	    pem_read(certs, 0, "x"));
 	ATF_CHECK_STREQ("the chain is not of two certificates",
 	    pem_read(certs, 3, ""));
 	certs[0] = mint.ark;
@@ -355,7 +357,8 @@ ATF_TC_BODY(pem, tc)
 	/* nobody is asked for a passphrase */
 	UI_method_set_opener(method, terminal);
 	UI_set_default_method(method);
-	ATF_CHECK_STREQ("not three certificates", pem_read(certs, 0,
+	ATF_CHECK_STREQ("the chain is not of two certificates",
+	    pem_read(certs, 0,
 	    "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n"
 	    "DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n"
 	    "AAAAAAAAAAAAAAAAAAAAAA==\n-----END CERTIFICATE-----\n"));
@@ -511,52 +514,36 @@ ATF_TC_BODY(table_ends, tc)
 
 /* --- what else it is for --------------------------------------------- */
 
-ATF_TC_WITHOUT_HEAD(kds);
-ATF_TC_BODY(kds, tc)
+/* What a fetcher is asked for; the paths are its own affair. */
+ATF_TC_WITHOUT_HEAD(about);
+ATF_TC_BODY(about, tc)
 {
 	struct snp_report	 r;
-	struct snp_kds		 k;
 	const char		*text;
-	char			 path[SNP_KDS_PATH], want[SNP_KDS_PATH];
-	char			 chip[129];
-	size_t			 i;
+	uint8_t			 about[SNP_ABOUT_LEN];
+	int			 i;
 
-	memset(chip, '5', sizeof(chip));
-	for (i = 1; i < 128; i += 2)
-		chip[i] = 'c';
-	chip[128] = '\0';
-	snp_plan(&plan, SNP_MILAN, 0);
+	snp_plan(&plan, SNP_GENOA, 0);
 	snp_mint_fields(report, &plan, 2);
 	ATF_REQUIRE_EQ(SNP_OK, snp_report_read(&r, report, sizeof(report),
 	    &text));
-	/* version 2 does not say of which product it is */
-	ATF_CHECK_EQ(-1, snp_kds(&k, &r, SNP_PRODUCTS));
-	ATF_CHECK_EQ(0, snp_kds(&k, &r, SNP_GENOA));
-	ATF_CHECK_EQ(SNP_GENOA, k.product);
-	snp_mint_fields(report, &plan, 3);
-	ATF_REQUIRE_EQ(SNP_OK, snp_report_read(&r, report, sizeof(report),
-	    &text));
-	ATF_REQUIRE_EQ(0, snp_kds(&k, &r, SNP_GENOA));
-	snprintf(want, sizeof(want), "/vcek/v1/Milan/%s?blSPL=4&teeSPL=1&"
-	    "snpSPL=24&ucodeSPL=219", chip);
-	snp_kds_path(path, &k);
-	ATF_CHECK_STREQ(want, path);
-	memset(report + 0x1a0, 0, 64);
-	ATF_CHECK_EQ(-1, snp_kds(&k, &r, SNP_GENOA));
-	snp_plan(&plan, SNP_TURIN, 0);
-	snp_mint_fields(report, &plan, 3);
-	ATF_REQUIRE_EQ(SNP_OK, snp_report_read(&r, report, sizeof(report),
-	    &text));
-	ATF_REQUIRE_EQ(0, snp_kds(&k, &r, SNP_PRODUCTS));
-	snp_kds_path(path, &k);
-	ATF_CHECK_STREQ("/vcek/v1/Turin/5c5c5c5c5c5c5c5c?fmcSPL=1&blSPL=2&"
-	    "teeSPL=3&snpSPL=4&ucodeSPL=130", path);
+	ATF_CHECK_EQ(NULL, snp_about(about, &r, SNP_GENOA));
+	ATF_CHECK_EQ(SNP_GENOA, about[0]);
+	ATF_CHECK(memcmp(about + 1, plan.tcb, SNP_TCB_LEN) == 0);
+	ATF_CHECK(memcmp(about + 9, report + 0x1a0, SNP_CHIP_LEN) == 0);
+	/* a short id: what stands behind it is not asked for */
+	memset(report + 0x1a0, 0x5c, SNP_CHIP_LEN);
+	ATF_CHECK_EQ(NULL, snp_about(about, &r, SNP_TURIN));
+	for (i = 0; i < SNP_CHIP_LEN; i++)
+		ATF_CHECK_EQ(i < 8 ? 0x5c : 0, about[9 + i]);
+	memset(report + 0x1a0, 0, SNP_CHIP_LEN);
+	ATF_CHECK(strstr(snp_about(about, &r, SNP_GENOA), "masked") != NULL);
 	snp_plan(&plan, SNP_MILAN, 1);
 	snp_mint_fields(report, &plan, 3);
-	memset(report + 0x1a0, 1, 64);
+	memset(report + 0x1a0, 1, SNP_CHIP_LEN);
 	ATF_REQUIRE_EQ(SNP_OK, snp_report_read(&r, report, sizeof(report),
 	    &text));
-	ATF_CHECK_EQ(-1, snp_kds(&k, &r, SNP_MILAN));
+	ATF_CHECK(strstr(snp_about(about, &r, SNP_MILAN), "VLEK") != NULL);
 }
 
 ATF_TC_WITHOUT_HEAD(binds);
@@ -598,7 +585,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, pem);
 	ATF_TP_ADD_TC(tp, table);
 	ATF_TP_ADD_TC(tp, table_ends);
-	ATF_TP_ADD_TC(tp, kds);
+	ATF_TP_ADD_TC(tp, about);
 	ATF_TP_ADD_TC(tp, binds);
 	return (atf_no_error());
 }

@@ -132,14 +132,8 @@ run_reopen(const struct command *c, const struct args *args)
 static int
 run_reload(const struct command *c, const struct args *args)
 {
-	struct result	 result;
-
 	(void)args;
-	session_call(request(c->wire), ANSWER_SECONDS, NULL, NULL, &result);
-	if (result.error[0] == '\0' && !options.json && !options.quiet)
-		printf("the new configuration is being started: `kbsctl show "
-		    "status' and the log tell when it serves\n");
-	return (done(&result));
+	return (run_table(c, show_changes));
 }
 
 static int

@@ -311,6 +311,7 @@ const char	*cell(const struct reply *, size_t row, const char *name);
 json_t		*value(const char *);
 void		 reply_json(const struct reply *);
 void		 show_status(const struct reply *);
+void		 show_changes(const struct reply *);
 void		 show_processes(const struct reply *);
 void		 show_edges(const struct reply *);
 void		 show_roots(const struct reply *);

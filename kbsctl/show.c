@@ -179,6 +179,29 @@ show_status(const struct reply *reply)
 	table_free(t);
 }
 
+/* What a reload changed, a line each. */
+void
+show_changes(const struct reply *reply)
+{
+	struct table	*t;
+	const char	*text;
+	size_t		 row;
+
+	if (options.json) {
+		reply_json(reply);
+		return;
+	}
+	if (options.quiet)
+		return;
+	t = table_new("", 1);
+	for (row = 0; row < json_array_size(reply->rows); row++) {
+		text = cell(reply, row, "changed");
+		table_row(t, &text);
+	}
+	table_print(t, 0);
+	table_free(t);
+}
+
 /* "frontend 1"; without the number where there is only one. */
 static const char *
 process_text(const struct reply *reply, size_t row, const char *kind,

@@ -483,11 +483,16 @@ enum descriptor_role {
 	FD_KMS_CERT,		/* kms kmip: certificate, PEM */
 	FD_KMS_KEY,		/* kms kmip: its key, PEM */
 	FD_BACKUP_RECIPIENT,	/* auth, kms: public key, PEM; may not come */
+	FD_CLIENT_CA,		/* frontend, gate: of the listener before */
+	FD_CLIENT_CRL,		/* frontend, gate: of the CA before */
+	FD_IDP_JWKS,		/* auth: keys of an issuer, in their order */
 	FD_ROLE_MAX
 };
 
 /*
  * CONFIG bodies.
+ * An FD_CLIENT_CA behind an FD_LISTEN: its clients must show a certificate
+ * that is signed below that CA, and, with an FD_CLIENT_CRL, is not revoked.
  * frontend, gate: u8 role (ROLE_*), u32 instances of engine, u32 how many
  *   frontends share what the limits allow an address, limits (wb_limits).
  * metrics: empty.
@@ -498,7 +503,9 @@ enum descriptor_role {
  * auth: u32 lifetime (s), u32 attempts, u32 interval (s), u32 lockout (s),
  *   str administrator ("": none), u32 engines, u32 requests per second of one
  *   user (0: any number) and u32 how many at once, u32 count, strs: keystores
- *   (the first is the default).
+ *   (the first is the default).  u32 count of issuers of administrators, each
+ *   of which gets an FD_IDP_JWKS in turn: str URL, str audience, str claim, u32
+ *   longest lifetime (s), u32 count, then str role, u32 permissions.
  * hasher: u32 bcrypt cost.
  * broker: u32 engines, u8 rows may be cached, u8 require nonce, u8 audit
  *   optional, u32 count, strs: keystores.
@@ -570,6 +577,12 @@ enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
 #define FRONT_BYTES_MAX		(16u * 1024 * 1024)
 #define MAKER_QUEUE_MAX		4
 #define KEYSTORES_MAX		64
+#define CERTIFICATES_MAX	16
+#define CERTIFICATE_DAYS	825		/* some take no more */
+#define CERTIFICATE_LEFT_DAYS	30		/* then it ends soon */
+#define ISSUERS_MAX		16
+#define ISSUER_ROLES_MAX	64
+#define ISSUER_TEXT_MAX		128		/* with its NUL */
 #define SINKS_MAX		4		/* of the audit log */
 #define LABEL_MAX		32		/* of a token and of its key */
 #define ERROR_TEXT_MAX		256

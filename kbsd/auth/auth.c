@@ -139,6 +139,8 @@ auth_descriptor(uint32_t role, int fd)
 	};
 	size_t	 i;
 
+	if (role == FD_IDP_JWKS)
+		return (issuer_add_keys(fd));
 	for (i = 0; i < NELEMENTS(roles); i++)
 		if (roles[i].role == role && *roles[i].fd == -1) {
 			*roles[i].fd = fd;
@@ -176,6 +178,7 @@ auth_secrets(void)
 	if (recipient_fd != -1)
 		seal_backup_init(recipient_fd);
 	token_init(token_fd);
+	issuer_load();
 	admin_secret(password_fd);
 	close(seal_fd);
 	close(token_fd);

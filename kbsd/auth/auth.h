@@ -17,6 +17,7 @@
 #ifndef AUTH_H
 #define AUTH_H
 
+#include <openssl/evp.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -93,6 +94,59 @@ char	*token_make(const struct user_record *, int64_t now,
 	    uint32_t lifetime);
 /* NULL when it is ours and in force, else why not. */
 const char *token_verify(const char *, int64_t now, struct claims *);
+
+/* Does it have the header of ours?  Then no one else is asked about it. */
+int	 token_is_ours(const char *);
+
+/* --- jwk.c: an issuer's keys -------------------------------------------- */
+
+#define KID_MAX		256
+#define JWKS_MAX	(64 * 1024)
+#define JWKS_KEYS_MAX	32
+
+struct alg;
+
+struct jwk {
+	char			 kid[KID_MAX + 1];
+	const struct alg	*alg;
+	EVP_PKEY		*key;
+};
+
+struct jwks {
+	struct jwk	 keys[JWKS_KEYS_MAX];
+	size_t		 n;
+};
+
+/* From a JWK set's text; keys for something else are left out.  -1: why. */
+int	 jwks_read(struct jwks *, const char *, size_t, char *why, size_t);
+void	 jwks_clear(struct jwks *);
+const struct jwk *jwks_find(const struct jwks *, const char *kid);
+/* As JOSE writes it. */
+const char *jwk_alg(const struct jwk *);
+/* 0: it is a signature of this data by this key and its algorithm. */
+int	 jwk_verify(const struct jwk *, const void *, size_t,
+	    const uint8_t *sig, size_t siglen);
+
+/* --- issuer.c: tokens of others ------------------------------------------ */
+
+#define WHO_MAX	(NAME_MAX_USER + 16)
+
+/* Who comes with one. */
+struct foreign {
+	char		 who[WHO_MAX];	/* "issuer:subject" */
+	struct uuid	 id;		/* made of both; no user's */
+	uint32_t	 permissions;
+};
+
+int	 issuer_conf(struct rbuf *);
+/* A descriptor of the next one's keys, which is taken over. */
+int	 issuer_add_keys(int fd);
+/* Before the sandbox; dies. */
+void	 issuer_load(void);
+/* Are there any? */
+int	 issuer_any(void);
+/* NULL when it is of one of them and in force, else why not. */
+const char *issuer_verify(const char *, int64_t now, struct foreign *);
 
 /* --- lockout.c ---------------------------------------------------------- */
 
@@ -207,7 +261,9 @@ struct asking {
 	/* found out */
 	uint8_t			 asked[DIGEST_LEN];
 	struct claims		 claims;
-	char			 who[NAME_MAX_USER + 16];
+	int			 is_foreign;	/* an issuer's: no row */
+	uint32_t		 permissions;	/* of one */
+	char			 who[WHO_MAX];
 	struct uuid		 object;
 	int64_t			 time;
 	struct key_record	 key;

@@ -64,7 +64,8 @@ conf_read(struct rbuf *r)
 	conf->engines = rb_u32(r);
 	conf->rate = rb_u32(r);
 	conf->burst = rb_u32(r);
-	if (read_keystores(conf, r) == -1 || rb_end(r) == -1)
+	if (read_keystores(conf, r) == -1 || issuer_conf(r) == -1 ||
+	    rb_end(r) == -1)
 		return (-1);
 	if (conf->administrator[0] != '\0' && !user_name_valid(
 	    conf->administrator, strlen(conf->administrator))) {

@@ -16,8 +16,9 @@
 
 /*
  * Who may do what.  Both parts of a request are here; the token names a user,
- * whose sealed row says what it may.  Then the new object is made, or the
- * engine gets its GRANT, and the broker hears GRANTED or REFUSED.
+ * whose sealed row says what it may, or roles that the configuration knows.
+ * Then the new object is made, or the engine gets its GRANT, and the broker
+ * hears GRANTED or REFUSED.
  */
 
 #include <stdio.h>
@@ -532,6 +533,9 @@ user_wrong(struct asking *a, const struct user_record *user)
 {
 	uint32_t	 needed = permission_needed(a->ask.op);
 
+	if (a->is_foreign)
+		return (needed != 0 && (a->permissions & needed) == needed ?
+		    NULL : "the roles of the token may not");
 	if (user == NULL || uuid_cmp(&user->id, &a->claims.user) != 0)
 		return ("token of a user that there is not");
 	if (seal_user_check(user) == -1) {
@@ -646,7 +650,7 @@ grant_fetch(struct asking *a)
 
 	wants = (a->ask.filter & FILTER_CHECK) != 0 ? 0 :
 	    operations[a->ask.op].wants;
-	if (!a->local)
+	if (!a->local && !a->is_foreign)
 		wanted.user = a->claims.user;
 	if ((wants & WANT_KEY) != 0)
 		wanted.key = a->ask.id;
@@ -657,6 +661,25 @@ grant_fetch(struct asking *a)
 		grant_decide(a, &nothing);
 	else if (rows_want(&wanted, grant_rows, a) == -1)
 		grant_busy(a, "the broker is busy");
+}
+
+/* By a token of ours, or of an issuer; NULL or why not. */
+static const char *
+token_wrong(struct asking *a)
+{
+	struct foreign	 foreign;
+	const char	*why;
+
+	if (!issuer_any() || a->token[0] == '\0' || token_is_ours(a->token))
+		return (token_verify(a->token, a->time, &a->claims));
+	why = issuer_verify(a->token, a->time, &foreign);
+	(void)strlcpy(a->who, foreign.who, sizeof(a->who));
+	if (why != NULL)
+		return (why);
+	a->is_foreign = 1;
+	a->permissions = foreign.permissions;
+	a->claims.user = foreign.id;
+	return (NULL);
 }
 
 void
@@ -675,7 +698,7 @@ grant_begin(struct asking *a)
 	if (a->local)
 		/* fits: ten digits at most */
 		(void)snprintf(a->who, sizeof(a->who), "uid %u", a->uid);
-	else if ((why = token_verify(a->token, a->time, &a->claims)) != NULL) {
+	else if ((why = token_wrong(a)) != NULL) {
 		grant_unauthorized(a, why);
 		return;
 	}

@@ -301,6 +301,12 @@ check_claims(jwt_t *jwt, int64_t now, struct claims *claims)
 	return (NULL);
 }
 
+int
+token_is_ours(const char *text)
+{
+	return (strncmp(text, our_header, strlen(our_header)) == 0);
+}
+
 const char *
 token_verify(const char *token, int64_t now, struct claims *claims)
 {
@@ -310,7 +316,7 @@ token_verify(const char *token, int64_t now, struct claims *claims)
 	memset(claims, 0, sizeof(*claims));
 	if (token[0] == '\0')
 		return ("no token");
-	if (strncmp(token, our_header, strlen(our_header)) != 0)
+	if (!token_is_ours(token))
 		return ("token with a header that is not ours");
 	if (!is_compact(token))
 		return ("token of the wrong form");

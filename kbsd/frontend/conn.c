@@ -107,6 +107,7 @@ struct conn {
 	struct request		*request;
 	struct source		*source;
 	uint64_t		 began;		/* us: the handshake */
+	size_t			 listener;	/* it came to */
 	uint8_t			*rest;		/* read, not yet looked at */
 	size_t			 restoff;
 	size_t			 restlen;
@@ -325,7 +326,7 @@ conn_timeout(int fd, short what, void *arg)
 }
 
 int
-conn_new(int fd, const char *address, struct source *source)
+conn_new(int fd, const char *address, struct source *source, size_t listener)
 {
 	struct conn	*c;
 
@@ -343,6 +344,7 @@ conn_new(int fd, const char *address, struct source *source)
 	}
 	c->fd = fd;
 	c->source = source;
+	c->listener = listener;
 	c->since = now_ms();
 	http_init(&c->parser);
 	TAILQ_INSERT_TAIL(&conns, c, entry);
@@ -474,7 +476,7 @@ step_new(struct conn *c)
 	/* a signer that is being replaced is back in a moment */
 	if (!handshake_ready())
 		return (conn_want(c, 0));
-	if ((c->tls = handshake_accept(c->fd)) == NULL)
+	if ((c->tls = handshake_accept(c->fd, c->listener)) == NULL)
 		return (STEP_END);
 	c->state = CONN_HANDSHAKE;
 	c->began = now_us();
@@ -486,7 +488,7 @@ step_handshake(struct conn *c)
 {
 	int	 ret;
 
-	if ((ret = tls_handshake(c->tls)) == 0) {
+	if ((ret = handshake_step(c->tls)) == 0) {
 		conn_counts.handshakes++;
 		histogram_add(&conn_counts.duration, now_us() - c->began);
 		conn_idle(c);
@@ -494,8 +496,7 @@ step_handshake(struct conn *c)
 	}
 	if (ret != TLS_WANT_POLLIN && ret != TLS_WANT_POLLOUT) {
 		conn_counts.failed++;
-		log_debug("handshake with %s: %s", c->address,
-		    tls_error(c->tls) == NULL ? "closed" : tls_error(c->tls));
+		handshake_failed(c->listener, c->address, tls_error(c->tls));
 	}
 	return (conn_want_tls(c, ret));
 }

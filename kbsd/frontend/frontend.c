@@ -172,7 +172,11 @@ frontend_descriptor(uint32_t kind, int fd)
 {
 	switch (kind) {
 	case FD_LISTEN:
-		return (listen_add(fd));
+		return (listen_add(fd) == -1 ? -1 : handshake_add_listener());
+	case FD_CLIENT_CA:
+		return (handshake_add_ca(fd));
+	case FD_CLIENT_CRL:
+		return (handshake_add_crl(fd));
 	case FD_TLS_CERT:
 		return (handshake_add_cert(fd));
 	default:

@@ -61,7 +61,7 @@ struct conn_told {
 };
 
 void		 conn_init(void);
-int		 conn_new(int, const char *, struct source *);
+int		 conn_new(int, const char *, struct source *, size_t);
 unsigned int	 conn_count(void);
 /* Bodies over 64 KiB that are being read; how many there may be. */
 unsigned int	 conn_bigs(void);
@@ -108,14 +108,34 @@ void		 listen_left(struct source *);
 struct edge;
 struct tls;
 
+#define LISTENERS_MAX	64
+
+/* Descriptors, which are taken over; of a listener behind the listener. */
 int		 handshake_add_cert(int);
+int		 handshake_add_listener(void);
+int		 handshake_add_ca(int);
+int		 handshake_add_crl(int);
 void		 handshake_init(void);
 void		 handshake_up(struct edge *);
 void		 handshake_down(struct edge *);
 int		 handshake_ready(void);
 /* When the first of the certificates ends, Unix seconds; 0: unknown. */
 int64_t		 handshake_ends(void);
-struct tls	*handshake_accept(int);
+/* Of the listener with this number, which they have from 0. */
+struct tls	*handshake_accept(int, size_t);
+/* Go on with it, as tls_handshake(3). */
+int		 handshake_step(struct tls *);
+/* Say it, if it is to be said. */
+void		 handshake_failed(size_t, const char *, const char *);
+
+/* verify.c: what was wrong with a client's certificate. */
+void		 verify_init(void);
+void		 verify_begin(void);
+/* With one that was looked at since then; NULL: none, or nothing. */
+const char	*verify_why(void);
+/* Is this PEM of at least one, and all of it whole? */
+int		 verify_is_certs(const void *, size_t);
+int		 verify_is_crls(const void *, size_t);
 
 /* sign.c: the private key that is elsewhere. */
 struct sign_counts {

@@ -19,6 +19,10 @@
  * The TLS of the server: its certificates, its settings, and whether it can
  * shake hands now.  It can when a signer is there and has passed a probe: a
  * whole handshake with ourselves, in which a client verifies the signature.
+ *
+ * Certificates are the same for all listeners, and libtls takes the one that
+ * has the name a client asks for, else the first.  A listener that wants
+ * certificates of its clients has settings of its own.
  */
 #include <openssl/bio.h>
 #include <openssl/conf.h>
@@ -39,9 +43,11 @@
 #include "kbsd.h"
 #include "log.h"
 
-#define CERTS_MAX	16
 #define PEM_MAX		(64 * 1024)
+#define CLIENT_PEM_MAX	(4 * 1024 * 1024)	/* CAs, CRLs */
 #define PROBE_ROUNDS	16
+#define SAY_MS		1000	/* in which so many refusals are logged */
+#define SAY_MOST	20
 
 /* libtls exports it, but its header does not declare it. */
 void	tls_config_use_fake_private_key(struct tls_config *);
@@ -58,9 +64,21 @@ struct ends {
 	struct pipe	*out;
 };
 
-static int		 certs[CERTS_MAX];
+struct pem {
+	int	 fd;		/* -1: none */
+	uint8_t	*text;
+	size_t	 len;
+};
+
+static struct pem	 certs[CERTIFICATES_MAX];
 static size_t		 ncerts;
-static struct tls	*server;
+static struct tls	*server;	/* it asks clients for nothing */
+static struct asks {
+	struct pem	 ca;
+	struct pem	 crl;
+	struct tls	*server;	/* NULL: that one */
+}			 listeners[LISTENERS_MAX];
+static size_t		 nlisteners;
 static struct event	*prober;
 static int		 ready;
 static int64_t		 first_end;	/* of a certificate */
@@ -68,26 +86,57 @@ static int64_t		 first_end;	/* of a certificate */
 int
 handshake_add_cert(int fd)
 {
-	if (ncerts == CERTS_MAX)
+	if (ncerts == CERTIFICATES_MAX)
 		return (-1);
-	certs[ncerts++] = fd;
+	certs[ncerts++].fd = fd;
+	return (0);
+}
+
+int
+handshake_add_listener(void)
+{
+	if (nlisteners == LISTENERS_MAX)
+		return (-1);
+	listeners[nlisteners].ca.fd = listeners[nlisteners].crl.fd = -1;
+	nlisteners++;
+	return (0);
+}
+
+int
+handshake_add_ca(int fd)
+{
+	if (nlisteners == 0 || listeners[nlisteners - 1].ca.fd != -1)
+		return (-1);
+	listeners[nlisteners - 1].ca.fd = fd;
+	return (0);
+}
+
+int
+handshake_add_crl(int fd)
+{
+	if (nlisteners == 0 || listeners[nlisteners - 1].ca.fd == -1 ||
+	    listeners[nlisteners - 1].crl.fd != -1)
+		return (-1);
+	listeners[nlisteners - 1].crl.fd = fd;
 	return (0);
 }
 
 /* Its offset is shared with other processes: pread(2). */
-static size_t
-read_pem(int fd, uint8_t *pem)
+static void
+pem_read(struct pem *pem, size_t max, const char *what)
 {
-	size_t	 len = 0;
 	ssize_t	 n;
 
-	while ((n = pread(fd, pem + len, PEM_MAX - len, (off_t)len)) > 0)
-		len += (size_t)n;
+	if ((pem->text = malloc(max)) == NULL)
+		fatalx("no memory for the %s", what);
+	while ((n = pread(pem->fd, pem->text + pem->len, max - pem->len,
+	    (off_t)pem->len)) > 0)
+		pem->len += (size_t)n;
 	if (n == -1)
-		fatal("TLS certificate");
-	if (len == 0 || len == PEM_MAX)
-		fatalx("the TLS certificate is empty or too long");
-	return (len);
+		fatal("the %s", what);
+	if (pem->len == 0 || pem->len == max)
+		fatalx("the %s is empty or too long", what);
+	close(pem->fd);
 }
 
 /* Of the leaf, which comes first. */
@@ -112,21 +161,10 @@ note_end(const void *pem, size_t len)
 }
 
 static void
-load_cert(struct tls_config *config, size_t i)
+pem_free(struct pem *pem)
 {
-	static uint8_t	 pem[PEM_MAX];
-	size_t		 len = read_pem(certs[i], pem);
-	int		 ret;
-
-	if (i == 0)
-		ret = tls_config_set_keypair_mem(config, pem, len, NULL, 0);
-	else
-		ret = tls_config_add_keypair_mem(config, pem, len, NULL, 0);
-	if (ret == -1)
-		fatalx("TLS certificate: %s", tls_config_error(config));
-	note_end(pem, len);
-	certificate_note(CERTIFICATE_OWN, "", pem, len);
-	close(certs[i]);
+	free(pem->text);
+	pem->text = NULL;
 }
 
 /*
@@ -158,29 +196,96 @@ no_tickets(void)
 	BIO_free(bio);
 }
 
-/* Needs the certificate's file, so it comes before the sandbox. */
-void
-handshake_init(void)
+static struct tls_config *
+new_config(void)
 {
 	struct tls_config	*config;
 	size_t			 i;
+	int			 ret;
 
-	if (ncerts == 0)
-		fatalx("no TLS certificate");
-	sign_init();
-	no_tickets();
-	if ((config = tls_config_new()) == NULL ||
-	    (server = tls_server()) == NULL)
+	if ((config = tls_config_new()) == NULL)
 		fatalx("no memory for TLS");
 	if (tls_config_set_protocols(config, TLS_PROTOCOL_TLSv1_3) == -1 ||
 	    tls_config_set_alpn(config, "http/1.1") == -1)
 		fatalx("TLS settings: %s", tls_config_error(config));
 	tls_config_use_fake_private_key(config);
-	for (i = 0; i < ncerts; i++)
-		load_cert(config, i);
-	if (tls_configure(server, config) == -1)
-		fatalx("TLS: %s", tls_error(server));
+	for (i = 0; i < ncerts; i++) {
+		ret = (i == 0 ? tls_config_set_keypair_mem :
+		    tls_config_add_keypair_mem)(config, certs[i].text,
+		    certs[i].len, NULL, 0);
+		if (ret == -1)
+			fatalx("TLS certificate: %s",
+			    tls_config_error(config));
+	}
+	return (config);
+}
+
+/* The configuration is given up. */
+static struct tls *
+new_server(struct tls_config *config)
+{
+	struct tls	*tls;
+
+	if ((tls = tls_server()) == NULL)
+		fatalx("no memory for TLS");
+	if (tls_configure(tls, config) == -1)
+		fatalx("TLS: %s", tls_error(tls));
 	tls_config_free(config);
+	return (tls);
+}
+
+/*
+ * With a CRL, each CA between a client's certificate and the root must have a
+ * list that is in force: libtls asks libcrypto to look at all of them.
+ */
+static void
+ask_clients(struct asks *l)
+{
+	struct tls_config	*config = new_config();
+
+	pem_read(&l->ca, CLIENT_PEM_MAX, "CA of clients");
+	if (!verify_is_certs(l->ca.text, l->ca.len))
+		fatalx("the CA of clients is not all certificates");
+	certificate_note(CERTIFICATE_CA, "clients", l->ca.text, l->ca.len);
+	if (tls_config_set_ca_mem(config, l->ca.text, l->ca.len) == -1)
+		fatalx("CA of clients: %s", tls_config_error(config));
+	if (l->crl.fd != -1) {
+		pem_read(&l->crl, CLIENT_PEM_MAX, "CRL of clients");
+		if (!verify_is_crls(l->crl.text, l->crl.len))
+			fatalx("the CRL of clients is not all CRLs");
+		if (tls_config_set_crl_mem(config, l->crl.text,
+		    l->crl.len) == -1)
+			fatalx("CRL of clients: %s", tls_config_error(config));
+	}
+	tls_config_verify_client(config);
+	l->server = new_server(config);
+	pem_free(&l->ca);
+	pem_free(&l->crl);
+}
+
+/* Needs the certificates' files, so it comes before the sandbox. */
+void
+handshake_init(void)
+{
+	size_t	 i;
+
+	if (ncerts == 0)
+		fatalx("no TLS certificate");
+	sign_init();
+	verify_init();
+	no_tickets();
+	for (i = 0; i < ncerts; i++) {
+		pem_read(&certs[i], PEM_MAX, "TLS certificate");
+		note_end(certs[i].text, certs[i].len);
+		certificate_note(CERTIFICATE_OWN, "", certs[i].text,
+		    certs[i].len);
+	}
+	server = new_server(new_config());
+	for (i = 0; i < nlisteners; i++)
+		if (listeners[i].ca.fd != -1)
+			ask_clients(&listeners[i]);
+	for (i = 0; i < ncerts; i++)
+		pem_free(&certs[i]);
 }
 
 /* --- the probe ---------------------------------------------------------- */
@@ -333,11 +438,47 @@ handshake_ends(void)
 }
 
 struct tls *
-handshake_accept(int fd)
+handshake_accept(int fd, size_t listener)
 {
-	struct tls	*ctx = NULL;
+	struct tls	*tls = listeners[listener].server, *ctx = NULL;
 
-	if (tls_accept_socket(server, &ctx, fd) == -1)
+	if (tls_accept_socket(tls == NULL ? server : tls, &ctx, fd) == -1)
 		return (NULL);
 	return (ctx);
+}
+
+int
+handshake_step(struct tls *tls)
+{
+	verify_begin();
+	return (tls_handshake(tls));
+}
+
+/*
+ * A handshake that failed is anybody's who scans; but where a certificate is
+ * wanted, its owner will ask why, and the log must say it.
+ */
+void
+handshake_failed(size_t listener, const char *address, const char *why)
+{
+	static uint64_t		 since;
+	static unsigned int	 said;
+	uint64_t		 now = now_ms();
+
+	if (verify_why() != NULL)
+		why = verify_why();
+	else if (why == NULL)
+		why = "closed";
+	if (listeners[listener].server == NULL) {
+		log_debug("handshake with %s: %s", address, why);
+		return;
+	}
+	if (now - since >= SAY_MS) {
+		since = now;
+		said = 0;
+	}
+	if (said++ < SAY_MOST)
+		log_info("client %s refused: %s", address, why);
+	else if (said == SAY_MOST + 1)
+		log_info("more clients are refused in this second");
 }

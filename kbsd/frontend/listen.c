@@ -44,7 +44,6 @@
 #include "rate.h"
 #include "tree.h"
 
-#define LISTENERS_MAX	64
 #define AT_ONCE		4	/* the other frontends want some too */
 #define REST_MS		200
 #define SOURCES_MAX	65536	/* refused ones included */
@@ -267,7 +266,7 @@ source_most(void)
 }
 
 static void
-listen_take(int fd, const struct sockaddr_storage *ss)
+listen_take(int fd, const struct sockaddr_storage *ss, size_t listener)
 {
 	struct source	*s;
 	char		 address[ADDRESS_TEXT_MAX];
@@ -291,7 +290,7 @@ listen_take(int fd, const struct sockaddr_storage *ss)
 		(void)conn_evict();
 	}
 	s->count++;
-	if (conn_new(fd, address, s) == -1) {
+	if (conn_new(fd, address, s, listener) == -1) {
 		s->count--;
 		close(fd);
 		return;
@@ -302,12 +301,12 @@ listen_take(int fd, const struct sockaddr_storage *ss)
 static void
 listen_ready(int fd, short what, void *arg)
 {
+	const struct listener	*l = arg;
 	struct sockaddr_storage	 ss;
 	socklen_t		 len;
 	int			 i, s;
 
 	(void)what;
-	(void)arg;
 	for (i = 0; i < AT_ONCE; i++) {
 		if (conn_count() >= most && !conn_can_evict()) {
 			limited[LIMIT_CONNECTIONS]++;
@@ -318,7 +317,7 @@ listen_ready(int fd, short what, void *arg)
 		s = accept4(fd, (struct sockaddr *)&ss, &len,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (s != -1) {
-			listen_take(s, &ss);
+			listen_take(s, &ss, (size_t)(l - listeners));
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
@@ -403,7 +402,7 @@ listen_start(void)
 		    fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
 			fatal("listener");
 		if ((listeners[i].event = event_new(base, fd, EV_READ |
-		    EV_PERSIST, listen_ready, NULL)) == NULL)
+		    EV_PERSIST, listen_ready, &listeners[i])) == NULL)
 			fatalx("no memory for events");
 	}
 	accepting = 1;

@@ -34,7 +34,7 @@
 #include "metrics.h"
 #include "timer.h"
 
-#define LISTENERS_MAX	8
+#define SCRAPED_MAX	8
 #define CLIENTS_MAX	32
 #define CLIENT_MS	10000		/* for all of it */
 #define ANSWER_MS	5000		/* the parent's */
@@ -62,8 +62,8 @@ struct client {
 
 static TAILQ_HEAD(, client)	 clients = TAILQ_HEAD_INITIALIZER(clients);
 static unsigned int		 nclients;
-static int			 fds[LISTENERS_MAX];
-static struct event		*listeners[LISTENERS_MAX];
+static int			 fds[SCRAPED_MAX];
+static struct event		*listeners[SCRAPED_MAX];
 static size_t			 nlisteners;
 static struct event		*rest;
 static uint64_t			 last_tag;
@@ -411,7 +411,7 @@ scrape_ready(int fd, short what, void *arg)
 int
 scrape_listen(int fd)
 {
-	if (nlisteners == LISTENERS_MAX)
+	if (nlisteners == SCRAPED_MAX)
 		return (-1);
 	fds[nlisteners++] = fd;
 	return (0);

@@ -44,7 +44,7 @@
 
 #define SIGN_WAIT_MS		2000
 #define SIGNATURE_MAX		1024
-#define NAMED_MAX		8	/* keys of certificates */
+#define NAMED_MAX		256	/* keys of certificates */
 
 static struct edge	*signer;
 static struct imsgbuf	 sign_ibuf;

@@ -213,6 +213,9 @@ command_dispatch(struct edge *edge, struct rbuf *r)
 	if (command == COMMAND_KEYSTORES &&
 	    keystores_ask(c, tag, argument) == 0)
 		return (0);
+	if (command == COMMAND_RELOAD &&
+	    parent_reload(c, tag, why, sizeof(why)) == 0)
+		return (0);
 	if (command == COMMAND_REOPEN &&
 	    audit_ask(c, tag, why, sizeof(why)) == 0)
 		return (0);
@@ -227,7 +230,7 @@ command_dispatch(struct edge *edge, struct rbuf *r)
 		ok = 0;
 		strlcpy(why, "too many ask at once", sizeof(why));
 	} else if (command == COMMAND_RELOAD)
-		ok = parent_reload(why, sizeof(why)) == 0;
+		ok = 0;
 	else if (command == COMMAND_VERBOSE)
 		parent_verbose(argument);
 	else if (command == COMMAND_REKEY)

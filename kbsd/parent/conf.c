@@ -52,7 +52,9 @@ config_new(void)
 	if ((conf = calloc(1, sizeof(*conf))) == NULL)
 		fatal("calloc");
 	TAILQ_INIT(&conf->listeners);
+	TAILQ_INIT(&conf->certificates);
 	TAILQ_INIT(&conf->tls_names);
+	TAILQ_INIT(&conf->idps);
 	TAILQ_INIT(&conf->attestations);
 	TAILQ_INIT(&conf->keystores);
 	TAILQ_INIT(&conf->sinks);
@@ -62,6 +64,15 @@ config_new(void)
 	conf->lockout = 900;
 	conf->lifetime = 300;
 	limits_default(conf->limits);
+	conf->watch = 60;
+	conf->refs = 1;
+	return (conf);
+}
+
+struct config *
+config_ref(struct config *conf)
+{
+	conf->refs++;
 	return (conf);
 }
 
@@ -147,7 +158,7 @@ credential_name(const char *path)
 	    path + len : NULL);
 }
 
-static void
+void
 words_free(struct words *words)
 {
 	struct word	*w;
@@ -222,13 +233,15 @@ config_free(struct config *conf)
 	struct audit_sink	*s;
 	struct keystore		*k;
 
-	if (conf == NULL)
+	if (conf == NULL || --conf->refs > 0)
 		return;
 	while ((l = TAILQ_FIRST(&conf->listeners)) != NULL) {
 		TAILQ_REMOVE(&conf->listeners, l, entry);
 		if (l->fd != -1)
 			close(l->fd);
 		free(l->address);
+		free(l->client_ca);
+		free(l->client_crl);
 		free(l);
 	}
 	while ((a = TAILQ_FIRST(&conf->attestations)) != NULL) {
@@ -239,12 +252,12 @@ config_free(struct config *conf)
 		TAILQ_REMOVE(&conf->keystores, k, entry);
 		keystore_free(k);
 	}
+	certificates_free(conf);
+	idps_free(conf);
 	words_free(&conf->tls_names);
 	free(conf->directory);
 	free(conf->control_path);
 	free(conf->control_group);
-	free(conf->tls_cert);
-	free(conf->tls_key);
 	free(conf->administrator);
 	free(conf->admin_password);
 	free(conf->recipient);
@@ -739,6 +752,8 @@ config_finish(struct config *conf)
 	default_listener(conf);
 	default_keystore(conf);
 	default_tls_names(conf);
+	bad |= certificates_check(conf);
+	bad |= idps_check(conf);
 	bad |= finish_attestations(conf);
 	TAILQ_FOREACH(k, &conf->keystores, entry) {
 		if (k->type == KEYSTORE_VAULT)

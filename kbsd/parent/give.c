@@ -183,22 +183,44 @@ give_keystores(struct wbuf *w, const struct config *conf)
 		wb_str(w, k->name);
 }
 
-/* The certificate, ours or the operator's; the signer gets the key too. */
+/* A self-made certificate, which clients are given. */
 static int
-give_certificate(struct child *c)
+give_own_certificate(const struct config *conf)
 {
-	const struct config	*conf = c->set->conf;
-	int			 fd;
+	int	 fd;
 
-	if (conf->tls_cert != NULL)
-		return (give_fd(FD_TLS_CERT,
-		    files_public(conf->tls_cert)));
 	fd = open(files_path(conf, "tls.crt"), O_RDWR | O_CREAT | O_CLOEXEC |
 	    O_NOFOLLOW, 0644);
-	/* Clients are given it. */
 	if (fd == -1 || fchmod(fd, 0644) == -1)
 		log_warn("%s", files_path(conf, "tls.crt"));
 	return (give_fd(FD_TLS_CERT, fd));
+}
+
+static int
+give_certificates(const struct config *conf)
+{
+	const struct certificate	*c;
+
+	if (TAILQ_EMPTY(&conf->certificates))
+		return (give_own_certificate(conf));
+	TAILQ_FOREACH(c, &conf->certificates, entry)
+		if (give_fd(FD_TLS_CERT, files_public(c->cert)) == -1)
+			return (-1);
+	return (0);
+}
+
+static int
+give_listener(const struct listener *l)
+{
+	if (give_fd(FD_LISTEN, fcntl(l->fd, F_DUPFD_CLOEXEC, 0)) == -1)
+		return (-1);
+	if (l->client_ca != NULL && give_fd(FD_CLIENT_CA,
+	    files_public(l->client_ca)) == -1)
+		return (-1);
+	if (l->client_crl != NULL && give_fd(FD_CLIENT_CRL,
+	    files_public(l->client_crl)) == -1)
+		return (-1);
+	return (0);
 }
 
 /* Those of its role. */
@@ -208,8 +230,7 @@ give_listeners(struct child *c)
 	const struct listener	*l;
 
 	TAILQ_FOREACH(l, &c->set->conf->listeners, entry)
-		if (l->role == c->role && give_fd(FD_LISTEN,
-		    fcntl(l->fd, F_DUPFD_CLOEXEC, 0)) == -1)
+		if (l->role == c->role && give_listener(l) == -1)
 			return (-1);
 	return (0);
 }
@@ -232,7 +253,7 @@ give_frontend(struct child *c, struct wbuf *w)
 	wb_limits(w, conf->limits);
 	if (give_listeners(c) == -1)
 		return (-1);
-	return (give_certificate(c));
+	return (give_certificates(conf));
 }
 
 static int
@@ -246,17 +267,21 @@ give_control(struct child *c, struct wbuf *w)
 static int
 give_signer(struct child *c, struct wbuf *w)
 {
-	const struct config	*conf = c->set->conf;
+	const struct config		*conf = c->set->conf;
+	const struct certificate	*pair;
 
 	give_words(w, &conf->tls_names);
-	if (conf->tls_key != NULL) {
-		if (give_fd(FD_TLS_KEY, files_secret(conf->tls_key,
-		    0)) == -1)
+	if (TAILQ_EMPTY(&conf->certificates)) {
+		if (give_fd(FD_TLS_KEY, files_secret(files_path(conf,
+		    "keys/tls.key"), 1)) == -1)
 			return (-1);
-	} else if (give_fd(FD_TLS_KEY, files_secret(files_path(conf,
-	    "keys/tls.key"), 1)) == -1)
-		return (-1);
-	return (give_certificate(c));
+		return (give_own_certificate(conf));
+	}
+	TAILQ_FOREACH(pair, &conf->certificates, entry)
+		if (give_fd(FD_TLS_KEY, files_secret(pair->key, 0)) == -1 ||
+		    give_fd(FD_TLS_CERT, files_public(pair->cert)) == -1)
+			return (-1);
+	return (0);
 }
 
 /* Whoever keeps a secret seals it for backups by itself. */
@@ -266,6 +291,36 @@ give_recipient(const struct config *conf)
 	if (conf->recipient == NULL)
 		return (0);
 	return (give_fd(FD_BACKUP_RECIPIENT, files_public(conf->recipient)));
+}
+
+/* Whose tokens count besides our own. */
+static int
+give_idps(struct wbuf *w, const struct config *conf)
+{
+	const struct idp		*i;
+	const struct idp_role		*role;
+	uint32_t			 n = 0;
+
+	TAILQ_FOREACH(i, &conf->idps, entry)
+		n++;
+	wb_u32(w, n);
+	TAILQ_FOREACH(i, &conf->idps, entry) {
+		wb_str(w, i->url);
+		wb_str(w, i->audience);
+		wb_str(w, i->claim);
+		wb_u32(w, i->lifetime);
+		n = 0;
+		TAILQ_FOREACH(role, &i->roles, entry)
+			n++;
+		wb_u32(w, n);
+		TAILQ_FOREACH(role, &i->roles, entry) {
+			wb_str(w, role->name);
+			wb_u32(w, role->permissions);
+		}
+		if (give_fd(FD_IDP_JWKS, files_public(i->jwks)) == -1)
+			return (-1);
+	}
+	return (0);
 }
 
 /*
@@ -300,6 +355,8 @@ give_auth(struct child *c, struct wbuf *w)
 	wb_u32(w, conf->limits[LIMIT_USER_RATE]);
 	wb_u32(w, conf->limits[LIMIT_USER_BURST]);
 	give_keystores(w, conf);
+	if (give_idps(w, conf) == -1)
+		return (-1);
 	if (conf->admin_password != NULL && give_fd(FD_ADMIN_PASSWORD,
 	    files_secret(conf->admin_password, 0)) == -1)
 		return (-1);

@@ -86,16 +86,66 @@ parent_read(void)
 	return (config_parse(conf_path));
 }
 
-int
-parent_reload(char *why, size_t whysize)
+/* Who waits for the end of a reload. */
+static struct {
+	struct child	*control;
+	uint64_t	 tag;
+} asker;
+
+/* lines NULL: why not. */
+static void
+parent_answer(const struct words *lines, const char *why)
 {
-	struct config	*conf;
+	static const char *const	 names[] = { "changed" };
+	const struct word		*line;
+	struct wbuf			 w = { 0 }, cells = { 0 };
+	uint32_t			 n = 0;
+
+	if (asker.control == NULL)
+		return;
+	if (lines != NULL)
+		TAILQ_FOREACH(line, lines, entry) {
+			wb_str(&cells, line->text);
+			n++;
+		}
+	wb_u64(&w, asker.tag);
+	wb_u8(&w, lines != NULL);
+	wb_str(&w, why);
+	command_table(&w, names, 1, n, &cells);
+	(void)child_send(asker.control, IMSG_CONTROL_REPLY, &w);
+	asker.control = NULL;
+}
+
+/* Takes the configuration over. */
+static int
+parent_renew(struct config *conf)
+{
+	reloading = 1;
+	notify_reloading();
+	if (set_start(conf) == 0)
+		return (0);
+	reloading = 0;
+	notify("READY=1");
+	return (-1);
+}
+
+static int
+parent_is_busy(void)
+{
 	struct set	*set;
 	unsigned int	 n = 0;
 
 	TAILQ_FOREACH(set, &sets, entry)
 		n++;
-	if (stopping || reloading || n > 1) {
+	return (stopping || reloading || n > 1);
+}
+
+int
+parent_reload(struct child *control, uint64_t tag, char *why, size_t whysize)
+{
+	struct config	*conf;
+
+	if (parent_is_busy()) {
 		strlcpy(why, "an earlier reload is not finished yet",
 		    whysize);
 		goto refused;
@@ -105,21 +155,42 @@ parent_reload(char *why, size_t whysize)
 		    "old one goes on", whysize);
 		goto refused;
 	}
-	reloading = 1;
-	notify_reloading();
-	if (set_start(conf) == -1) {
-		reloading = 0;
-		strlcpy(why, "the new configuration can't be started: see "
-		    "the log; the old one goes on", whysize);
-		notify("READY=1");
-		goto refused;
-	}
-	return (0);
+	asker.control = control;
+	asker.tag = tag;
+	if (parent_renew(conf) == 0)
+		return (0);
+	asker.control = NULL;
+	strlcpy(why, "the new configuration can't be started: see the log; "
+	    "the old one goes on", whysize);
 refused:
 	collect_reloaded(0);
 	log_warnx("reload refused: %s", why);
 	notify("STATUS=reload refused: %s", why);
 	return (-1);
+}
+
+int
+parent_again(void)
+{
+	struct set	*set = set_serving();
+
+	if (parent_is_busy() || set == NULL)
+		return (-1);
+	if (parent_renew(config_ref(set->conf)) == -1)
+		log_warnx("reload refused: see above; what was there before "
+		    "goes on");
+	return (0);
+}
+
+void
+parent_changed(struct set *set)
+{
+	const struct word	*line;
+
+	TAILQ_FOREACH(line, &set->changes, entry)
+		log_info("reload: %s", line->text);
+	parent_answer(&set->changes, "");
+	watch_begin(set);
 }
 
 void
@@ -158,6 +229,8 @@ parent_set_failed(void)
 		collect_reloaded(0);
 		log_warnx("reload refused: the new processes did not come "
 		    "up; the old ones go on");
+		parent_answer(NULL, "the new processes did not come up: see "
+		    "the log; the old ones go on");
 		notify("READY=1\nSTATUS=reload refused: the new processes did "
 		    "not come up");
 		return;
@@ -245,7 +318,7 @@ parent_signal(int sig, short what, void *arg)
 		break;
 	case SIGHUP:
 		log_info("SIGHUP: reading the configuration again");
-		(void)parent_reload(why, sizeof(why));
+		(void)parent_reload(NULL, 0, why, sizeof(why));
 		break;
 	default:
 		log_info("signal %d: kbsd stops", sig);

@@ -19,6 +19,7 @@
 
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <limits.h>
@@ -29,7 +30,7 @@
 #include "kbsd.h"
 
 #define PREFORK_MAX		32
-#define SECRET_FILES_MAX	64
+#define SECRET_FILES_MAX	256
 #define METRICS_PORT		9464
 
 /* --- conf.c, parse.y: what kbsd.conf(5) says ---------------------------- */
@@ -40,6 +41,8 @@ struct listener {
 	char			 port[6];
 	enum role		 role;
 	int			 insecure;	/* role metrics: known to be */
+	char			*client_ca;	/* file; NULL: none is asked */
+	char			*client_crl;	/* file */
 	int			 fd;		/* bound; -1 before */
 };
 
@@ -49,6 +52,33 @@ struct word {
 	char			*text;
 };
 TAILQ_HEAD(words, word);
+
+/* A chain and its key.  The first is for names that no other one has. */
+struct certificate {
+	TAILQ_ENTRY(certificate) entry;
+	char			*cert;		/* file */
+	char			*key;		/* file */
+};
+TAILQ_HEAD(certificates, certificate);
+
+/* What who has this role at an issuer may do here. */
+struct idp_role {
+	TAILQ_ENTRY(idp_role) entry;
+	char			*name;
+	uint32_t		 permissions;
+};
+
+/* By whose word others than our own users are administrators. */
+struct idp {
+	TAILQ_ENTRY(idp)	 entry;
+	char			*url;
+	char			*jwks;		/* file */
+	char			*audience;
+	char			*claim;		/* where the roles are */
+	unsigned int		 lifetime;	/* s, at most */
+	TAILQ_HEAD(, idp_role) roles;
+};
+TAILQ_HEAD(idps, idp);
 
 /* A row of `claims': CLAIM_*, and two texts. */
 struct claim {
@@ -138,11 +168,12 @@ struct config {
 	char			*control_path;
 	char			*control_group;	/* NULL: only the owner */
 	TAILQ_HEAD(, listener)	 listeners;
-	char			*tls_cert;	/* NULL: our own */
-	char			*tls_key;
+	struct certificates	 certificates;	/* none: our own */
+	unsigned int		 watch;		/* s; 0: files are not */
 	struct words		 tls_names;	/* of a self-made certificate */
 	char			*administrator;
 	char			*admin_password;	/* file */
+	struct idps		 idps;
 	char			*recipient;	/* of backups; NULL: none */
 	unsigned int		 prefork;
 	TAILQ_HEAD(attestations, attestation) attestations;
@@ -160,6 +191,7 @@ struct config {
 	char			*keyuser;	/* _kbsdkey */
 	int			 log_format;	/* LOG_FORMAT_* */
 	int			 verbose;
+	unsigned int		 refs;		/* sets that run by it */
 };
 
 enum log_format { LOG_FORMAT_PLAIN, LOG_FORMAT_KEYS, LOG_FORMAT_JSON,
@@ -167,6 +199,8 @@ enum log_format { LOG_FORMAT_PLAIN, LOG_FORMAT_KEYS, LOG_FORMAT_JSON,
 
 /* Defaults, before the file is read. */
 struct config	*config_new(void);
+/* One more that will free it. */
+struct config	*config_ref(struct config *);
 void		 config_free(struct config *);
 /*
  * Fill in what the file left out and check what only makes sense as a whole;
@@ -176,6 +210,7 @@ int		 config_finish(struct config *);
 /* Of a block that judges here, in the configuration: "dcap". */
 const char	*kind_word(enum fetcher_kind);
 int		 words_add(struct words *, const char *);
+void		 words_free(struct words *);
 /* Of syslog(3), and of log lines, by their names; -1: there is none. */
 int		 facility_number(const char *);
 const char	*facility_name(int);
@@ -204,6 +239,29 @@ void		 print_quoted(const char *);
 /* Nothing where value is NULL. */
 void		 print_word(const char *before, const char *value);
 void		 print_list(const char *before, const struct words *);
+/* A file that is a key, or a credential. */
+void		 print_key(const char *before, const char *path);
+
+/* --- certificates.c ------------------------------------------------------ */
+
+/* Both words are taken over. */
+void		 certificate_add(struct config *, char *cert, char *key);
+/* Of certificates and listeners, as config_finish(). */
+int		 certificates_check(const struct config *);
+void		 certificates_free(struct config *);
+void		 certificates_print(const struct config *);
+void		 listener_print(const struct listener *);
+
+/* --- idps.c: issuers of administrators ------------------------------------ */
+
+/* The word is taken over. */
+struct idp	*idp_add(struct config *, char *url);
+void		 idp_role_add(struct idp *, char *name,
+		    uint32_t permissions);
+/* As config_finish(). */
+int		 idps_check(const struct config *);
+void		 idps_free(struct config *);
+void		 idps_print(const struct config *);
 
 /* --- issuer.c: blocks that take tokens of other issuers ------------------ */
 
@@ -307,11 +365,53 @@ const char *files_path(const struct config *, const char *, ...)
 int	 files_listen(struct config *, const struct config *old);
 int	 files_control(const struct config *, const struct users *);
 
+/* --- marks.c: files as they were ------------------------------------------ */
+
+/* A file as it was when a set began to start. */
+struct mark {
+	TAILQ_ENTRY(mark)	 entry;
+	char			*path;
+	int			 watched;
+	int			 there;
+	struct stat		 st;
+	char			*said;		/* certificate; else NULL */
+};
+TAILQ_HEAD(marks, mark);
+
+enum mark_kind { MARK_FILE, MARK_WATCHED, MARK_CERTIFICATE };
+
+void		 mark_add(struct marks *, const char *path, enum mark_kind);
+void		 marks_free(struct marks *);
+const struct mark *mark_find(const struct marks *, const char *path);
+/* Is it the same file, not written since? */
+int		 mark_same(const struct mark *, const struct mark *);
+/*
+ * The first certificate of a file as "serial N until TIME", malloc'd; NULL:
+ * there is none in it.
+ */
+char		*mark_certificate(const char *path);
+
+/* --- changes.c: one configuration and the next --------------------------- */
+
+struct set;
+
+/* Mark the files that a set is going to be given. */
+void		 changes_mark(struct set *);
+/*
+ * A line for each thing that differs.  Of a file only that it is another one,
+ * since some hold secrets.
+ */
+void		 changes_find(struct words *, const struct set *old,
+		    const struct set *fresh);
+
+/* --- watch.c: files that are renewed ------------------------------------- */
+
+/* From now on, as the serving set's configuration says. */
+void		 watch_begin(const struct set *);
+
 /* --- set.c: all processes of one configuration ------------------------- */
 
 enum child_state { CHILD_DEAD, CHILD_STARTING, CHILD_READY, CHILD_ENDING };
-
-struct set;
 
 struct child {
 	TAILQ_ENTRY(child)	 entry;
@@ -359,6 +459,8 @@ struct set {
 	TAILQ_ENTRY(set)	 entry;
 	uint32_t		 number;
 	struct config		*conf;
+	struct marks		 marks;		/* its files at its start */
+	struct words		 changes;	/* since the one before it */
 	struct users		 users;
 	TAILQ_HEAD(, child)	 children;
 	int			 control_fd;
@@ -511,13 +613,23 @@ void		 command_table(struct wbuf *, const char *const *names,
 
 /* --- parent.c ------------------------------------------------------------ */
 
-/* Read the configuration again and start a new set; 0 or -1 (why is set). */
-int		 parent_reload(char *why, size_t whysize);
+/*
+ * Read the configuration again and start a new set.  0: control (NULL: nobody)
+ * is answered with what changed when that serves or fails; -1: why is set.
+ */
+int		 parent_reload(struct child *control, uint64_t tag, char *why,
+		    size_t whysize);
+/* A new set from the configuration in force; -1: not now. */
+int		 parent_again(void);
 void		 parent_verbose(int);
 /* The whole service ends. */
 void		 parent_stop(int status);
 int		 parent_stopping(void);
-/* set.c: this set is serving; one did not come up; the last one is gone. */
+/*
+ * set.c: this set accepts, and the one before it, if any, still answers; it is
+ * serving; one did not come up; the last one is gone.
+ */
+void		 parent_changed(struct set *);
 void		 parent_serving(const struct set *);
 void		 parent_set_failed(void);
 void		 parent_gone(void);

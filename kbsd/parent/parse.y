@@ -58,6 +58,8 @@ static TAILQ_HEAD(, macro)	 macros = TAILQ_HEAD_INITIALIZER(macros);
 static struct config		*conf;
 static struct attestation	*attestation;
 static struct keystore		*keystore;
+static struct listener		*listener;
+static struct idp		*idp;
 
 /* What a word of an attestation block belongs to, and the first of each. */
 enum word_kind { OF_SERVICE, OF_TOKENS, OF_JWKS, OF_LOCAL, OF_NETWORK,
@@ -78,6 +80,7 @@ static void		 file_pop(void);
 static const char	*macro_get(const char *);
 static int		 macro_set(const char *, const char *, int);
 static struct listener	*listener_add(char *, int64_t, enum role);
+static uint32_t		 permission(char *);
 static void		 sink_add(char *, const char *);
 static void		 log_format(const char *);
 static void		 limit_set(enum limit_kind, int64_t);
@@ -105,7 +108,8 @@ typedef union {
 
 %token	ADDRESS BODY BURST HANDSHAKE HEADER IDLE LIMITS METRICS PER REQUESTS
 %token	TIMEOUT
-%token	ACTIVATE ADMINISTRATOR API APPROLE ATTEMPTS ATTESTATION AUDIENCE AUDIT
+%token	ACTIVATE ADMINISTRATOR ADMINISTRATORS API APPROLE ATTEMPTS ATTESTATION
+%token	AUDIENCE AUDIT CLAIM CLIENT OFF WATCH
 %token	AUTHORITY BACKUP BASE BY CA CACHE CERTIFICATE COLLATERAL CONNECTIONS
 %token	CONTROL CREDENTIAL CRL DCAP DIRECTORY ENVIRONMENT ERROR FILETOKEN FORMAT
 %token	FROM GROUP HOST INCLUDE INSECURE ISSUER KEY KEYS KEYSTORE KEYUSER KMIP
@@ -119,6 +123,7 @@ typedef union {
 %token	<string> STRING
 %token	<number> NUMBER
 %type	<number> seconds role port pin metrics_port insecure limit_time
+%type	<number> permissions
 %type	<string> key name secret
 %destructor	{ free($$); } <string>
 
@@ -156,7 +161,7 @@ main		: DIRECTORY STRING {
 		}
 		| LISTEN ON name port role {
 			(void)listener_add($3, $4, $5);
-		}
+		} client_opts
 		| METRICS {
 			char	*address;
 
@@ -169,10 +174,17 @@ main		: DIRECTORY STRING {
 			listener_add($3, $4, ROLE_METRICS)->insecure = (int)$5;
 		}
 		| TLS CERTIFICATE STRING KEY key {
-			set_once(&conf->tls_cert, $3, "tls certificate");
-			set_once(&conf->tls_key, $5, "tls key");
+			certificate_add(conf, $3, $5);
 		}
 		| TLS NAMES namelist
+		| TLS WATCH OFF		{ conf->watch = 0; }
+		| TLS WATCH seconds {
+			conf->watch = range($3, 1, 86400, "tls watch");
+		}
+		| ADMINISTRATORS ISSUER STRING {
+			idp = idp_add(conf, $3);
+			$3 = NULL;
+		} '{' optnl issuer_opts '}'
 		| ADMINISTRATOR STRING PASSWORD secret {
 			set_once(&conf->administrator, $2, "administrator");
 			set_once(&conf->admin_password, $4,
@@ -279,6 +291,45 @@ role		: /* empty */		{ $$ = ROLE_ALL; }
 		| ROLE ROLEALL		{ $$ = ROLE_ALL; }
 		| ROLE ROLEADMIN	{ $$ = ROLE_ADMIN; }
 		| ROLE ROLETRANSFER	{ $$ = ROLE_TRANSFER; }
+		;
+
+client_opts	: /* empty */
+		| client_opts CLIENT CA STRING {
+			set_once(&listener->client_ca, $4, "client ca");
+		}
+		| client_opts CLIENT CRL STRING {
+			set_once(&listener->client_crl, $4, "client crl");
+		}
+		;
+
+issuer_opts	: /* empty */
+		| issuer_opts issuer_opt sep
+		;
+
+issuer_opt	: JWKS FILETOKEN STRING {
+			set_once(&idp->jwks, $3, "jwks file");
+		}
+		| AUDIENCE STRING {
+			set_once(&idp->audience, $2, "audience");
+		}
+		| CLAIM STRING {
+			set_once(&idp->claim, $2, "claim");
+		}
+		| LIFETIME seconds {
+			idp->lifetime = range($2, 60, 86400, "lifetime");
+		}
+		| ROLE STRING ROLEALL {
+			idp_role_add(idp, $2, PERM_ALL);
+		}
+		| ROLE STRING permissions {
+			idp_role_add(idp, $2, (uint32_t)$3);
+		}
+		;
+
+permissions	: STRING		{ $$ = permission($1); }
+		| permissions comma STRING {
+			$$ = $1 | permission($3);
+		}
 		;
 
 namelist	: STRING {
@@ -694,7 +745,19 @@ listener_add(char *address, int64_t port, enum role role)
 	l->role = role;
 	l->fd = -1;
 	TAILQ_INSERT_TAIL(&conf->listeners, l, entry);
+	listener = l;
 	return (l);
+}
+
+static uint32_t
+permission(char *name)
+{
+	uint32_t	 bit = permission_parse(name);
+
+	if (bit == 0)
+		yyerror("\"%s\" is no permission", name);
+	free(name);
+	return (bit);
 }
 
 /* The path of a socket; or syslog(3), with its facility. */
@@ -885,6 +948,7 @@ static const struct keyword {
 	{ "address",		ADDRESS },
 	{ "admin",		ROLEADMIN },
 	{ "administrator",	ADMINISTRATOR },
+	{ "administrators",	ADMINISTRATORS },
 	{ "algorithm",		ALGORITHM },
 	{ "all",		ROLEALL },
 	{ "api",		API },
@@ -902,7 +966,9 @@ static const struct keyword {
 	{ "ca",			CA },
 	{ "cache",		CACHE },
 	{ "certificate",	CERTIFICATE },
+	{ "claim",		CLAIM },
 	{ "claims",		CLAIMS },
+	{ "client",		CLIENT },
 	{ "collateral",		COLLATERAL },
 	{ "connections",	CONNECTIONS },
 	{ "control",		CONTROL },
@@ -945,6 +1011,7 @@ static const struct keyword {
 	{ "namespace",	NAMESPACE },
 	{ "network",		NETWORK },
 	{ "nonce",		NONCE },
+	{ "off",		OFF },
 	{ "on",			ON },
 	{ "optional",		OPTIONAL },
 	{ "password",		PASSWORD },
@@ -979,6 +1046,7 @@ static const struct keyword {
 	{ "verbose",		VERBOSE },
 	{ "version",		VERSIONTOKEN },
 	{ "wait",		WAIT },
+	{ "watch",		WATCH },
 	{ "within",		WITHIN },
 	{ "write",		WRITETOKEN },
 };

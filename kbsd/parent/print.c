@@ -59,7 +59,7 @@ print_secret(const char *before, const char *path)
 }
 
 /* The same, where no word is needed before a file's name. */
-static void
+void
 print_key(const char *before, const char *path)
 {
 	const char	*name = credential_name(path);
@@ -248,8 +248,6 @@ print_limits(const uint32_t *l)
 void
 config_print(const struct config *conf)
 {
-	static const char *const	 roles[] = { "all", "admin",
-					    "transfer" };
 	static void			(*const prints[])(
 					    const struct keystore *) = {
 		[KEYSTORE_LOCAL] = print_local,
@@ -267,22 +265,9 @@ config_print(const struct config *conf)
 	    conf->control_group);
 	print_word("user ", conf->user);
 	print_word("keyuser ", conf->keyuser);
-	TAILQ_FOREACH(l, &conf->listeners, entry) {
-		printf(l->role == ROLE_METRICS ? "metrics on " :
-		    "listen on ");
-		print_quoted(l->address);
-		if (l->role == ROLE_METRICS)
-			printf(" port %s%s\n", l->port, l->insecure ?
-			    " insecure" : "");
-		else
-			printf(" port %s role %s\n", l->port,
-			    roles[l->role]);
-	}
-	if (conf->tls_cert != NULL) {
-		printf("tls certificate ");
-		print_quoted(conf->tls_cert);
-		print_key(" key ", conf->tls_key);
-	}
+	TAILQ_FOREACH(l, &conf->listeners, entry)
+		listener_print(l);
+	certificates_print(conf);
 	printf("tls names");
 	TAILQ_FOREACH(w, &conf->tls_names, entry) {
 		putchar(' ');
@@ -294,6 +279,7 @@ config_print(const struct config *conf)
 		print_quoted(conf->administrator);
 		print_secret(" password ", conf->admin_password);
 	}
+	idps_print(conf);
 	if (conf->recipient != NULL)
 		print_word("backup recipient ", conf->recipient);
 	printf("prefork %u\n", conf->prefork);

@@ -179,6 +179,8 @@ set_free(struct set *set)
 		event_free(set->timer);
 	if (set->control_fd != -1)
 		close(set->control_fd);
+	marks_free(&set->marks);
+	words_free(&set->changes);
 	audit_close(set);
 	config_free(set->conf);
 	free(set);
@@ -254,6 +256,8 @@ set_start(struct config *conf)
 	set->control_fd = -1;
 	set->log.fd = -1;
 	TAILQ_INIT(&set->children);
+	TAILQ_INIT(&set->marks);
+	TAILQ_INIT(&set->changes);
 	TAILQ_INSERT_TAIL(&sets, set, entry);
 	if (users_find(conf, &set->users) == -1 ||
 	    files_prepare(conf, &set->users) == -1 ||
@@ -266,6 +270,9 @@ set_start(struct config *conf)
 		set->control_fd = files_control(conf, &set->users);
 	if (set->control_fd == -1)
 		goto fail;
+	changes_mark(set);
+	if (old != NULL)
+		changes_find(&set->changes, old, set);
 	set_plan(set);
 	set_timer(set, START_SECONDS);
 	set_stage(set);
@@ -299,6 +306,7 @@ set_open(struct set *set)
 	set->serving = 1;
 	TAILQ_FOREACH(c, &set->children, entry)
 		child_send(c, IMSG_PROCESS_ACCEPT, &w);
+	parent_changed(set);
 	if (old != NULL) {
 		set_alone(old, 0);
 		set_alone(set, 0);
@@ -434,14 +442,15 @@ set_end(struct set *set)
 		set_gone(set);
 }
 
+/* Who may have somebody to answer still; control, who asked for a reload. */
 static int
 set_has_fronts(const struct set *set)
 {
 	const struct child	*c;
 
 	TAILQ_FOREACH(c, &set->children, entry)
-		if ((c->kind == PROC_FRONTEND || c->kind == PROC_GATE) &&
-		    c->state != CHILD_DEAD)
+		if ((c->kind == PROC_FRONTEND || c->kind == PROC_GATE ||
+		    c->kind == PROC_CONTROL) && c->state != CHILD_DEAD)
 			return (1);
 	return (0);
 }

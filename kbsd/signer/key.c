@@ -47,6 +47,8 @@ struct pair {
 	int		 certfd;
 	EVP_PKEY	*key;
 	uint8_t		 spki[DIGEST_LEN];
+	ASN1_TIME	*until;
+	char		 subject[256];
 };
 
 static struct pair	 pairs[KEYS_MAX];
@@ -249,6 +251,10 @@ load_pair(struct pair *p, const struct names *names)
 		fatalx("the TLS certificate's key can't be encoded");
 	digest(p->spki, der, (size_t)len);
 	OPENSSL_free(der);
+	if ((p->until = ASN1_STRING_dup(X509_get0_notAfter(cert))) == NULL)
+		fatalx("no memory for a certificate");
+	(void)X509_NAME_oneline(X509_get_subject_name(cert), p->subject,
+	    sizeof(p->subject));
 	X509_free(cert);
 	close(p->keyfd);
 	close(p->certfd);
@@ -264,6 +270,25 @@ key_load(const struct names *names)
 		fatalx("a TLS key without a certificate");
 	for (i = 0; i < npairs; i++)
 		load_pair(&pairs[i], names);
+}
+
+void
+key_warn(void)
+{
+	size_t	 i;
+	int	 days, seconds;
+
+	for (i = 0; i < npairs; i++) {
+		if (!ASN1_TIME_diff(&days, &seconds, NULL, pairs[i].until))
+			log_alert("the TLS certificate of %s has no end that "
+			    "could be read", pairs[i].subject);
+		else if (days < 0 || seconds < 0)
+			log_alert("the TLS certificate of %s has ended",
+			    pairs[i].subject);
+		else if (days < CERTIFICATE_LEFT_DAYS)
+			log_warnx("the TLS certificate of %s ends in %d days",
+			    pairs[i].subject, days);
+	}
 }
 
 EVP_PKEY *

@@ -34,8 +34,6 @@
 #include "signer.h"
 
 #define DAY		86400
-#define CERT_DAYS	825		/* more is refused by some clients */
-#define CERT_LEFT_DAYS	30
 #define CLOCK_SKEW	3600
 #define COMMON_NAME_MAX	64		/* ub-common-name, RFC 5280 */
 #define SERIAL_LEN	16
@@ -197,7 +195,8 @@ make_cert(EVP_PKEY *key, const struct names *names)
 	    set_serial(cert) == -1 || set_subject(cert, names) == -1 ||
 	    X509_gmtime_adj(X509_getm_notBefore(cert), -CLOCK_SKEW) == NULL ||
 	    X509_gmtime_adj(X509_getm_notAfter(cert),
-	    (long)CERT_DAYS * DAY) == NULL || !X509_set_pubkey(cert, key) ||
+	    (long)CERTIFICATE_DAYS * DAY) == NULL ||
+	    !X509_set_pubkey(cert, key) ||
 	    add_extensions(cert, names) == -1 ||
 	    X509_sign(cert, key, EVP_sha256()) == 0) {
 		X509_free(cert);
@@ -236,5 +235,5 @@ make_is_current(X509 *cert, const struct names *names)
 	if (!ASN1_TIME_diff(&days, &seconds, NULL,
 	    X509_get0_notAfter(cert)))
 		return (0);
-	return (days >= CERT_LEFT_DAYS && same_names(cert, names));
+	return (days >= CERTIFICATE_LEFT_DAYS && same_names(cert, names));
 }

@@ -22,6 +22,7 @@
  * Frontends wait for its answer while all their clients wait for them, so
  * nothing here takes long.
  */
+#include <event2/event.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@
 #include "signer.h"
 
 #define LOCKED_HEAP	(256 * 1024)
+#define DAY		(24 * 60 * 60)
 #define COMPLAIN_MS	1000		/* between two lines of refusals */
 
 static struct names	 names;
@@ -161,6 +163,28 @@ signer_secrets(void)
 }
 
 static void
+signer_day(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	key_warn();
+}
+
+/* Certificates are looked at now and each day from now on. */
+static void
+signer_run(void)
+{
+	struct timeval	 tv = { .tv_sec = DAY };
+	struct event	*ev;
+
+	key_warn();
+	if ((ev = event_new(base, -1, EV_PERSIST, signer_day, NULL)) == NULL ||
+	    event_add(ev, &tv) == -1)
+		fatalx("no memory for events");
+}
+
+static void
 signer_counters(struct wbuf *w)
 {
 	wb_str(w, "keys");
@@ -179,6 +203,7 @@ static const struct process processes[] = {
 		.config = signer_config,
 		.descriptor = key_add_fd,
 		.secrets = signer_secrets,
+		.run = signer_run,
 		.counters = signer_counters,
 	},
 };

@@ -31,7 +31,7 @@
 
 #include "kbsd.h"
 
-#define KEYS_MAX	16
+#define KEYS_MAX	CERTIFICATES_MAX
 #define NAMES_MAX	64
 #define NAME_TEXT_MAX	256		/* a DNS name or an IP address */
 #define PEM_MAX		(64 * 1024)
@@ -54,6 +54,8 @@ void		 key_load(const struct names *);
 /* The key whose certificate holds this SubjectPublicKeyInfo, or NULL. */
 EVP_PKEY	*key_find(const uint8_t spki[DIGEST_LEN]);
 size_t		 key_count(void);
+/* A line for each certificate that ends soon, or has ended. */
+void		 key_warn(void);
 
 /* make.c: keys and self-made certificates.  NULL: libcrypto's error. */
 EVP_PKEY	*make_key(void);

@@ -32,6 +32,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ecdsa.h"
 #include "kbsd.h"
 #include "once.h"
 #include "trace.h"
@@ -74,16 +75,6 @@ int		 jws_verify(const struct jws *, enum jws_alg, EVP_PKEY *);
 /* The decoded payload, malloc'd; for use after jws_verify(). */
 char		*jws_payload(const struct jws *, size_t *len);
 enum jws_alg	 jws_alg_parse(const char *);
-
-/* --- ecdsa.c ------------------------------------------------------- */
-
-#define ECDSA_DER_MAX	128
-
-/*
- * r || s (RFC 7518 section 3.4), half bytes each, as DER: its length, or -1.
- */
-int		 ecdsa_der(uint8_t der[ECDSA_DER_MAX], const uint8_t *raw,
-		    size_t half);
 
 /* --- certs.c: X.509 paths and CRLs --------------------------------- */
 

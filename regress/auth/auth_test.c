@@ -33,6 +33,7 @@
 #include "auth.h"
 #include "envelope.h"
 #include "digest.h"
+#include "idp.h"
 #include "peer.h"
 
 #define FRONT	5
@@ -71,6 +72,24 @@ a_file(const char *name, const char *text)
 
 static const char	*recipient;	/* a file; NULL: none */
 static uint32_t		 user_rate;	/* 0: any number of requests */
+static const char	*jwks;		/* an issuer's; NULL: there is none */
+
+static void
+put_issuer(struct wbuf *w)
+{
+	wb_u32(w, jwks != NULL);
+	if (jwks == NULL)
+		return;
+	wb_str(w, "https://idp.example");
+	wb_str(w, "kbsd");
+	wb_str(w, "groups");
+	wb_u32(w, 3600);
+	wb_u32(w, 2);
+	wb_str(w, "readers");
+	wb_u32(w, PERM_KEYS_SEARCH);
+	wb_str(w, "admins");
+	wb_u32(w, PERM_ALL);
+}
 
 static void
 start(const char *administrator, const char *password)
@@ -90,9 +109,12 @@ start(const char *administrator, const char *password)
 	wb_u32(&w, 2);
 	wb_str(&w, "main");
 	wb_str(&w, "other");
+	put_issuer(&w);
 	child_config(child, &w);
 	child_descriptor(child, FD_TOKEN_KEY, a_file("token.key", NULL));
 	child_descriptor(child, FD_SEAL_KEY, a_file("seal.key", NULL));
+	if (jwks != NULL)
+		child_descriptor(child, FD_IDP_JWKS, a_file("jwks", jwks));
 	if (password != NULL)
 		child_descriptor(child, FD_ADMIN_PASSWORD,
 		    a_file("admin.password", password));
@@ -667,6 +689,65 @@ ATF_TC_BODY(login_and_ask, tc)
 	granted(&ask);
 	/* without a token */
 	ask_for(&ask, "", "");
+	unauthorized("no token");
+	free(token);
+	end();
+}
+
+/* Of the issuer that put_issuer() names, in force now. */
+static char *
+issued(const char *groups, enum kind k)
+{
+	char	 body[512];
+
+	snprintf(body, sizeof(body), "{\"iss\":\"https://idp.example\","
+	    "\"sub\":\"alice\",\"aud\":\"kbsd\",\"iat\":%lld,"
+	    "\"exp\":%lld,\"groups\":%s}", (long long)time(NULL),
+	    (long long)time(NULL) + 300, groups);
+	return (plain(body, k));
+}
+
+/* Who has no row here: rights are those of the roles, and no others. */
+ATF_TC_WITHOUT_HEAD(issuer);
+ATF_TC_BODY(issuer, tc)
+{
+	struct ask	 search = { .op = OP_KEY_SEARCH };
+	struct ask	 other = { .op = OP_USER_SEARCH };
+	struct ask	 local = { .op = OP_KEY_BACKUP };
+	struct granted	*g;
+	char		*token, text[4096];
+
+	make_keys();
+	snprintf(text, sizeof(text), "{\"keys\":[%s]}", jwk(P256,
+	    ",\"kid\":\"e2\",\"alg\":\"ES256\""));
+	jwks = text;
+	begin();
+	/* a user of ours has the same name, and all rights */
+	token = make_token("alice", PERM_ALL);
+	ask_for(&search, issued("[\"readers\"]", P256), "");
+	g = granted(&search);
+	ATF_CHECK_STREQ("idp.example:alice", g->who);
+	ATF_CHECK(uuid_cmp(&g->user, &users[0].id) != 0);
+	ATF_CHECK(!uuid_isnil(&g->user));
+	ask_for(&other, issued("[\"readers\"]", P256), "");
+	unauthorized("the roles of the token may not");
+	ask_for(&other, issued("[\"readers\",\"admins\"]", P256), "");
+	granted(&other);
+	/* what only a local operator may */
+	ask_for(&local, issued("[\"admins\"]", P256), "");
+	unauthorized("the roles of the token may not");
+	ask_for(&search, issued("[\"strangers\"]", P256), "");
+	unauthorized("token without a role that is known here");
+	ask_for(&search, issued("[\"admins\"]", P384), "");
+	unauthorized("token of a key that no issuer has");
+	/* ours are as they were */
+	ask_for(&search, token, "");
+	serve_rows();
+	ATF_CHECK_STREQ("alice", granted(&search)->who);
+	token[strlen(token) - 3] ^= 1;
+	ask_for(&search, token, "");
+	unauthorized("token with a wrong signature");
+	ask_for(&search, "", "");
 	unauthorized("no token");
 	free(token);
 	end();
@@ -1706,6 +1787,7 @@ ATF_TC_BODY(same_time, tc)
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, login_and_ask);
+	ATF_TP_ADD_TC(tp, issuer);
 	ATF_TP_ADD_TC(tp, wrong_is_wrong);
 	ATF_TP_ADD_TC(tp, empty_and_odd);
 	ATF_TP_ADD_TC(tp, lockout);

@@ -154,6 +154,7 @@ conf_with(const char *administrator, uint32_t attempts, uint32_t stores,
 	wb_u32(&w, stores);
 	for (i = 0; i < stores; i++)
 		wb_str(&w, i == 0 ? "main" : "other");
+	wb_u32(&w, 0);
 	if (extra)
 		wb_u8(&w, 0);
 	rb_init(&r, w.data, w.len);

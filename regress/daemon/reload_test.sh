@@ -51,23 +51,69 @@ prepare()
 	k=$(ctl key create -a AES -l 256 -p "$p") || atf_fail "no key"
 }
 
-daemon_case under_load "five reloads under load: no request fails"
+# pair NAME: a certificate for this machine, of the CA that load.py trusts
+pair()
+{
+	(
+		umask 077
+		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 \
+		    -nodes -keyout srv.key.new -out srv.csr \
+		    -subj "/CN=$1" 2>/dev/null &&
+		    openssl x509 -req -in srv.csr -CA srv-ca.pem \
+		    -CAkey srv-ca.key -CAcreateserial -days 9 \
+		    -extfile srv.ext -out srv.pem.new 2>/dev/null
+	) || atf_fail "no certificate"
+	mv srv.key.new srv.key
+	mv srv.pem.new srv.pem
+}
+
+# again TEXT [LINES]: a reload says that, in so many lines, and so does the log
+again()
+{
+	n=$((n + 1))
+	exits 0 ctl reload
+	grep -q "$1" said && [ "$(wc -l <said)" = "${2:-1}" ] ||
+	    atf_fail "$1: $(cat said)"
+	reloaded $n
+	grep -q "reload: ${1#^}" "$log" || atf_fail "not logged: $1"
+}
+
+daemon_case under_load \
+    "six reloads under load, each with a change: no request fails"
 under_load_body()
 {
-	prepare
+	echo 'subjectAltName=DNS:localhost,IP:127.0.0.1' >srv.ext
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+	    -keyout srv-ca.key -out srv-ca.pem -days 9 -subj /CN=ca \
+	    2>/dev/null || atf_fail "no CA"
+	pair one
+	start_ita
+	cp -p ita/api.key ita/tls-ca.pem .
+	write_conf 'tls watch off' \
+	    "tls certificate \"$PWD/srv.pem\" key \"$PWD/srv.key\""
+	sed -i "s,$dir/ita/api.key,$PWD/api.key,
+	    s,$dir/ita/tls-ca.pem,$PWD/tls-ca.pem," "$conf"
+	run_kbsd
+	cp srv-ca.pem "$state/tls.crt"	# what clients here trust
+	p=$(policy) || atf_fail "no policy"
+	k=$(ctl key create -a AES -l 256 -p "$p") || atf_fail "no key"
 	before=$(kbsd_processes | wc -l)
 	start_load "$k" kbsget
-	n=1
-	while [ $n -le 5 ]; do
-		n=$((n + 1))
-		if [ $((n % 2)) = 0 ]; then
-			kill -HUP "$kbsd_pid"
-		else
-			exits 0 ctl reload
-		fi
-		reloaded $n
-		sleep 0.5
-	done
+	n=2
+	kill -HUP "$kbsd_pid"
+	reloaded 2
+	grep -q "reload: nothing changed" "$log" || atf_fail "$(cat "$log")"
+	pair two
+	again "^tls certificate .* changed: certificate serial .*, was serial"
+	cp -p ita/api.key api.new && mv api.new api.key
+	again '^attestation "ita" changed: api key file$'
+	cp ita/tls-ca.pem ca.new && mv ca.new tls-ca.pem
+	again '^attestation "ita" changed: ca$'
+	sed -i 's/retry wait 1s to 1s/retry wait 1s to 2s/' "$conf"
+	echo 'login { attempts 9 within 5m }' >>"$conf"
+	again '^login attempts 9, was 5$' 2
+	printf 'keystore "local" local\nkeystore "two" local\n' >>"$conf"
+	again '^keystore "two" added$'
 	stop_load
 	jq -e '.failed == []' load.json >failed ||
 	    atf_fail "$(jq .failed load.json; tail -n 60 "$log")"
@@ -75,7 +121,10 @@ under_load_body()
 	jq -e '(.done | .transfer > 20 and .version > 20 and .login > 3 and
 	    .policy > 3 and .key > 3 and .release > 3 and .kbsget > 1) and
 	    .closed >= 5' load.json || atf_fail "too little was done"
-	[ "$(kbsd_processes | wc -l)" = "$before" ] ||
+	# No secret was said.
+	! grep -qF "$(cat api.key)" "$log" || atf_fail "the API key"
+	# One more for the second keystore.
+	[ "$(kbsd_processes | wc -l)" = $((before + 1)) ] ||
 	    atf_fail "$before processes before: $(ps -o pid,args -s "$kbsd_pid")"
 	[ "$(status restarts)" = 0 ] || atf_fail "$(cat "$log")"
 	audit_intact || atf_fail "audit log"
@@ -158,8 +207,7 @@ refused_body()
 	# A file that is not there, found when the set is started.
 	sed 's/root .*/root "nowhere.pem"/' good.conf >"$conf"
 	chmod 600 "$conf"
-	ctl reload || :
-	sleep 1
+	exits 1 ctl reload
 	[ "$(status configuration) $(status sets)" = "1 1" ] ||
 	    atf_fail "$(ctl show status)"
 	[ "$(kbsd_processes)" = "$pids" ] || atf_fail "other processes"

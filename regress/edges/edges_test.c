@@ -181,6 +181,7 @@ start_auth(void)
 	wb_u32(&w, 0);
 	wb_u32(&w, 0);
 	words(&w, "main", "other");
+	wb_u32(&w, 0);
 	c = start_plain("auth", PROC_AUTH, &w);
 	child_descriptor(c, FD_TOKEN_KEY, a_file("token.key", ""));
 	child_descriptor(c, FD_SEAL_KEY, a_file("seal.key", ""));

@@ -129,6 +129,7 @@ rig_config(struct rig *g, enum who who, struct wbuf *w)
 		wb_u32(w, 0);
 		wb_u32(w, 0);
 		rig_keystores(w);
+		wb_u32(w, 0);
 		break;
 	case W_HASHER:
 		wb_u32(w, 4);

@@ -41,6 +41,9 @@ taken_body()
 	good 'prefork 3'
 	good 'listen on * port 1 role admin\nlisten on "::1" role transfer\n'
 	good 'listen on localhost\n'
+	good 'listen on a client ca "/c"\nlisten on b port 1 role admin client ca "/c" client crl "/r"\n'
+	good 'tls certificate "/a" key "/b"\ntls certificate "/c" key "/b"\ntls watch 10s\n'
+	good 'tls watch off\n'
 	good 'a = "7"\nprefork 2\ntls names "x" "y", "z"\n'
 	good 'login { attempts 3 within 30s lockout 2h token lifetime 5m }\n'
 	good 'login {\n\tattempts 3 within 30s;\n\n\tlockout 1d\n}\n'
@@ -155,6 +158,45 @@ proxy_body()
 	shown '' https_proxy=http://p
 	block '[::1]:8443' >conf
 	shown '' https_proxy=http://p
+}
+
+# Administrators of somebody else.
+atf_test_case issuers
+issuers_body()
+{
+	i='administrators issuer "https://i"'
+	o='jwks file "/j"; audience "a"; claim "g"'
+	good "$i { $o; role \"r\" all }\n"
+	good "$i {\n$o\nlifetime 5m\nrole \"r\" keys:search, keys:create users:delete\nrole \"s t\" key-transfer-policies:create\n}\n"
+	atf_check -o match:'role "s t" key_transfer_policies:create' cat printed
+	good "$i { $o; role \"all\" all }\nadministrators issuer \"https://j\" { $o; role \"r\" all }\n"
+	for w in jwks audience claim; do
+		bad - "$w" "$i { $(echo "$o" |
+		    sed "s/$w[^;]*\(;\|\$\)//"); role \"r\" all }\n"
+		grep -q "missing" err || atf_fail "of $w: $(cat err)"
+	done
+	bad - 'role is missing' "$i { $o }\n"
+	bad - 'a role is set twice' \
+	    "$i { $o; role \"r\" all; role \"r\" all }\n"
+	bad - 'a role is empty or too long' "$i { $o; role \"\" all }\n"
+	bad - 'is set twice' \
+	    "$i { $o; role \"r\" all }\n$i { $o; role \"r\" all }\n"
+	bad - 'is no https URL' \
+	    "administrators issuer \"http://i\" { $o; role \"r\" all }\n"
+	bad 2 '"keys:steal" is no permission' \
+	    "$i { $o\nrole \"r\" keys:steal }\n"
+	# What only who is on this machine may do has no name.
+	bad 1 '"local" is' "$i { $o; role \"r\" \"local\" }\n"
+	bad 1 'lifetime 59 is not between 60 and 86400' \
+	    "$i { $o; lifetime 59s; role \"r\" all }\n"
+	bad 1 'audience is set twice' "$i { $o; audience \"b\" }\n"
+	bad 1 'syntax error' "$i { $o; role \"r\" }\n"
+	bad - 'there are too many' "$(for n in $(seq 17); do
+		echo "administrators issuer \"https://$n\" { $o; role \"r\" all }"
+	done)\n"
+	bad - 'there are too many roles' "$i { $o
+$(for n in $(seq 65); do echo "role \"$n\" all"; done)
+}\n"
 }
 
 # Intel quotes that are judged here.
@@ -363,6 +405,15 @@ refused_body()
 	bad 1 'credential' 'administrator "a" password file "credential:x"\n'
 	bad 1 'syntax error' 'audit log credential "x"\n'
 	bad 2 'directory is set twice' 'directory "/a"\ndirectory "/b"\n'
+	bad - 'client crl without client ca' 'listen on a client crl "/c"\n'
+	bad 1 'client ca is set twice' \
+	    'listen on a client ca "/c" client ca "/d"\n'
+	bad - 'tls certificate "/a" is set twice' \
+	    'tls certificate "/a" key "/b"\ntls certificate "/a" key "/c"\n'
+	bad - 'there are more than 16' "$(for n in $(seq 17); do
+		echo "tls certificate \"/$n\" key \"/k\""
+	done)\n"
+	bad 1 'tls watch 0 is not between 1 and 86400' 'tls watch 0s\n'
 	bad 2 'keystore "a" is set twice' \
 	    'keystore "a" local\nkeystore "a" local\n'
 	v='keystore "v" vault { url "https://v" token file "/t"'
@@ -486,6 +537,7 @@ options_body()
 atf_init_test_cases()
 {
 	atf_add_test_case taken
+	atf_add_test_case issuers
 	atf_add_test_case dcap
 	atf_add_test_case snp
 	atf_add_test_case jwks

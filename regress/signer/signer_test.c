@@ -527,6 +527,93 @@ ATF_TC_BODY(start_errors, tc)
 	    "TLS certificate");
 }
 
+/* Several, each found by its own name, and what one may do no other does. */
+ATF_TC_WITHOUT_HEAD(several);
+ATF_TC_BODY(several, tc)
+{
+	static const char *const	 files[] = { "tls.key", "tls.crt",
+					    "rsa.key", "rsa.crt" };
+	struct rig	 rig = { 0 };
+	struct wbuf	 w = { 0 };
+	EVP_PKEY	*key;
+	X509		*rsa, *ec;
+	uint8_t		 rsa_name[DIGEST_LEN], ec_name[DIGEST_LEN];
+	uint8_t		 block[SIGNATURE_MAX], dgst[32] = { 7 };
+	size_t		 i, len;
+	int		 fd;
+
+	start_own(&rig, some_names);
+	end(&rig);
+	key = rsa_pair(2048, &rsa);
+	ec = cert_of("tls.crt");
+	spki_of(rsa, rsa_name);
+	spki_of(ec, ec_name);
+	rig.id = 0;
+	rig.child = child_start("signer", PROC_SIGNER, 0, 0, NULL);
+	for (i = 0; i < 4; i++) {
+		ATF_REQUIRE((fd = open(files[i], O_RDONLY)) != -1);
+		child_descriptor(rig.child, i % 2 == 0 ? FD_TLS_KEY :
+		    FD_TLS_CERT, fd);
+	}
+	wb_u32(&w, 0);
+	child_config(rig.child, &w);
+	child_go(rig.child);
+	rig.front = child_edge(rig.child, PROC_FRONTEND, 0, 7);
+	len = pss_block(key, EVP_sha256(), RSA_PSS_SALTLEN_DIGEST, dgst,
+	    block);
+	ATF_CHECK_EQ(256, ask(&rig, SIGN_RSA, rsa_name, block, len, NULL));
+	ATF_CHECK(ask(&rig, SIGN_ECDSA, ec_name, dgst, 32, NULL) > 0);
+	ATF_CHECK_EQ(0, ask(&rig, SIGN_RSA, ec_name, block, len, NULL));
+	ATF_CHECK_EQ(0, ask(&rig, SIGN_ECDSA, rsa_name, dgst, 32, NULL));
+	X509_free(rsa);
+	X509_free(ec);
+	EVP_PKEY_free(key);
+	end(&rig);
+	/* the second one's key is looked at, too */
+	rig.child = child_start("signer", PROC_SIGNER, 0, 0, NULL);
+	for (i = 0; i < 4; i++) {
+		ATF_REQUIRE((fd = open(files[i == 2 ? 0 : i],
+		    O_RDONLY)) != -1);
+		child_descriptor(rig.child, i % 2 == 0 ? FD_TLS_KEY :
+		    FD_TLS_CERT, fd);
+	}
+	wb_u32(&w, 0);
+	child_config(rig.child, &w);
+	dies(rig.child, "not the one of the certificate");
+}
+
+/* An operator's certificate that ends soon is said; so is one that ended. */
+ATF_TC_WITHOUT_HEAD(ends_soon);
+ATF_TC_BODY(ends_soon, tc)
+{
+	static const struct {
+		int		 days;
+		const char	*text;
+	} rows[] = {
+		{ 40, NULL },
+		{ 29, "the TLS certificate of /CN=kbs.example ends in 2" },
+		{ -1, "the TLS certificate of /CN=kbs.example has ended" },
+	};
+	struct rig	 rig;
+	size_t		 i;
+
+	start_own(&rig, some_names);
+	end(&rig);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		write_cert_ending(rows[i].days);
+		memset(&rig, 0, sizeof(rig));
+		rig.child = start("tls.key", "tls.crt", O_RDONLY, some_names);
+		child_go(rig.child);
+		if (rows[i].text == NULL)
+			ATF_CHECK(!child_logged(rig.child, "certificate of",
+			    0));
+		else
+			ATF_CHECK(child_logged(rig.child, rows[i].text,
+			    WAIT));
+		ATF_CHECK_EQ(0, child_end(rig.child));
+	}
+}
+
 ATF_TC_WITHOUT_HEAD(rate);
 ATF_TC_BODY(rate, tc)
 {
@@ -561,6 +648,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, rsa);
 	ATF_TP_ADD_TC(tp, pss);
 	ATF_TP_ADD_TC(tp, start_errors);
+	ATF_TP_ADD_TC(tp, several);
+	ATF_TP_ADD_TC(tp, ends_soon);
 	ATF_TP_ADD_TC(tp, rate);
 	return (atf_no_error());
 }

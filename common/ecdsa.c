@@ -21,7 +21,7 @@
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 
-#include "verifier.h"
+#include "ecdsa.h"
 
 int
 ecdsa_der(uint8_t der[ECDSA_DER_MAX], const uint8_t *raw, size_t half)

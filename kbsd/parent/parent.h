@@ -534,6 +534,23 @@ const char	*child_program_dir(const char *argv0);
 int		 give_child(struct child *);
 /* The uid that it runs as. */
 uid_t		 give_uid(const struct child *);
+/*
+ * For the files below: a descriptor that goes behind CONFIG.  It is taken over;
+ * -1, which was logged, is passed on.
+ */
+int		 give_fd(enum descriptor_role, int fd);
+/* Their count, and each of them. */
+void		 give_words(struct wbuf *, const struct words *);
+/* Whom backups are for, where there is one; as give_fd(). */
+int		 give_recipient(const struct config *);
+
+/* --- give_attestation.c, give_keystore.c: bodies of CONFIG ---------------- */
+
+/* Write it, and give what belongs to it; -1 with log. */
+int		 give_verifier(struct child *, struct wbuf *);
+int		 give_fetcher(struct child *, struct wbuf *);
+int		 give_engine(struct child *, struct wbuf *);
+int		 give_kms(struct child *, struct wbuf *);
 
 /* --- keystores.c: what each kms tells of its keystore -------------------- */
 

@@ -40,6 +40,12 @@ def body(name, start):
     return re.split(r"\n\};?", text.split(start, 1)[1], maxsplit=1)[0]
 
 
+def where(folder, files, start):
+    """Which of these files has this text."""
+    names_ = [f"{folder}/{p.name}" for p in (SRC / folder).glob(files)]
+    return found(start.strip(), [n for n in names_ if start in read(n)])[0]
+
+
 def found(what, list_):
     if not list_:
         raise SystemExit(f"{what}: nothing found")
@@ -104,13 +110,14 @@ def roles():
         p.read_text() for p in sorted((SRC / "kbsd" / program).glob("*.c")))))
         for program in set(programs().values())}
     # Two of a program: the smaller one is given nothing but what its own
-    # function in give.c has.
+    # function has, in give.c or one of the files beside it.
     given = {}
     for kind, fn in re.findall(r"\[PROC_(\w+)\] = (give_\w+)", body(
             "kbsd/parent/give.c", "give[PROC_MAX])(struct child *, struct "
             "wbuf *) = {")):
-        given[names()[kind]] = "FD_" in body(
-            "kbsd/parent/give.c", f"\n{fn}(struct child *c, struct wbuf *w")
+        start = f"\n{fn}(struct child *c, struct wbuf *w"
+        given[names()[kind]] = "FD_" in body(where("kbsd/parent", "give*.c",
+                                                   start), start)
     return {name: [r for r in all_ if r in folders[program] and (
             given[name] or list(programs().values()).count(program) == 1)]
             for name, program in programs().items()}

@@ -161,6 +161,7 @@ main		: DIRECTORY STRING {
 		}
 		| LISTEN ON name port role {
 			(void)listener_add($3, $4, $5);
+			$3 = NULL;
 		} client_opts
 		| METRICS {
 			char	*address;

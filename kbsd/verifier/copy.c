@@ -14,10 +14,7 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-/*
- * The copy of a block's collateral in the store.  It is signed bytes and may
- * lie anywhere: all of it is verified as if it came from outside.
- */
+/* The copy of a block's collateral in the store: signed bytes, as they came. */
 
 #include <stdlib.h>
 #include <string.h>

@@ -96,7 +96,6 @@ def starts(flag):
 
 
 @functools.cache
-@functools.cache
 def functions():
     """What the parent's functions that give something are made of."""
     return dict(found("functions that give", re.findall(
@@ -112,6 +111,7 @@ def gives(fn):
         r"\b(give_\w+)\(", text)) if f in functions() and f != "give_fd")
 
 
+@functools.cache
 def roles():
     """A process's name to the roles of descriptors that its program takes."""
     all_ = found("descriptor roles", re.findall(
@@ -120,7 +120,7 @@ def roles():
         p.read_text() for p in sorted((SRC / "kbsd" / program).glob("*.c")))))
         for program in set(programs().values())}
     # Two of a program: the smaller one is given nothing but what its own
-    # function in give.c has.
+    # function has, or one that it calls.
     given = {names()[kind]: gives(fn) for kind, fn in re.findall(
         r"\[PROC_(\w+)\] = (give_\w+)", body(
             "kbsd/parent/give.c", "give[PROC_MAX])(struct child *, struct "

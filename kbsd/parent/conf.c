@@ -251,17 +251,21 @@ default_listener(struct config *conf)
 static void
 default_tls_names(struct config *conf)
 {
-	char	 host[256];
+	static const char *const	 here[] = { "localhost", "127.0.0.1",
+					    "::1" };
+	char				 host[256];
+	size_t				 i;
 
 	if (!TAILQ_EMPTY(&conf->tls_names))
 		return;
 	if (gethostname(host, sizeof(host)) == 0) {
 		host[sizeof(host) - 1] = '\0';
-		words_add(&conf->tls_names, host);
+		if (words_add(&conf->tls_names, host) == -1)
+			fatal("tls names");
 	}
-	words_add(&conf->tls_names, "localhost");
-	words_add(&conf->tls_names, "127.0.0.1");
-	words_add(&conf->tls_names, "::1");
+	for (i = 0; i < sizeof(here) / sizeof(here[0]); i++)
+		if (words_add(&conf->tls_names, here[i]) == -1)
+			fatal("tls names");
 }
 
 int

@@ -213,7 +213,8 @@ judge_quote(struct judgement *j, struct claims *c)
 	if (j->quote->debug)
 		c->debug = 1;
 	if (!c->fmspc.has)
-		c->fmspc = j->quote->fmspc;
+		quote_fmspc(&c->fmspc, j->evidence->quote,
+		    j->evidence->quotelen);
 	return (0);
 }
 

@@ -130,8 +130,8 @@ const struct snp_roots *snp_kept_roots(void);
 /* As kept_get(): the CAs of a product and their root's CRL, */
 const struct snp_set *snp_kept_set(enum snp_product, enum snp_signer,
 		    int64_t now, int *coming, char *why, size_t whysize);
-/* and the VCEK (DER) that is to have signed a report of that product. */
-const struct der *snp_kept_vcek(const struct snp_report *, enum snp_product,
+/* and the VCEK that is to have signed a report of that product. */
+X509		*snp_kept_vcek(const struct snp_report *, enum snp_product,
 		    int64_t now, int *coming, char *why, size_t whysize);
 
 /* --- local.c ------------------------------------------------------- */

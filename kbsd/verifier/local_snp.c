@@ -31,7 +31,7 @@ struct found {
 	struct snp_report	 report;
 	enum snp_product	 product;
 	const struct snp_set	*set;		/* borrowed */
-	struct der		 vek;
+	X509			*vek;		/* borrowed; NULL: that of e */
 };
 
 static enum check_result
@@ -96,8 +96,11 @@ judge_verify(struct judgement *j, struct found *f, int64_t now)
 	char			 why[WHY_MAX];
 	int			 rc;
 
-	if (snp_chain_read_cas(&c, &f->vek, &f->e.ask, &f->set->cas, why,
-	    sizeof(why)) == -1)
+	rc = f->vek != NULL ?
+	    snp_chain_of(&c, f->vek, &f->set->cas, why, sizeof(why)) :
+	    snp_chain_read_cas(&c, &f->e.vek, &f->e.ask, &f->set->cas, why,
+	    sizeof(why));
+	if (rc == -1)
 		return (denied(j, SNP_CHAIN, why));
 	rc = snp_verify(&f->report, f->e.report.p, f->e.report.len, &c,
 	    f->set->crl, now, &rules, &v);
@@ -114,23 +117,17 @@ judge_verify(struct judgement *j, struct found *f, int64_t now)
 static enum judged
 judge_found(struct judgement *j, struct found *f, int64_t now)
 {
-	const struct der	*vcek;
-	char			 why[WHY_MAX];
-	int			 coming;
+	char	 why[WHY_MAX];
+	int	 coming;
 
 	f->set = snp_kept_set(f->product, f->report.signer, now, &coming, why,
 	    sizeof(why));
 	if (f->set == NULL)
 		return (missing(j, coming, "CAs and CRL", why));
-	f->vek = f->e.vek;
-	if (f->vek.p == NULL) {
-		vcek = snp_kept_vcek(&f->report, f->product, now, &coming,
-		    why, sizeof(why));
-		if (vcek == NULL)
-			return (missing(j, coming, "VCEK", why));
-		f->vek = *vcek;
-		memset(&f->e.ask, 0, sizeof(f->e.ask));
-	}
+	f->vek = NULL;
+	if (f->e.vek.p == NULL && (f->vek = snp_kept_vcek(&f->report,
+	    f->product, now, &coming, why, sizeof(why))) == NULL)
+		return (missing(j, coming, "VCEK", why));
 	return (judge_verify(j, f, now));
 }
 

@@ -30,26 +30,6 @@
 
 #define REPORTDATA_LEN	64
 
-/* The FMSPC of its PCK certificate; none is no error here. */
-static void
-platform_read(struct quote *q, const uint8_t *data, size_t len)
-{
-	struct dcap_platform	 platform;
-	struct dcap_quote	 whole;
-	struct dcap_fault	 fault;
-	X509			*pck;
-	char			 why[WHY_MAX];
-
-	if (dcap_quote_read(&whole, data, len, &fault) == -1 ||
-	    (pck = dcap_path_leaf(whole.certs.p, whole.certs.len)) == NULL)
-		return;
-	if (dcap_extension_of(&platform, pck, why, sizeof(why)) == 0) {
-		memcpy(q->fmspc.b, platform.fmspc, sizeof(platform.fmspc));
-		q->fmspc.has = 1;
-	}
-	X509_free(pck);
-}
-
 /* A report, and what may stand behind it is well-formed. */
 static int
 report_read(struct quote *q, const uint8_t *data, size_t len, char *why,
@@ -103,7 +83,6 @@ quote_read(struct quote *q, const uint8_t *data, size_t len, char *why,
 		q->debug = (tud & 0x01) != 0;
 		q->reserved = (tud & 0xfe) != 0;
 	}
-	platform_read(q, data, len);
 	return (0);
 }
 
@@ -114,6 +93,26 @@ quote_any(struct quote *q, uint8_t tees, const uint8_t *data, size_t len,
 	if ((tees & TEE_SNP) != 0)
 		return (report_read(q, data, len, why, whysize));
 	return (quote_read(q, data, len, why, whysize));
+}
+
+void
+quote_fmspc(struct claim_bytes *fmspc, const uint8_t *data, size_t len)
+{
+	struct dcap_platform	 platform;
+	struct dcap_quote	 whole;
+	struct dcap_fault	 fault;
+	X509			*pck;
+	char			 why[WHY_MAX];
+
+	memset(fmspc, 0, sizeof(*fmspc));
+	if (dcap_quote_read(&whole, data, len, &fault) == -1 ||
+	    (pck = dcap_path_leaf(whole.certs.p, whole.certs.len)) == NULL)
+		return;
+	if (dcap_extension_of(&platform, pck, why, sizeof(why)) == 0) {
+		memcpy(fmspc->b, platform.fmspc, sizeof(platform.fmspc));
+		fmspc->has = 1;
+	}
+	X509_free(pck);
 }
 
 static int

@@ -165,6 +165,9 @@ void		 snp_cas_clear(struct snp_cas *);
 int		 snp_chain_read_cas(struct snp_chain *, const struct der *vek,
 		    const struct der *ask, const struct snp_cas *, char *why,
 		    size_t whysize);
+/* The same of a VEK that was read before, and the ask of cas. */
+int		 snp_chain_of(struct snp_chain *, X509 *vek,
+		    const struct snp_cas *, char *why, size_t whysize);
 /* As snp_chain_fault(), but for the VEK. */
 const char	*snp_cas_fault(const struct snp_cas *, enum snp_product,
 		    enum snp_signer);

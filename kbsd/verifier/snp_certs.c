@@ -351,6 +351,12 @@ snp_chain_read(struct snp_chain *c, const struct der *vek,
 	return (chain_finish(c, why, whysize));
 }
 
+static X509 *
+shared(X509 *x)
+{
+	return (X509_up_ref(x) == 1 ? x : NULL);
+}
+
 int
 snp_chain_read_cas(struct snp_chain *c, const struct der *vek,
     const struct der *ask, const struct snp_cas *cas, char *why,
@@ -358,12 +364,19 @@ snp_chain_read_cas(struct snp_chain *c, const struct der *vek,
 {
 	memset(c, 0, sizeof(*c));
 	c->vek = certificate(vek);
-	if (ask->p != NULL)
-		c->ask = certificate(ask);
-	else if (X509_up_ref(cas->ask) == 1)
-		c->ask = cas->ask;
-	if (X509_up_ref(cas->ark) == 1)
-		c->ark = cas->ark;
+	c->ask = ask->p != NULL ? certificate(ask) : shared(cas->ask);
+	c->ark = shared(cas->ark);
+	return (chain_finish(c, why, whysize));
+}
+
+int
+snp_chain_of(struct snp_chain *c, X509 *vek, const struct snp_cas *cas,
+    char *why, size_t whysize)
+{
+	memset(c, 0, sizeof(*c));
+	c->vek = shared(vek);
+	c->ask = shared(cas->ask);
+	c->ark = shared(cas->ark);
 	return (chain_finish(c, why, whysize));
 }
 

@@ -33,7 +33,7 @@
 #define CHIP_SHOWN	8		/* bytes of its id */
 
 struct vcek {
-	struct der	 der;		/* ours */
+	X509		*cert;
 	int64_t		 until;
 };
 
@@ -152,10 +152,13 @@ vcek_fault(const struct kept_of *of, const struct snp_chain *c)
 	return (snp_chain_fault(c));
 }
 
-/* Of the chip and its TCB, by the CAs of its product that are known now. */
+/*
+ * Of the chip and its TCB, by the CAs of its product that are known now.  It
+ * is kept as it was read: reading costs nearly as much as a signature.
+ */
 static int
 vcek_check(struct kept *k, const struct der *der, int64_t now,
-    int64_t *until)
+    struct vcek *v)
 {
 	static const struct der	 none;
 	const struct snp_set	*set;
@@ -168,10 +171,14 @@ vcek_check(struct kept *k, const struct der *der, int64_t now,
 	if (set == NULL || snp_chain_read_cas(&c, der, &none, &set->cas,
 	    k->why, sizeof(k->why)) == -1)
 		return (-1);
-	*until = c.until;
+	v->until = c.until;
 	fault = vcek_fault(&k->of, &c);
 	if (fault == NULL && c.until <= now)
 		fault = "it has expired";
+	if (fault == NULL) {
+		v->cert = c.vek;
+		c.vek = NULL;
+	}
 	snp_chain_clear(&c);
 	if (fault == NULL)
 		return (0);
@@ -183,19 +190,14 @@ static int
 vcek_take(struct kept *k, const struct der *parts, int64_t now)
 {
 	struct vcek	*v;
-	uint8_t		*p;
-	int64_t		 until;
 
-	if (vcek_check(k, &parts[0], now, &until) == -1)
-		return (-1);
 	(void)strlcpy(k->why, "no memory", sizeof(k->why));
-	if ((v = malloc(sizeof(*v) + parts[0].len)) == NULL)
+	if ((v = malloc(sizeof(*v))) == NULL)
 		return (-1);
-	p = (uint8_t *)(v + 1);
-	memcpy(p, parts[0].p, parts[0].len);
-	v->der.p = p;
-	v->der.len = parts[0].len;
-	v->until = until;
+	if (vcek_check(k, &parts[0], now, v) == -1) {
+		free(v);
+		return (-1);
+	}
 	kept_adopt(k, v);
 	return (0);
 }
@@ -206,13 +208,22 @@ vcek_until(const void *vcek)
 	return (((const struct vcek *)vcek)->until);
 }
 
+static void
+vcek_free(void *p)
+{
+	struct vcek	*v = p;
+
+	X509_free(v->cert);
+	free(v);
+}
+
 static const struct kept_kind	 vcek_kind = {
 	.what = FETCH_VCEK, .magic = VCEK_MAGIC, .parts = 1,
 	.most = CHIPS_MAX, .name = vcek_name, .take = vcek_take,
-	.until = vcek_until, .free = free,
+	.until = vcek_until, .free = vcek_free,
 };
 
-const struct der *
+X509 *
 snp_kept_vcek(const struct snp_report *r, enum snp_product product,
     int64_t now, int *coming, char *why, size_t whysize)
 {
@@ -227,5 +238,5 @@ snp_kept_vcek(const struct snp_report *r, enum snp_product product,
 		return (NULL);
 	}
 	v = kept_get(&vcek_kind, &of, now, coming, why, whysize);
-	return (v != NULL ? &v->der : NULL);
+	return (v != NULL ? v->cert : NULL);
 }

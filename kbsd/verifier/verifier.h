@@ -350,7 +350,6 @@ struct quote {
 	const uint8_t	*report_data;	/* 64 bytes */
 	int		 debug;
 	int		 reserved;	/* TUD bits that no TD may have */
-	struct claim_bytes fmspc;	/* of its PCK certificate */
 };
 
 /* A quote of SGX or TDX; nothing is verified. */
@@ -359,6 +358,12 @@ int		 quote_read(struct quote *, const uint8_t *, size_t len,
 /* The same of evidence of one of these TEEs, SEV-SNP too. */
 int		 quote_any(struct quote *, uint8_t tees, const uint8_t *,
 		    size_t len, char *why, size_t whysize);
+/*
+ * The FMSPC in the quote's PCK certificate, which nobody verified; none is no
+ * error here.  Reading a certificate costs more than all else of a quote.
+ */
+void		 quote_fmspc(struct claim_bytes *, const uint8_t *,
+		    size_t len);
 /* Is this what the TEE was to report for nonce and user data? */
 int		 quote_binds(const struct quote *, const struct evidence *);
 /* The first attribute in which claims and quote differ; NULL: none. */

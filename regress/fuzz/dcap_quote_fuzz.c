@@ -55,6 +55,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct dcap_verdict		 v;
 	struct dcap_quote		 q;
 	struct dcap_fault		 fault;
+	struct claim_bytes		 fmspc;
 	struct quote			 seen;
 	char				 why[WHY_MAX] = "";
 
@@ -72,5 +73,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 	} else
 		within(seen.body, seen.bodylen, data, size);
+	quote_fmspc(&fmspc, data, size);
+	if (fmspc.has && dcap_quote_read(&q, data, size, &fault) == -1)
+		abort();
 	return (0);
 }

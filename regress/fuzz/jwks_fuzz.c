@@ -61,6 +61,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct jwks	*set;
 	struct wbuf	 pem = { 0 };
+	struct claim_bytes fmspc;
 	struct quote	 quote;
 	char		 why[WHY_MAX] = "";
 
@@ -70,6 +71,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (quote_read(&quote, data, size, why, sizeof(why)) == 0 &&
 	    quote.body + quote.bodylen > data + size)
 		abort();
+	quote_fmspc(&fmspc, data, size);
 	why[0] = '\0';
 	set = jwks_read((const char *)data, size, &roots, why, sizeof(why));
 	if (set != NULL && set->n > 0)

@@ -204,6 +204,7 @@ ATF_TC_BODY(passphrase, tc)
 	UI_METHOD	*method = UI_create_method("terminal");
 	struct roots	 roots;
 	struct quote	 q;
+	struct claim_bytes fmspc;
 	uint8_t		 data[2048], *p;
 	size_t		 len = sizeof(encrypted) - 1, sig;
 
@@ -221,7 +222,8 @@ ATF_TC_BODY(passphrase, tc)
 	data[sig - 3] = (uint8_t)((size_t)(p + 6 + len - data - sig) >> 8);
 	ATF_REQUIRE(quote_read(&q, data, (size_t)(p + 6 + len - data), why,
 	    sizeof(why)) == 0);
-	ATF_CHECK(!q.fmspc.has);
+	quote_fmspc(&fmspc, data, (size_t)(p + 6 + len - data));
+	ATF_CHECK(!fmspc.has);
 	ATF_CHECK(roots_read(&roots, encrypted, len, why, sizeof(why)) == -1);
 	ATF_CHECK_EQ(0, asked);
 	UI_destroy_method(method);
@@ -231,13 +233,15 @@ ATF_TC_WITHOUT_HEAD(quote);
 ATF_TC_BODY(quote, tc)
 {
 	struct quote	 q;
+	struct claim_bytes fmspc;
 	uint8_t		 data[1024], *copy;
 	size_t		 i, len;
 
 	len = quote_make(data, TEE_TDX, NULL);
 	ATF_REQUIRE(quote_read(&q, data, len, why, sizeof(why)) == 0);
 	ATF_CHECK(q.tee == TEE_TDX && !q.debug && !q.reserved);
-	ATF_CHECK(!q.fmspc.has);
+	quote_fmspc(&fmspc, data, len);
+	ATF_CHECK(!fmspc.has);
 	for (i = 0; i < 8; i++) {
 		data[48 + 120] = (uint8_t)(1 << i);
 		ATF_REQUIRE(quote_read(&q, data, len, why,
@@ -389,6 +393,7 @@ ATF_TC_BODY(genuine, tc)
 		    { 0x90, 0xc0, 0x6f, 0x00, 0x00, 0x00 } },
 	};
 	struct quote	 q;
+	struct claim_bytes fmspc;
 	uint8_t		*data, *copy;
 	size_t		 cut, i, len;
 
@@ -400,12 +405,14 @@ ATF_TC_BODY(genuine, tc)
 		if (cases[i].debug != -1)
 			ATF_CHECK_EQ_MSG(q.debug, cases[i].debug, "%s",
 			    cases[i].name);
-		ATF_CHECK_MSG(q.fmspc.has && memcmp(q.fmspc.b,
-		    cases[i].fmspc, 6) == 0, "%s", cases[i].name);
+		quote_fmspc(&fmspc, data, len);
+		ATF_CHECK_MSG(fmspc.has && memcmp(fmspc.b, cases[i].fmspc,
+		    6) == 0, "%s", cases[i].name);
 		for (cut = 0; cut < len; cut += 97) {
 			ATF_REQUIRE((copy = malloc(cut + 1)) != NULL);
 			memcpy(copy, data, cut);
 			(void)quote_read(&q, copy, cut, why, sizeof(why));
+			quote_fmspc(&fmspc, copy, cut);
 			free(copy);
 		}
 		free(data);

@@ -384,6 +384,58 @@ ATF_TC_BODY(evidence, tc)
 	ATF_CHECK_EQ(child_end(rig.child), 0);
 }
 
+/*
+ * Of a platform that the token does not name the quote's certificate tells;
+ * the rest of this one is not its TEE's, but that the service judges.
+ */
+ATF_TC_WITHOUT_HEAD(platform);
+ATF_TC_BODY(platform, tc)
+{
+	static const struct {
+		const char	*platform;
+		enum verdict	 verdict;
+	} cases[] = {
+		{ "b0c06f000000", VERDICT_OK },
+		{ "b0c06f000001", VERDICT_DENIED },
+	};
+	const char	*shared = getenv("KBSD_SHARED");
+	char		 path[PATH_MAX], text[256], *token;
+	static uint8_t	 whole[16384];
+	struct rig	 rig;
+	struct evidence	 e;
+	struct asked	 a;
+	struct answer	 out;
+	uint64_t	 i;
+	size_t		 len;
+	FILE		*f;
+
+	snprintf(path, sizeof(path), "%s/data/dcap/real/quotes/"
+	    "tdx-v4-b0c06f-qvl.dat", shared != NULL ? shared : "../shared");
+	ATF_REQUIRE((f = fopen(path, "r")) != NULL);
+	len = fread(whole, 1, sizeof(whole), f);
+	fclose(f);
+	rig_start(&rig, 60, 0);
+	rig_ready(&rig);
+	evidence_make(&e, 0);
+	evidence_sign(&e);
+	memcpy(whole + 48, td_quote + 48, 584);
+	e.quote = whole;
+	e.quotelen = len;
+	for (i = 0; i < 2; i++) {
+		snprintf(text, sizeof(text), "{\"attestation_type\":\"TDX\","
+		    "\"tdx\":{\"attributes\":{\"seamsvn\":0,"
+		    "\"platforms\":[\"%s\"]}}}", cases[i].platform);
+		appraise(&rig, i + 1, TRANSFER_EVIDENCE, &e, text);
+		asked(&rig, &a);
+		token = token_make(&rig, "k", "", 100);
+		give(&rig, &a, GOT_OK, 200, token, strlen(token));
+		appraised(&rig, i + 1, &out);
+		ATF_CHECK_EQ_MSG(out.verdict, cases[i].verdict, "%s",
+		    out.reason);
+	}
+	ATF_CHECK_EQ(child_end(rig.child), 0);
+}
+
 /* Refused before anybody is asked. */
 ATF_TC_WITHOUT_HEAD(evidence_refused);
 ATF_TC_BODY(evidence_refused, tc)
@@ -736,6 +788,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, renewal);
 	ATF_TP_ADD_TC(tp, copy);
 	ATF_TP_ADD_TC(tp, evidence);
+	ATF_TP_ADD_TC(tp, platform);
 	ATF_TP_ADD_TC(tp, evidence_refused);
 	ATF_TP_ADD_TC(tp, substituted);
 	ATF_TP_ADD_TC(tp, service);

@@ -104,7 +104,6 @@ FUZZ_AREA_keyfile =	verifier
 FUZZ_AREA_crl =		verifier
 FUZZ_AREA_snp =		verifier
 FUZZ_AREA_once =	verifier
-FUZZ_AREA_claims =	verifier
 FUZZ_AREA_dcap_quote =	verifier
 FUZZ_AREA_dcap_pck =	verifier
 FUZZ_AREA_dcap_tcb =	verifier

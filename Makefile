@@ -289,7 +289,7 @@ uninstall:
 # commit makes the same packages wherever it is built.
 DEBDIR ?=	$(O)/deb
 
-deb deb-check: DEPS += etc/deps.deb
+deb deb-check: DEPS = etc/deps etc/deps.deb
 
 deb: deps
 	@$(MAKE) --no-print-directory deb-run

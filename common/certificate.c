@@ -31,6 +31,7 @@
 #include "base64.h"
 #include "certificate.h"
 #include "digest.h"
+#include "passphrase.h"
 #include "record.h"
 
 #define NOTES_MAX	64
@@ -133,16 +134,6 @@ sooner(X509 *a, X509 *b)
 	if ((ta <= now) != (tb <= now))
 		return (ta > now);
 	return (ta < tb);
-}
-
-static int
-no_passphrase(char *buf, int size, int writing, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)writing;
-	(void)arg;
-	return (-1);
 }
 
 /* The one that is told of, and how many there are. */

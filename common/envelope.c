@@ -27,6 +27,7 @@
 
 #include "envelope.h"
 #include "log.h"
+#include "passphrase.h"
 #include "secret.h"
 
 #define SECRET_MAX	(64 * 1024)
@@ -35,17 +36,6 @@
 #define KEY_LEN		32
 #define NONCE_LEN	12
 #define TAG_LEN		16
-
-/* It is a public key: nobody is asked for a passphrase. */
-static int
-no_passphrase(char *buf, int size, int writing, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)writing;
-	(void)arg;
-	return (-1);
-}
 
 EVP_PKEY *
 envelope_recipient(int fd)

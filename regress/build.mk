@@ -115,7 +115,8 @@ FUZZ_AREA_vault =	kms
 FUZZ_AREA_kmip =	kms
 # Not all of them: the rest calls what stands beside main.
 FUZZ_OBJS_conf =	$(patsubst %,$(O)/obj/kbsd/parent/%.o,\
-			conf certificates idps issuer parse place print)
+			conf conf_attestation conf_keystore certificates idps \
+			issuer parse place print)
 fuzz_objs =	$(or $(FUZZ_OBJS_$(1)),$(if $(FUZZ_AREA_$(1)),\
 		$(call test_objs,$(FUZZ_AREA_$(1)))))
 

@@ -281,6 +281,32 @@ void	 grant_refuse(struct asking *, unsigned int status,
 void	 grant_refuse_name(const struct request_name *, unsigned int status,
 	    unsigned int retry, const char *error, const char *who,
 	    const char *reason);
+/*
+ * For the files below.  The first three end in request_free(): 503; an error
+ * that the client is told as it is logged; GRANTED, with a sealed record and a
+ * sealed intent, which may be NULL and are emptied.
+ */
+void	 grant_busy(struct asking *, const char *reason);
+void	 grant_invalid(struct asking *, unsigned int status, const char *why);
+void	 grant_done(struct asking *, struct wbuf *record,
+	    struct wbuf *intent);
+/* Id and time of a new object are set; -1: it was refused. */
+int	 grant_new_object(struct asking *);
+
+#define RETRY_BUSY		5	/* seconds, with a 503 */
+#define TEXT_UNAUTHORIZED	"unauthorized"
+
+/* --- grant_key.c, grant_user.c: operations ------------------------------- */
+
+/* Each ends in request_free(), at once or later. */
+void	 grant_make_key(struct asking *);
+void	 grant_key(struct asking *);
+void	 grant_rotate(struct asking *);
+void	 grant_user_create(struct asking *);
+void	 grant_user_update(struct asking *);
+void	 grant_unlock(struct asking *);
+void	 grant_user_backup(struct asking *);
+/* The function of the broker's table: a key write that was cut short. */
 int	 grant_leftover(struct edge *, struct rbuf *);
 
 /* --- make.c: new objects ------------------------------------------------ */

@@ -17,12 +17,11 @@
 /*
  * Who may do what.  Both parts of a request are here; the token names a user,
  * whose sealed row says what it may, or roles that the configuration knows.
- * Then the new object is made, or the engine gets its GRANT, and the broker
- * hears GRANTED or REFUSED.
+ * Then the new object is made, or the engine gets its GRANT (grant_key.c,
+ * grant_user.c), and the broker hears GRANTED or REFUSED.
  */
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -32,21 +31,11 @@
 #include "rate.h"
 #include "secret.h"
 
-#define RETRY_BUSY	5	/* seconds */
-#define TEXT_UNAUTHORIZED	"unauthorized"
-
 #define WANT_KEY	0x1	/* ask->id is a key's */
 #define WANT_POLICY	0x2	/* the one that the ask names, if any */
 
 static void	grant_plain(struct asking *);
-static void	grant_make_key(struct asking *);
-static void	grant_key(struct asking *);
-static void	grant_rotate(struct asking *);
 static void	grant_policy(struct asking *);
-static void	grant_user_create(struct asking *);
-static void	grant_user_update(struct asking *);
-static void	grant_unlock(struct asking *);
-static void	grant_user_backup(struct asking *);
 
 static const struct {
 	void		(*fn)(struct asking *);
@@ -116,21 +105,21 @@ grant_unauthorized(struct asking *a, const char *reason)
 	grant_refuse(a, 401, 0, TEXT_UNAUTHORIZED, reason);
 }
 
-static void
+void
 grant_busy(struct asking *a, const char *reason)
 {
 	grant_refuse(a, 503, RETRY_BUSY, "busy: try again later", reason);
 }
 
 /* What the client did wrong is told to it, too. */
-static void
+void
 grant_invalid(struct asking *a, unsigned int status, const char *why)
 {
 	grant_refuse(a, status, 0, why, why);
 }
 
 /* record and intent may be NULL; they are emptied. */
-static void
+void
 grant_done(struct asking *a, struct wbuf *record, struct wbuf *intent)
 {
 	struct wbuf	 none = { 0 }, w = { 0 };
@@ -165,70 +154,6 @@ grant_done(struct asking *a, struct wbuf *record, struct wbuf *intent)
 	request_free(a->request);
 }
 
-/* --- the half for the engine -------------------------------------------- */
-
-static struct edge *
-engine_of(const struct request_name *name, uint8_t op)
-{
-	if (operation_makes(op))
-		return (edge_find(PROC_MAKER, 0));
-	return (edge_find(PROC_ENGINE, (uint32_t)(name->number %
-	    auth_conf.engines)));
-}
-
-static int
-send_half(const struct request_name *name, uint8_t op,
-    const struct uuid *user, const struct key_record *key,
-    const uint8_t policy_digest[DIGEST_LEN],
-    const uint8_t material[DIGEST_LEN])
-{
-	struct wbuf	 w = { 0 };
-
-	wb_name(&w, name);
-	wb_u8(&w, op);
-	wb_uuid(&w, &key->id);
-	wb_uuid(&w, user);
-	wb_u8(&w, key->algorithm);
-	wb_u16(&w, key->length);
-	wb_u8(&w, key->curve);
-	wb_str(&w, key->keystore);
-	wb_u8(&w, key->flags);
-	wb_digest(&w, policy_digest);
-	wb_digest(&w, material);
-	wb_digest(&w, key->seal);
-	wb_u64(&w, now_ms() + (operation_makes(op) ? DEADLINE_MAKE_MS :
-	    DEADLINE_REQUEST_MS));
-	return (edge_send(engine_of(name, op), IMSG_ENGINE_GRANT, &w));
-}
-
-/* The engine first: the broker's ORDER finds the grant there. */
-static void
-grant_to_engine(struct asking *a)
-{
-	struct intent	 intent = { .op = a->ask.op, .key = a->object };
-	struct wbuf	 w = { 0 };
-
-	a->key.id = a->object;
-	if (send_half(&a->name, a->ask.op, a->local ? &uuid_nil :
-	    &a->claims.user, &a->key, a->policy_digest,
-	    a->material) == -1) {
-		grant_busy(a, "the engine is busy");
-		return;
-	}
-	/* Cut short, these leave nothing that is to be undone. */
-	if (a->ask.op == OP_KEY_RELEASE || a->ask.op == OP_KEY_ROTATE ||
-	    a->ask.op == OP_KEY_BACKUP) {
-		grant_done(a, NULL, NULL);
-		return;
-	}
-	if (a->ask.op == OP_KEY_MOVE)
-		intent.policy = a->ask.policy;
-	memcpy(intent.policy_digest, a->policy_digest, DIGEST_LEN);
-	memcpy(intent.seal, a->key.seal, DIGEST_LEN);
-	seal_intent(&w, &intent);
-	grant_done(a, NULL, &w);
-}
-
 /* --- operations --------------------------------------------------------- */
 
 /* The store does it, and needs nothing from us but leave. */
@@ -242,8 +167,8 @@ grant_plain(struct asking *a)
  * Id and time of a new object are ours; what an operator brings from another
  * server keeps its own.  0, or -1: refused.
  */
-static int
-new_object(struct asking *a)
+int
+grant_new_object(struct asking *a)
 {
 	if (uuid_isnil(&a->ask.id) && a->ask.created == 0) {
 		uuid_make(&a->object);
@@ -259,67 +184,6 @@ new_object(struct asking *a)
 }
 
 static void
-grant_make_key(struct asking *a)
-{
-	const struct ask	*ask = &a->ask;
-	const char		*keystore, *wrong;
-
-	if ((wrong = make_key_wrong(ask)) != NULL) {
-		grant_invalid(a, 400, wrong);
-		return;
-	}
-	if ((keystore = conf_keystore(ask->keystore)) == NULL) {
-		grant_invalid(a, 400, "no such keystore");
-		return;
-	}
-	if (new_object(a) == -1)
-		return;
-	/* the sizes are the same */
-	(void)strlcpy(a->key.keystore, keystore, sizeof(a->key.keystore));
-	a->key.algorithm = ask->algorithm;
-	a->key.length = ask->length;
-	a->key.curve = ask->curve;
-	a->key.flags = ask->flags;
-	if (ask->has_material)
-		given_digest(a->material, ask->given, ask->material);
-	else if (ask->backend[0] != '\0')
-		digest(a->material, ask->backend, strlen(ask->backend));
-	grant_to_engine(a);
-}
-
-/* Release, move, delete: of a key that there is. */
-static void
-grant_key(struct asking *a)
-{
-	const struct ask	*ask = &a->ask;
-
-	if (ask->op == OP_KEY_MOVE && uuid_isnil(&ask->policy)) {
-		grant_invalid(a, 400, "no transfer policy");
-		return;
-	}
-	if (ask->op == OP_KEY_RELEASE) {
-		if (ask->pubkeylen == 0) {
-			grant_invalid(a, 400, "no public key");
-			return;
-		}
-		digest(a->material, ask->pubkey, ask->pubkeylen);
-	}
-	if (ask->op != OP_KEY_MOVE)
-		memcpy(a->policy_digest, a->key.policy_digest, DIGEST_LEN);
-	grant_to_engine(a);
-}
-
-/* New material for a key, under its policy. */
-static void
-grant_rotate(struct asking *a)
-{
-	if (a->ask.has_material)
-		given_digest(a->material, a->ask.given, a->ask.material);
-	memcpy(a->policy_digest, a->key.policy_digest, DIGEST_LEN);
-	grant_to_engine(a);
-}
-
-static void
 grant_policy(struct asking *a)
 {
 	struct wbuf	 record = { 0 };
@@ -328,7 +192,7 @@ grant_policy(struct asking *a)
 		grant_invalid(a, 400, "no policy");
 		return;
 	}
-	if (new_object(a) == -1)
+	if (grant_new_object(a) == -1)
 		return;
 	policy_digest(a->policy_digest, &a->object, a->ask.text,
 	    a->ask.textlen);
@@ -338,191 +202,6 @@ grant_policy(struct asking *a)
 		return;
 	}
 	grant_done(a, &record, NULL);
-}
-
-/* --- users -------------------------------------------------------------- */
-
-static void
-grant_user(struct asking *a, const char *hash)
-{
-	struct wbuf	 record = { 0 };
-
-	if (make_user(&record, &a->target, hash) == -1) {
-		wb_free(&record);
-		grant_busy(a, "the user can't be sealed");
-		return;
-	}
-	grant_done(a, &record, NULL);
-}
-
-static void
-grant_hashed(void *arg, int ok, const char *hash)
-{
-	struct asking	*a = arg;
-
-	if (ok != 1)
-		grant_busy(a, "the hasher is gone");
-	else
-		grant_user(a, hash);
-}
-
-static void
-grant_hash(struct asking *a)
-{
-	char	*password = a->password;
-
-	a->password = NULL;
-	if (hash_make(password, grant_hashed, a) == -1)
-		grant_busy(a, "the hasher is busy");
-}
-
-/* What stands in the place of a password was hashed by another server. */
-static void
-grant_imported(struct asking *a)
-{
-	if (hasher_knows(a->password))
-		grant_user(a, a->password);
-	else
-		grant_invalid(a, 400, "not a bcrypt hash");
-}
-
-/* The password came by the other way; both must agree that there is one. */
-static int
-password_wrong(struct asking *a)
-{
-	if (a->password_bad || (a->ask.has_password != 0) !=
-	    (a->password != NULL)) {
-		grant_invalid(a, 400, "a password has 9 to 71 bytes");
-		return (1);
-	}
-	return (0);
-}
-
-static void
-grant_user_create(struct asking *a)
-{
-	struct user_record	*user = &a->target;
-
-	if (!user_name_valid(a->ask.name, strlen(a->ask.name)))
-		grant_invalid(a, 400, "not a user's name");
-	else if (a->ask.permissions == 0)
-		grant_invalid(a, 400, "no permissions");
-	else if (a->password == NULL)
-		grant_invalid(a, 400, "a password has 9 to 71 bytes");
-	else if (!password_wrong(a) && new_object(a) == 0) {
-		user->id = a->object;
-		(void)strlcpy(user->name, a->ask.name, sizeof(user->name));
-		user->permissions = a->ask.permissions;
-		user->generation = 1;
-		user->created = user->updated = a->time;
-		if (uuid_isnil(&a->ask.id))
-			grant_hash(a);
-		else
-			grant_imported(a);
-	}
-}
-
-/* The user's row as it stands; the new one keeps its version. */
-static void
-grant_user_found(void *arg, const struct rows_found *found)
-{
-	struct asking		*a = arg;
-	struct user_record	*user = &a->target;
-	char			 hash[HASH_TEXT];
-
-	if (found == NULL) {
-		grant_busy(a, "the rows can't be had");
-		return;
-	}
-	if (found->user == NULL ||
-	    uuid_cmp(&found->user->id, &a->ask.id) != 0) {
-		grant_invalid(a, 404, "no such user");
-		return;
-	}
-	*user = *found->user;
-	if (seal_user_open(user, hash) == -1) {
-		auth_counts.unsealed++;
-		log_alert("the row of user %s was not written by kbsd: not "
-		    "changed", user->name);
-		grant_invalid(a, 500, "the user's record is not intact");
-		return;
-	}
-	if (make_user_change(user, &a->ask, a->password != NULL)) {
-		/* at the end of the numbers the next is no other one */
-		if (user->generation == UINT32_MAX) {
-			explicit_bzero(hash, sizeof(hash));
-			grant_invalid(a, 500, "changed too often");
-			return;
-		}
-		user->generation++;
-		user->updated = a->time;
-	}
-	if (a->password != NULL)
-		grant_hash(a);
-	else
-		grant_user(a, hash);
-	explicit_bzero(hash, sizeof(hash));
-}
-
-static void
-grant_user_update(struct asking *a)
-{
-	struct rows_wanted	 wanted = { .user = a->ask.id };
-
-	if (password_wrong(a))
-		return;
-	if (uuid_isnil(&a->ask.id))
-		grant_invalid(a, 404, "no such user");
-	else if (rows_want(&wanted, grant_user_found, a) == -1)
-		grant_busy(a, "the broker is busy");
-}
-
-/* A name without failures, whether there is such a user or not. */
-static void
-grant_unlock(struct asking *a)
-{
-	struct lockout_record	 none = { .failures = 0 };
-	struct wbuf		 record = { 0 };
-
-	if (!user_name_valid(a->ask.name, strlen(a->ask.name))) {
-		grant_invalid(a, 400, "not a user's name");
-		return;
-	}
-	(void)strlcpy(none.name, a->ask.name, sizeof(none.name));
-	wb_lockout_record(&record, &none);
-	grant_done(a, &record, NULL);
-}
-
-/* The password's hash leaves for nobody but the backup's recipient. */
-static void
-grant_backup_found(void *arg, const struct rows_found *found)
-{
-	struct asking	*a = arg;
-	struct wbuf	 sealed = { 0 };
-
-	if (found == NULL)
-		grant_busy(a, "the rows can't be had");
-	else if (found->user == NULL ||
-	    uuid_cmp(&found->user->id, &a->ask.id) != 0)
-		grant_invalid(a, 404, "no such user");
-	else if (seal_user_backup(&sealed, found->user) == -1) {
-		wb_free(&sealed);
-		grant_invalid(a, 500, "the user can't be sealed for a backup");
-	} else
-		grant_done(a, &sealed, NULL);
-}
-
-static void
-grant_user_backup(struct asking *a)
-{
-	struct rows_wanted	 wanted = { .user = a->ask.id };
-
-	if (!seal_can_backup())
-		grant_invalid(a, 400, "kbsd.conf names no backup recipient");
-	else if (uuid_isnil(&a->ask.id))
-		grant_invalid(a, 404, "no such user");
-	else if (rows_want(&wanted, grant_backup_found, a) == -1)
-		grant_busy(a, "the broker is busy");
 }
 
 /* --- the decision ------------------------------------------------------- */
@@ -703,87 +382,4 @@ grant_begin(struct asking *a)
 		return;
 	}
 	grant_fetch(a);
-}
-
-/* --- what a crash left -------------------------------------------------- */
-
-/* What is to be done for an intent; 0: nothing that we know. */
-static uint8_t
-leftover_op(const struct intent *intent)
-{
-	if (intent->op == OP_KEY_CREATE || intent->op == OP_KEY_REGISTER)
-		return (OP_KEY_DELETE);
-	if (intent->op == OP_KEY_MOVE || intent->op == OP_KEY_DELETE ||
-	    intent->op == OP_KEY_FORGET)
-		return (intent->op);
-	return (OP_NONE);
-}
-
-static void
-leftover_granted(const struct request_name *name, uint8_t op,
-    const struct intent *intent, const uint8_t *sealed, size_t len)
-{
-	struct wbuf	 w = { 0 };
-	uint8_t		 none[DIGEST_LEN] = { 0 };
-	char		 id[REQUEST_ID_TEXT], key[UUID_TEXT];
-
-	auth_counts.granted++;
-	log_info("%s: %s of %s, cut short, granted by its intent",
-	    name_format(name, id), operation_name(op),
-	    uuid_format(&intent->key, key));
-	wb_name(&w, name);
-	wb_uuid(&w, &uuid_nil);
-	wb_str(&w, "kbsd");
-	wb_u8(&w, op);
-	wb_digest(&w, none);
-	/* where a key moves to, only the intent says for sure */
-	wb_uuid(&w, op == OP_KEY_MOVE ? &intent->policy : &intent->key);
-	wb_u64(&w, (uint64_t)time(NULL));
-	wb_digest(&w, intent->policy_digest);
-	wb_bytes(&w, NULL, 0);
-	wb_bytes(&w, sealed, len);
-	wb_digest(&w, intent->seal);
-	if (edge_send(edge_find(PROC_BROKER, 0), IMSG_BROKER_GRANTED,
-	    &w) == -1)
-		log_warn("a grant can't be sent");
-}
-
-int
-grant_leftover(struct edge *edge, struct rbuf *r)
-{
-	struct request_name	 name;
-	struct key_record	 key;
-	struct intent		 intent;
-	struct rbuf		 record;
-	const uint8_t		*data, *sealed;
-	uint8_t			 op, none[DIGEST_LEN] = { 0 };
-	size_t			 len, sealedlen;
-
-	(void)edge;
-	rb_name(r, &name);
-	data = rb_bytes(r, &len, 1, MAX_IMSGSIZE);
-	sealed = rb_bytes(r, &sealedlen, 0, MAX_IMSGSIZE);
-	rb_init(&record, data, len);
-	rb_key_record(&record, &key);
-	if (rb_end(r) == -1 || rb_end(&record) == -1)
-		return (-1);
-	if (seal_intent_open(&intent, sealed, sealedlen) == -1 ||
-	    uuid_cmp(&intent.key, &key.id) != 0 ||
-	    (op = leftover_op(&intent)) == OP_NONE) {
-		auth_counts.unsealed++;
-		log_alert("a pending key write was not written by kbsd: left "
-		    "as it is");
-		grant_refuse_name(&name, 401, 0, TEXT_UNAUTHORIZED, "",
-		    "the intent is not sealed by us");
-		return (0);
-	}
-	/* what the row says of the key since then was not asked for */
-	memcpy(key.seal, intent.seal, DIGEST_LEN);
-	if (send_half(&name, op, &uuid_nil, &key, intent.policy_digest,
-	    none) == -1)
-		grant_refuse_name(&name, 503, RETRY_BUSY, "busy", "",
-		    "the engine is busy");
-	else
-		leftover_granted(&name, op, &intent, sealed, sealedlen);
-	return (0);
 }

@@ -37,6 +37,7 @@
 #include "auth.h"
 #include "json.h"
 #include "log.h"
+#include "passphrase.h"
 #include "secret.h"
 
 #define PEM_MAX		4096
@@ -51,17 +52,6 @@ static size_t	 public_len;
 static char	*our_header;	/* with its dot */
 
 /* --- the key ------------------------------------------------------------ */
-
-/* Nobody is there to be asked for one. */
-static int
-no_passphrase(char *buf, int size, int rwflag, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)rwflag;
-	(void)arg;
-	return (-1);
-}
 
 static void
 write_key(int fd, const char *pem, size_t len)

@@ -45,20 +45,31 @@ static int	part_tcb_info(const uint8_t *, size_t, struct wbuf *, char *,
 static int	part_qe_identity(const uint8_t *, size_t, struct wbuf *,
 		    char *, size_t);
 
+/* What of a platform stands in a path. */
+enum word { WORD_NONE, WORD_CA, WORD_FMSPC, WORD_MAX };
+
 static const struct {
 	int		 issued;		/* with a header of issuers */
 	const char	*headers[2];
 	int		(*read)(const uint8_t *, size_t, struct wbuf *, char *,
 			    size_t);
+	/* Below TEE/certification/v4/; what is not of each TEE is of SGX. */
+	int		 of_tee;
+	const char	*path;
+	enum word	 word;
+	const char	*end;
 } parts[PART_OF_AMD - FETCH_MAX] = {
 	[PART_PCK_CRL - FETCH_MAX] = { 1, { "SGX-PCK-CRL-Issuer-Chain",
-	    NULL }, part_crl },
-	[PART_ROOT_CRL - FETCH_MAX] = { 0, { NULL, NULL }, part_crl },
+	    NULL }, part_crl, 0, "pckcrl?ca=", WORD_CA, "&encoding=der" },
+	[PART_ROOT_CRL - FETCH_MAX] = { 0, { NULL, NULL }, part_crl, 0,
+	    "rootcacrl", WORD_NONE, "" },
 	/* The second one is an older PCCS's. */
 	[PART_TCB_INFO - FETCH_MAX] = { 1, { "TCB-Info-Issuer-Chain",
-	    "SGX-TCB-Info-Issuer-Chain" }, part_tcb_info },
+	    "SGX-TCB-Info-Issuer-Chain" }, part_tcb_info, 1, "tcb?fmspc=",
+	    WORD_FMSPC, "" },
 	[PART_QE_IDENTITY - FETCH_MAX] = { 1, {
-	    "SGX-Enclave-Identity-Issuer-Chain", NULL }, part_qe_identity },
+	    "SGX-Enclave-Identity-Issuer-Chain", NULL }, part_qe_identity, 1,
+	    "qe/identity", WORD_NONE, "" },
 };
 
 int
@@ -78,30 +89,20 @@ pcs_platform(struct platform *p, uint8_t what, uint8_t tees,
 const char *
 pcs_url(uint8_t part, const struct platform *p, struct url *url)
 {
-	char		 path[96];
-	const char	*tee = p->tees == TEE_TDX ? "tdx" : "sgx";
+	const char *const	 words[WORD_MAX] = {
+		[WORD_NONE] = "",
+		[WORD_CA] = p->is_platform ? "platform" : "processor",
+		[WORD_FMSPC] = p->fmspc,
+	};
+	char			 path[96];
+	size_t			 i = part - FETCH_MAX;
 
-	switch (part) {
-	case PART_PCK_CRL:
-		snprintf(path, sizeof(path), "/sgx/certification/v4/pckcrl"
-		    "?ca=%s&encoding=der", p->is_platform ? "platform" :
-		    "processor");
-		break;
-	case PART_ROOT_CRL:
-		if (strcmp(settings.api.host.name, PCS_HOST) == 0)
-			return (url_parse(url, PCS_ROOT_CRL));
-		strlcpy(path, "/sgx/certification/v4/rootcacrl",
-		    sizeof(path));
-		break;
-	case PART_TCB_INFO:
-		snprintf(path, sizeof(path), "/%s/certification/v4/tcb"
-		    "?fmspc=%s", tee, p->fmspc);
-		break;
-	default:
-		snprintf(path, sizeof(path), "/%s/certification/v4/qe/"
-		    "identity", tee);
-		break;
-	}
+	if (part == PART_ROOT_CRL &&
+	    strcmp(settings.api.host.name, PCS_HOST) == 0)
+		return (url_parse(url, PCS_ROOT_CRL));
+	snprintf(path, sizeof(path), "/%s/certification/v4/%s%s%s",
+	    parts[i].of_tee && p->tees == TEE_TDX ? "tdx" : "sgx",
+	    parts[i].path, words[parts[i].word], parts[i].end);
 	return (url_append(url, &settings.api, path));
 }
 

@@ -23,8 +23,10 @@
 #define FRONTEND_H
 
 #include <sys/types.h>
+#include <sys/queue.h>
 #include <sys/tree.h>
 
+#include <event2/event_struct.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -76,6 +78,96 @@ void		 conn_drain(void);
 const char	*conn_address(const struct conn *);
 struct source	*conn_source(const struct conn *);
 int		 conn_closes(struct conn *);
+
+/* For conn_step.c. */
+enum conn_state {
+	CONN_NEW,		/* not a byte came */
+	CONN_HANDSHAKE,
+	CONN_READ,
+	CONN_WAIT,		/* for the answer to a request */
+	CONN_WRITE,
+	CONN_LINGER,		/* closing: reads what nobody wants */
+	CONN_STATES
+};
+
+/* What it waits for, and so how long. */
+enum conn_timer {
+	TIMER_HANDSHAKE,
+	TIMER_HEAD,
+	TIMER_BODY,		/* behind the head: 30 for both */
+	TIMER_IDLE,
+	TIMER_ANSWER,		/* a second for a late 503 of the broker */
+	TIMER_MAKE,
+	TIMER_WRITE,
+	TIMER_LINGER,
+	TIMER_DRAIN,
+	TIMERS
+};
+
+/* How much of a request has come. */
+enum conn_phase { PHASE_IDLE, PHASE_HEAD, PHASE_BODY };
+
+struct conn {
+	TAILQ_ENTRY(conn)	 entry;
+	TAILQ_ENTRY(conn)	 idleentry;
+	int			 fd;
+	enum conn_state		 state;
+	enum conn_phase		 phase;
+	struct event		 readable;
+	struct event		 writable;
+	struct event		 timer;
+	int			 reading;
+	int			 writing;
+	int			 idle;		/* in that list */
+	int			 running;
+	int			 closing;	/* after this answer */
+	int			 unread;	/* more may come than we read */
+	int			 interim;	/* what is written is 100 */
+	int			 big;		/* is one of bigs */
+	struct tls		*tls;
+	struct http_parser	 parser;
+	struct request		*request;
+	struct source		*source;
+	uint64_t		 began;		/* us: the handshake */
+	size_t			 listener;	/* it came to */
+	uint8_t			*rest;		/* read, not yet looked at */
+	size_t			 restoff;
+	size_t			 restlen;
+	uint8_t			*out;
+	size_t			 outoff;
+	size_t			 outlen;
+	size_t			 lingered;
+	uint64_t		 since;		/* ms */
+	uint64_t		 requests;
+	char			 address[ADDRESS_TEXT_MAX];
+};
+
+/* FEED: the parser may go on with what it was given. */
+enum step { STEP_AGAIN, STEP_WAIT, STEP_END, STEP_FEED };
+
+/* Its deadline is from now on this one. */
+void		 conn_timer(struct conn *, enum conn_timer);
+/* Wait for these of EV_READ and EV_WRITE; STEP_END: it can't. */
+enum step	 conn_want(struct conn *, short);
+/* What libtls waits for by this answer of it; else STEP_END. */
+enum step	 conn_want_tls(struct conn *, ssize_t);
+/* A request has begun; there is none any more. */
+void		 conn_busy(struct conn *);
+void		 conn_idle(struct conn *);
+/* Take, if need be, one of the places for large bodies, -1; give it back. */
+int		 conn_take_big(struct conn *);
+void		 conn_unbig(struct conn *);
+/* The end: it is not to be touched after it. */
+void		 conn_free(struct conn *);
+
+/* conn_step.c: what a connection does in its states. */
+
+/* Something that it waits for has come; it may be gone afterwards. */
+void		 conn_run(struct conn *);
+/*
+ * The request has its answer, whose memory is taken over; NULL ends the
+ * connection.
+ */
 void		 conn_answer(struct conn *, uint8_t *, size_t);
 
 /* listen.c: sockets that connections come from. */

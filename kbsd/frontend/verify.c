@@ -31,6 +31,7 @@
 
 #include "frontend.h"
 #include "log.h"
+#include "passphrase.h"
 
 static int	 last = X509_V_OK;
 
@@ -66,17 +67,6 @@ verify_why(void)
 {
 	return (last == X509_V_OK ? NULL :
 	    X509_verify_cert_error_string(last));
-}
-
-/* Nobody is there to be asked for one. */
-static int
-no_passphrase(char *buf, int size, int rwflag, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)rwflag;
-	(void)arg;
-	return (-1);
 }
 
 /* At the end of what is there, and not in the midst of it? */

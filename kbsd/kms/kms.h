@@ -171,8 +171,6 @@ int	 jobs_changing(const struct job *);
 /* work.c */
 
 void	 work_init(const struct backend *);
-/* Does the keystore itself make a key like this? */
-int	 work_makes(const struct key_record *);
 /* All that must come first has come. */
 void	 work_begin(struct job *);
 /* What keeps it; NULL: not the keystore. */
@@ -186,6 +184,47 @@ void	 work_put(struct job *, enum done_result, const char *reason,
 	    const uint8_t *box, size_t len);
 void	 work_removed(struct job *, enum done_result, const char *reason);
 void	 work_counters(struct wbuf *);
+/* For the files below: what was given to work_init(). */
+const struct backend	*work_backend(void);
+
+/* What a step of a job answers besides enum done_result. */
+#define WORK_BUSY	(-1)		/* the database is another's */
+#define WORK_ASKED	(-2)		/* the keystore answers now or later */
+
+/* What a step found out. */
+struct outcome {
+	const char		*reason;
+	struct key_record	 record;
+	int			 has_record;
+};
+
+/* work_record.c: steps for a key that there is */
+
+/* What RECORDS_* comes to. */
+int	 work_failed(int rc, struct outcome *);
+/* DONE_OK: the key is there, and what we were shown of it is the newest. */
+int	 work_current(const struct job *, struct row *, struct outcome *);
+/* Steps: before the keystore is asked, and, in a transaction, behind. */
+int	 work_fetch_begin(struct job *, struct outcome *);
+int	 work_move(struct job *, struct outcome *);
+int	 work_remove_begin(struct job *, struct outcome *);
+int	 work_remove(struct job *, struct outcome *);
+/* The keystore's answer to work_fetch_begin(); ends in job_done(). */
+void	 work_fetched(struct job *, enum done_result, const char *reason,
+	    const void *material, size_t len);
+
+/* work_store.c: steps for new material */
+
+/* Does the keystore itself make a key like this? */
+int	 work_makes(const struct key_record *);
+int	 work_store_begin(struct job *, struct outcome *);
+int	 work_store(struct job *, struct outcome *);
+/*
+ * Have the keystore show what stands for the material: a box of ours, or, len
+ * 0, the id of record.backend.  WORK_ASKED, and it comes to work_got().
+ */
+int	 work_look_at(struct job *, const uint8_t *box, size_t len,
+	    struct outcome *);
 
 /* check.c */
 

@@ -23,482 +23,23 @@
  *
  * The record is written behind new material, and goes after old: a key is
  * there as a whole, or it is undone by who finds the broker's record of it.
+ *
+ * What the steps do is in work_record.c and work_store.c.
  */
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "histogram.h"
 #include "kms.h"
-#include "log.h"
-#include "secret.h"
 #include "timer.h"
 
 #define BUSY_RETRY_MS	3
-
-/* A key that was made can be undone so long, by who never saw its seal. */
-#define UNDO_SECONDS	900
-
-/* What a step answers besides enum done_result. */
-#define WORK_BUSY	(-1)		/* the database is another's */
-#define WORK_ASKED	(-2)		/* the keystore answers now or later */
-
-/* What a step found out. */
-struct outcome {
-	const char		*reason;
-	struct key_record	 record;
-	int			 has_record;
-};
 
 static TAILQ_HEAD(, job)	 queue = TAILQ_HEAD_INITIALIZER(queue);
 static const struct backend	*backend;
 static struct event		*retry;
 static uint64_t			 count_busy;
-
-static int
-failed(int rc, struct outcome *out)
-{
-	if (rc == RECORDS_BUSY)
-		return (WORK_BUSY);
-	out->reason = "the key database failed";
-	return (DONE_UNAVAILABLE);
-}
-
-/* --- what our own record says ------------------------------------------ */
-
-/*
- * Is what we were shown the newest?  Two seals of one serial can only be when
- * this database was set back; then what it holds now counts.  A higher
- * serial than ours means the same, and is ours by its seal.
- */
-static int
-newest(const struct job *job, const struct key_record *ours,
-    struct outcome *out)
-{
-	if (job->fits && job->record.serial > ours->serial) {
-		log_warnx("keys.db is older than the record of a key: was it "
-		    "restored from a copy?");
-		return (1);
-	}
-	/*
-	 * A key on its way to another policy may name that one already, so
-	 * its seal need not fit; what is changed is our own record then.
-	 */
-	if ((job->fits || job->type != IMSG_KMS_FETCH) &&
-	    job->record.serial == ours->serial &&
-	    secret_cmp(job->record.seal, ours->seal, DIGEST_LEN) == 0)
-		return (1);
-	out->reason = job->fits ? "an older record was shown" :
-	    "the seal of the record does not fit";
-	out->record = *ours;
-	out->has_record = 1;
-	return (0);
-}
-
-/*
- * The record of a key whose making was cut short has no seal yet.  But so had
- * every key's: who kept that record, and the intent, must not undo one that
- * is long in use.
- */
-static int
-undoable(const struct key_record *shown, const struct key_record *ours)
-{
-	int64_t	 now = time(NULL);
-
-	return (shown->serial == 0 && is_unsealed(shown) &&
-	    ours->serial == 1 && ours->created <= now &&
-	    ours->created > now - UNDO_SECONDS);
-}
-
-/* DONE_OK: the key is there, and what we were shown of it is the newest. */
-static int
-current(const struct job *job, struct row *row, struct outcome *out)
-{
-	int	 rc;
-
-	out->reason = "there is no such key";
-	if ((rc = records_find(&job->record.id, row)) != 1)
-		return (rc == 0 ? DONE_NONE : failed(rc, out));
-	if (!newest(job, &row->record, out))
-		return (DONE_STALE);
-	return (row->gone ? DONE_NONE : DONE_OK);
-}
-
-/* --- fetch -------------------------------------------------------------- */
-
-/* What is decided is decided by the newest record, for all versions. */
-static int
-version(const struct job *job, struct row *row, struct outcome *out)
-{
-	struct uuid	 id = row->record.id;
-	int		 rc;
-
-	if (job->version == 0 || job->version == row->record.version)
-		return (DONE_OK);
-	out->reason = "the key has no such version";
-	rc = records_find_version(&id, job->version, row);
-	if (rc < 0)
-		return (failed(rc, out));
-	return (rc == 0 || row->gone ? DONE_NONE : DONE_OK);
-}
-
-static int
-fetch_begin(struct job *job, struct outcome *out)
-{
-	static struct row	 row;
-	const void		*material;
-	size_t			 len;
-	int			 rc;
-
-	if ((rc = current(job, &row, out)) != DONE_OK ||
-	    (rc = version(job, &row, out)) != DONE_OK)
-		return (rc);
-	job->version = row.record.version;
-	if (job->operation == OP_KEY_BACKUP &&
-	    (backend->elsewhere || backend->boxes_travel)) {
-		if (backend->elsewhere)
-			backup_done(job, GIVEN_ID, row.record.backend,
-			    strlen(row.record.backend));
-		else
-			backup_done(job, GIVEN_BOX, row.box, row.boxlen);
-		return (WORK_ASKED);
-	}
-	if ((material = cache_find(&row.record, &len)) != NULL)
-		job_done(job, DONE_OK, "", NULL, material, len);
-	else
-		backend->get(job, &row);
-	return (WORK_ASKED);
-}
-
-static void
-fetch_got(struct job *job, enum done_result result, const char *reason,
-    const void *material, size_t len)
-{
-	static struct row	 row;
-	struct key_record	 got = job->record;
-	struct outcome		 out = { .reason = reason };
-	int			 rc = (int)result;
-
-	if (result == DONE_OK && backend->elsewhere &&
-	    (rc = current(job, &row, &out)) == WORK_BUSY) {
-		out.reason = "the key database is busy";
-		rc = DONE_BUSY;
-	}
-	if (rc == DONE_OK && job->operation == OP_KEY_BACKUP) {
-		backup_done(job, GIVEN_KEY, material, len);
-		return;
-	}
-	got.version = job->version;
-	if (rc == DONE_OK && backend->elsewhere)
-		cache_keep(&got, material, len);
-	job_done(job, (enum done_result)rc, out.reason,
-	    out.has_record ? &out.record : NULL, rc == DONE_OK ? material :
-	    NULL, rc == DONE_OK ? len : 0);
-}
-
-/* --- store -------------------------------------------------------------- */
-
-int
-work_makes(const struct key_record *record)
-{
-	return (backend->makes != NULL &&
-	    backend->makes((enum algorithm)record->algorithm));
-}
-
-static void
-put(struct job *job)
-{
-	if (job->made_there)
-		backend->create(job);
-	else
-		backend->put(job);
-}
-
-/* Has the keystore a key that may be registered by its id there? */
-static int
-known_there(const struct job *job, struct outcome *out)
-{
-	const char	*backend_id = job->record.backend;
-	int		 rc;
-
-	out->reason = "this keystore has no keys but those given to it";
-	if (!backend->elsewhere || backend_id[0] == '\0')
-		return (DONE_INVALID);
-	if ((rc = records_backend(backend_id)) < 0)
-		return (failed(rc, out));
-	/* The mark is the material's: no other record goes around it. */
-	out->reason = "that key of the keystore is released on attestation "
-	    "only";
-	if ((rc & RECORDS_MARKED) != 0)
-		return (DONE_REFUSED);
-	out->reason = "that key of the keystore is registered without the "
-	    "mark";
-	if ((rc & RECORDS_UNMARKED) != 0 &&
-	    (job->record.flags & KEY_ATTESTED_ONLY) != 0)
-		return (DONE_REFUSED);
-	return (DONE_OK);
-}
-
-/* Material that is given is kept under the key's own id. */
-static int
-store_named(struct job *job, struct outcome *out)
-{
-	char	 id[NAME_MAX_BACKEND];
-	char	*backend_id = job->record.backend;
-
-	if (job->materiallen == 0)
-		return (known_there(job, out));
-	key_record_name(&job->record, id);
-	out->reason = "the keystore names what is given to it";
-	if (backend_id[0] != '\0' && strcmp(backend_id, id) != 0)
-		return (DONE_INVALID);
-	strlcpy(backend_id, id, sizeof(job->record.backend));
-	return (DONE_OK);
-}
-
-/*
- * What comes is no material but what stands for it, from a backup: it is got
- * by that, and looked at, before it is believed.
- */
-static int
-store_looked_at(struct job *job, const uint8_t *box, size_t len,
-    struct outcome *out)
-{
-	static struct row	 row;
-
-	row.record = job->record;
-	row.boxlen = len;
-	if (len > sizeof(row.box) || (len > 0) == (backend->elsewhere != 0)) {
-		out->reason = "this is no box of this kind of keystore";
-		return (DONE_INVALID);
-	}
-	if (len > 0)
-		memcpy(row.box, box, len);
-	backend->get(job, &row);
-	return (WORK_ASKED);
-}
-
-/* Under the keystore's own id of it, which is what was given. */
-static int
-rotate_by_id(struct job *job, struct outcome *out)
-{
-	char	*id = job->record.backend;
-	int	 rc;
-
-	out->reason = "that is no id of a key";
-	if (job->materiallen >= sizeof(job->record.backend) ||
-	    memchr(job->material, '\0', job->materiallen) != NULL)
-		return (DONE_INVALID);
-	memcpy(id, job->material, job->materiallen);
-	id[job->materiallen] = '\0';
-	if ((rc = known_there(job, out)) != DONE_OK)
-		return (rc);
-	return (store_looked_at(job, NULL, 0, out));
-}
-
-/*
- * The next version.  What is shown must be the newest; the job's record keeps
- * its serial and seal, by which that is known once more when it is written.
- * Where the keystore is elsewhere our own database is told before, so that
- * what comes there is never forgotten.
- */
-static int
-rotate_begin(struct job *job, struct outcome *out)
-{
-	static struct row	 row;
-	struct key_record	*next = &job->record;
-	uint32_t		 last;
-	int			 rc;
-
-	if ((rc = current(job, &row, out)) != DONE_OK)
-		return (rc);
-	last = row.record.version;
-	out->reason = "it was rotated too often";
-	if (last == UINT32_MAX)
-		return (DONE_REFUSED);
-	next->version = last + 1;
-	key_record_name(next, next->backend);
-	if (job->given == GIVEN_ID)
-		return (rotate_by_id(job, out));
-	if (job->given == GIVEN_BOX)
-		return (store_looked_at(job, job->material, job->materiallen,
-		    out));
-	if (!backend->elsewhere) {
-		put(job);
-		return (WORK_ASKED);
-	}
-	rc = records_next_version(&next->id, &last, next->backend);
-	if (rc == 1) {
-		out->reason = "what a rotation left at the keystore is to be "
-		    "removed first: try again";
-		sweep_start();
-		return (DONE_BUSY);
-	}
-	if (rc < 0 || (rc = records_make_unsure(next)) != 0)
-		return (failed(rc, out));
-	put(job);
-	return (WORK_ASKED);
-}
-
-static int
-rotate_write(struct job *job, struct outcome *out)
-{
-	static struct row	 row;
-	struct key_record	 record = job->record;
-	int			 rc;
-
-	if ((rc = current(job, &row, out)) != DONE_OK)
-		return (rc);
-	record.policy = row.record.policy;
-	record.serial++;
-	record.created = row.record.created;
-	if (record.serial == 0 || seal_make(&record) == -1)
-		return (failed(RECORDS_FAILED, out));
-	if ((rc = records_rotate(&record, job->box, job->boxlen)) != 0)
-		return (failed(rc, out));
-	out->record = record;
-	out->has_record = 1;
-	return (DONE_OK);
-}
-
-static int
-store_begin(struct job *job, struct outcome *out)
-{
-	static struct row	 row;
-	int			 rc;
-
-	if (job->operation == OP_KEY_ROTATE)
-		return (rotate_begin(job, out));
-	if (!job->made_there && (rc = store_named(job, out)) != DONE_OK)
-		return (rc);
-	if ((rc = records_find(&job->record.id, &row)) != 0) {
-		out->reason = "there is, or was, a key of this id";
-		return (rc == 1 ? DONE_REFUSED : failed(rc, out));
-	}
-	if (job->materiallen == 0 && !job->made_there)
-		return (store_looked_at(job, NULL, 0, out));
-	if (job->given == GIVEN_BOX)
-		return (store_looked_at(job, job->material, job->materiallen,
-		    out));
-	put(job);
-	return (WORK_ASKED);
-}
-
-static int
-store_write(struct job *job, struct outcome *out)
-{
-	struct key_record	 record = job->record;
-	int			 rc;
-
-	if (job->operation == OP_KEY_ROTATE)
-		return (rotate_write(job, out));
-	record.serial = 1;
-	record.created = time(NULL);	/* ours: undoable() asks for it */
-	if (seal_make(&record) == -1)
-		return (failed(RECORDS_FAILED, out));
-	if ((rc = records_insert(&record, job->box, job->boxlen)) != 0)
-		return (failed(rc, out));
-	out->record = record;
-	out->has_record = 1;
-	return (DONE_OK);
-}
-
-/* --- move --------------------------------------------------------------- */
-
-static int
-move_write(struct job *job, struct outcome *out)
-{
-	static struct row	 row;
-	struct key_record	 record;
-	int			 rc;
-
-	if ((rc = records_find(&job->record.id, &row)) != 1 || row.gone) {
-		out->reason = "there is no such key";
-		return (rc >= 0 ? DONE_NONE : failed(rc, out));
-	}
-	if (!newest(job, &row.record, out))
-		return (DONE_STALE);
-	if ((row.record.flags & KEY_ATTESTED_ONLY) != 0) {
-		out->reason = "a key released on attestation only is never "
-		    "moved";
-		return (DONE_REFUSED);
-	}
-	record = job->record.serial > row.record.serial ? job->record :
-	    row.record;
-	record.policy = job->policy;
-	memcpy(record.policy_digest, job->policy_digest, DIGEST_LEN);
-	record.serial++;
-	if (record.serial == 0 || seal_make(&record) == -1)
-		return (failed(RECORDS_FAILED, out));
-	if ((rc = records_update(&record)) != 0)
-		return (failed(rc, out));
-	out->record = record;
-	out->has_record = 1;
-	return (DONE_OK);
-}
-
-/* --- delete ------------------------------------------------------------- */
-
-static int
-remove_write(struct job *job, struct outcome *out)
-{
-	static struct row	 row;
-	int			 rc;
-
-	cache_drop(&job->record.id);
-	if ((rc = records_find(&job->record.id, &row)) != 1)
-		return (rc == 0 ? DONE_OK : failed(rc, out));
-	if ((rc = records_remove(&row.record)) != 0)
-		return (failed(rc, out));
-	return (DONE_OK);
-}
-
-/* The keystore is not asked, so it is done at once. */
-static int
-forget(struct job *job, const struct row *row, int found, struct outcome *out)
-{
-	if (!found)
-		return (DONE_OK);
-	if (backend->elsewhere)
-		return (remove_write(job, out));
-	out->reason = "its material is nowhere else: it can be deleted only";
-	out->record = row->record;
-	out->has_record = 1;
-	return (DONE_INVALID);
-}
-
-/*
- * What is not there is as good as deleted: a second try must succeed.  But
- * material may be there without a record of ours, when its making was cut
- * short between the two.
- */
-static int
-remove_begin(struct job *job, struct outcome *out)
-{
-	static struct row	 row;
-	const char		*name = row.record.backend;
-	char			 id[UUID_TEXT];
-	int			 rc;
-
-	if ((rc = records_find(&job->record.id, &row)) < 0)
-		return (failed(rc, out));
-	if (rc == 1 && !undoable(&job->record, &row.record) &&
-	    !newest(job, &row.record, out))
-		return (DONE_STALE);
-	if (rc == 0) {
-		if (job->record.serial != 0 || !is_unsealed(&job->record) ||
-		    job->record.backend[0] != '\0')
-			return (DONE_OK);
-		name = uuid_format(&job->record.id, id);
-	} else if (undoable(&job->record, &row.record) &&
-	    job->record.backend[0] != '\0')
-		return (remove_write(job, out));
-	if (job->operation == OP_KEY_FORGET)
-		return (forget(job, &row, rc, out));
-	backend->remove(job, name);
-	return (WORK_ASKED);
-}
 
 /* --- stages ------------------------------------------------------------- */
 
@@ -507,10 +48,10 @@ static const struct {
 	int		(*begin)(struct job *, struct outcome *);
 	int		(*write)(struct job *, struct outcome *);
 } stages[] = {
-	{ IMSG_KMS_FETCH,	fetch_begin,	NULL },
-	{ IMSG_KMS_STORE,	store_begin,	store_write },
-	{ IMSG_KMS_RESEAL,	NULL,		move_write },
-	{ IMSG_KMS_DELETE,	remove_begin,	remove_write },
+	{ IMSG_KMS_FETCH,	work_fetch_begin,	NULL },
+	{ IMSG_KMS_STORE,	work_store_begin,	work_store },
+	{ IMSG_KMS_RESEAL,	NULL,			work_move },
+	{ IMSG_KMS_DELETE,	work_remove_begin,	work_remove },
 };
 
 /* A step in a transaction of its own; what it says is true once synced. */
@@ -522,10 +63,10 @@ work_write(struct job *job, struct outcome *out,
 
 	cache_drop(&job->record.id);
 	if ((rc = records_begin()) != 0)
-		return (failed(rc, out));
+		return (work_failed(rc, out));
 	ret = fn(job, out);
 	if (ret == DONE_OK && (rc = records_commit()) != 0)
-		ret = failed(rc, out);
+		ret = work_failed(rc, out);
 	records_end();
 	return (ret);
 }
@@ -674,7 +215,7 @@ made(struct job *job)
 		return;
 	}
 	job->asked_us = now_us();
-	(void)store_looked_at(job, NULL, 0, &out);
+	(void)work_look_at(job, NULL, 0, &out);
 }
 
 void
@@ -687,7 +228,7 @@ work_got(struct job *job, enum done_result result, const char *reason,
 		return;
 	}
 	if (job->type == IMSG_KMS_FETCH) {
-		fetch_got(job, result, reason, material, len);
+		work_fetched(job, result, reason, material, len);
 		return;
 	}
 	/* It was only to be seen what is there. */
@@ -768,6 +309,12 @@ work_cancel(struct job *job)
 		TAILQ_REMOVE(&queue, job, queue);
 	else
 		backend->cancel(job);
+}
+
+const struct backend *
+work_backend(void)
+{
+	return (backend);
 }
 
 void

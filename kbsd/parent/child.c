@@ -364,9 +364,12 @@ child_pair(struct child *a, struct child *b)
 	    sv) == -1)
 		fatal("socketpair");
 	if (child_give_end(a, b, sv[0]) == -1 ||
-	    child_give_end(b, a, sv[1]) == -1)
+	    child_give_end(b, a, sv[1]) == -1) {
+		/* Its replacement gets all of its edges anew. */
 		log_warn("edge between %s and %s", process_name(a->kind),
 		    process_name(b->kind));
+		kill(b->pid, SIGKILL);
+	}
 }
 
 static int

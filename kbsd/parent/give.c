@@ -125,7 +125,7 @@ static struct {
 static size_t	 ngiven;
 
 /* fd is taken over; -1 (already logged) is passed on. */
-static int
+int
 give_fd(enum descriptor_role role, int fd)
 {
 	if (fd == -1)
@@ -157,7 +157,7 @@ give_fds(struct child *c)
 	return (error);
 }
 
-static void
+void
 give_words(struct wbuf *w, const struct words *words)
 {
 	const struct word	*word;
@@ -285,7 +285,7 @@ give_signer(struct child *c, struct wbuf *w)
 }
 
 /* Whoever keeps a secret seals it for backups by itself. */
-static int
+int
 give_recipient(const struct config *conf)
 {
 	if (conf->recipient == NULL)
@@ -433,250 +433,6 @@ give_audit(struct child *c, struct wbuf *w)
 	wb_u8(w, (uint8_t)conf->audit_optional);
 	give_keystores(w, conf);
 	return (give_fd(FD_AUDIT_LOG, fd));
-}
-
-static int
-give_service(struct wbuf *w, const struct attestation *a)
-{
-	wb_str(w, a->name);
-	wb_str(w, a->issuer);
-	wb_str(w, a->audience);
-	wb_u8(w, (uint8_t)a->version);
-	wb_u32(w, a->refetch);
-	wb_u8(w, (uint8_t)pin_missing(a));
-	if (pin_missing(a))
-		return (0);
-	return (give_fd(FD_ROOT, files_public(a->root)));
-}
-
-static int
-give_issuer(struct wbuf *w, const struct attestation *a)
-{
-	issuer_give(w, a);
-	if (a->jwks != NULL)
-		return (give_fd(FD_JWKS, files_public(a->jwks)));
-	return (give_fd(FD_ROOT, files_public(a->root)));
-}
-
-/* A block that judges here, behind the others. */
-static int
-give_judge(struct wbuf *w, const struct attestation *a)
-{
-	wb_u8(w, (uint8_t)a->kind);
-	wb_str(w, a->name);
-	wb_u8(w, a->root != NULL);
-	if (a->root == NULL)
-		return (0);
-	return (give_fd(FD_ROOT, files_public(a->root)));
-}
-
-/* Those of others, or those of the services. */
-static int
-give_blocks(struct wbuf *w, const struct config *conf, int others)
-{
-	const struct attestation	*a;
-	uint32_t			 n = 0;
-
-	TAILQ_FOREACH(a, &conf->attestations, entry)
-		n += a->kind == FETCHER_SERVICE && issuer_is(a) == others;
-	wb_u32(w, n);
-	TAILQ_FOREACH(a, &conf->attestations, entry)
-		if (a->kind == FETCHER_SERVICE && issuer_is(a) == others &&
-		    (others ? give_issuer(w, a) : give_service(w, a)) == -1)
-			return (-1);
-	return (0);
-}
-
-static int
-give_verifier(struct child *c, struct wbuf *w)
-{
-	const struct config		*conf = c->set->conf;
-	const struct attestation	*a;
-	uint8_t				 judges = 0;
-
-	TAILQ_FOREACH(a, &conf->attestations, entry)
-		judges += a->kind != FETCHER_SERVICE;
-	wb_u32(w, conf->prefork);
-	wb_u8(w, (uint8_t)conf->require_nonce);
-	if (give_blocks(w, conf, 0) == -1 || give_blocks(w, conf, 1) == -1)
-		return (-1);
-	wb_u8(w, judges);
-	TAILQ_FOREACH(a, &conf->attestations, entry)
-		if (a->kind != FETCHER_SERVICE && give_judge(w, a) == -1)
-			return (-1);
-	return (give_fd(FD_NONCE_KEY, files_secret(files_path(conf,
-	    "keys/nonce.key"), 1)));
-}
-
-static int
-give_collateral(struct wbuf *w, const struct attestation *a)
-{
-	wb_u8(w, (uint8_t)a->kind);
-	wb_str(w, a->name);
-	wb_str(w, a->collateral);
-	wb_u32(w, a->retry_least);
-	wb_u32(w, a->retry_most);
-	wb_str(w, a->proxy);
-	wb_u32(w, a->refetch);
-	if (a->collateral == NULL)
-		return (0);
-	return (give_fd(FD_CA, files_public(a->ca)));
-}
-
-static int
-give_key_set(struct wbuf *w, const struct attestation *a)
-{
-	wb_u8(w, FETCHER_JWKS);
-	wb_str(w, a->name);
-	wb_str(w, a->jwks_url);
-	wb_u32(w, a->retry_least);
-	wb_u32(w, a->retry_most);
-	wb_str(w, a->proxy);
-	wb_u32(w, a->refetch);
-	give_words(w, &a->crl_hosts);
-	return (give_fd(FD_CA, files_public(a->ca)));
-}
-
-static int
-give_fetcher(struct child *c, struct wbuf *w)
-{
-	const struct attestation	*a = c->object;
-
-	if (a->kind != FETCHER_SERVICE)
-		return (give_collateral(w, a));
-	if (a->jwks_url != NULL)
-		return (give_key_set(w, a));
-	wb_u8(w, FETCHER_SERVICE);
-	wb_str(w, a->name);
-	wb_str(w, a->api);
-	wb_str(w, a->base);
-	wb_u8(w, (uint8_t)a->version);
-	wb_u32(w, a->retry_least);
-	wb_u32(w, a->retry_most);
-	wb_str(w, a->proxy);
-	wb_u32(w, a->refetch);
-	give_words(w, &a->crl_hosts);
-	if (give_fd(FD_API_KEY, files_secret(a->api_key, 0)) == -1)
-		return (-1);
-	return (give_fd(FD_CA, files_public(a->ca)));
-}
-
-/* Which keys its server makes itself: no server makes any of EC. */
-static uint8_t
-keystore_makes(const struct keystore *k)
-{
-	return (k->by_server ? 1 << ALG_AES | 1 << ALG_RSA : 0);
-}
-
-static int
-give_engine(struct child *c, struct wbuf *w)
-{
-	const struct config	*conf = c->set->conf;
-	const struct keystore	*k;
-	uint32_t		 n = 0;
-
-	TAILQ_FOREACH(k, &conf->keystores, entry)
-		n++;
-	wb_u32(w, n);
-	TAILQ_FOREACH(k, &conf->keystores, entry) {
-		wb_str(w, k->name);
-		wb_u8(w, keystore_makes(k));
-	}
-	return (0);
-}
-
-static int
-give_local(struct child *c, struct wbuf *w)
-{
-	const struct keystore	*k = c->object;
-	int			 fresh;
-
-	(void)w;
-	if ((fresh = rekey_open(c)) != -1 &&
-	    give_fd(FD_MASTER_KEY_NEW, fresh) == -1)
-		return (-1);
-	return (give_fd(FD_MASTER_KEY, files_secret(rekey_path(c->set->conf,
-	    k), k->master_key == NULL)));
-}
-
-static int
-give_vault(struct child *c, struct wbuf *w)
-{
-	const struct keystore	*k = c->object;
-
-	give_words(w, &k->urls);
-	wb_str(w, k->mount);
-	wb_str(w, k->namespace);
-	wb_u8(w, (uint8_t)k->version);
-	wb_str(w, k->role_id);
-	wb_str(w, k->login);
-	if (give_fd(FD_KMS_SECRET, files_secret(k->secret, 0)) == -1)
-		return (-1);
-	return (give_fd(FD_CA, files_public(k->ca)));
-}
-
-static int
-give_kmip(struct child *c, struct wbuf *w)
-{
-	const struct keystore	*k = c->object;
-
-	wb_str(w, k->server);
-	wb_u16(w, (uint16_t)k->port);
-	wb_str(w, k->tls_name);
-	wb_u8(w, (uint8_t)(k->version / 10));
-	wb_u8(w, (uint8_t)(k->version % 10));
-	wb_str(w, k->username);
-	wb_str(w, k->protocols);
-	wb_u8(w, keystore_makes(k));
-	wb_u8(w, (uint8_t)k->activate);
-	if (give_fd(FD_KMS_CERT, files_public(k->cert)) == -1 ||
-	    give_fd(FD_KMS_KEY, files_secret(k->key, 0)) == -1)
-		return (-1);
-	if (k->secret != NULL && give_fd(FD_KMS_SECRET,
-	    files_secret(k->secret, 0)) == -1)
-		return (-1);
-	return (give_fd(FD_CA, files_public(k->ca)));
-}
-
-/* Who may write the module may do what its kms may. */
-static int
-give_pkcs11(struct child *c, struct wbuf *w)
-{
-	const struct keystore	*k = c->object;
-	int			 fd;
-
-	if ((fd = files_public(k->module)) == -1)
-		return (-1);
-	close(fd);
-	wb_str(w, k->module);
-	wb_str(w, k->token);
-	wb_str(w, k->kek);
-	give_words(w, &k->reads);
-	give_words(w, &k->writes);
-	give_words(w, &k->environment);
-	return (give_fd(FD_KMS_SECRET, files_secret(k->secret, 0)));
-}
-
-static int
-give_kms(struct child *c, struct wbuf *w)
-{
-	static int	(*const types[KEYSTORE_TYPE_MAX])(struct child *,
-			    struct wbuf *) = {
-		[KEYSTORE_LOCAL] = give_local,
-		[KEYSTORE_VAULT] = give_vault,
-		[KEYSTORE_KMIP] = give_kmip,
-		[KEYSTORE_PKCS11] = give_pkcs11,
-	};
-	const struct keystore	*k = c->object;
-
-	wb_str(w, k->name);
-	wb_u8(w, (uint8_t)k->type);
-	wb_u32(w, k->cache);
-	if (types[k->type](c, w) == -1 ||
-	    give_recipient(c->set->conf) == -1)
-		return (-1);
-	return (give_fd(FD_SEAL_KEY, files_secret(files_path(c->set->conf,
-	    "keys/kms-%s.seal.key", k->name), 1)));
 }
 
 static int	(*const give[PROC_MAX])(struct child *, struct wbuf *) = {

@@ -16,6 +16,7 @@
 
 /* What the configuration allows, for `kbsctl show limits'. */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "parent.h"
@@ -32,32 +33,37 @@ processes(const struct set *set, enum process_kind kind)
 	return (n);
 }
 
-/* Those that it names; 0 is none. */
+/* Those that it names, by its words; 0 is none. */
 static void
 named_rows(const struct config *conf, struct wbuf *cells, uint32_t *rows)
 {
 	static const struct {
-		const char	*end, *unit;
-	} units[] = { { "_bytes", "bytes" }, { "_seconds", "seconds" } };
-	char			 name[64];
-	const char		*unit;
-	char			*p;
-	size_t			 u;
-	int			 i;
+		const char	*end, *unit, *before;
+	} units[] = {
+		{ "_bytes", "bytes", "" },
+		{ "_seconds", "seconds", "timeout " },
+		{ "", "", "" },		/* any other */
+	};
+	const char	*end;
+	char		 name[64];
+	char		*p;
+	size_t		 u;
+	int		 i;
 
 	for (i = 0; i < LIMIT_MAX; i++) {
-		(void)strlcpy(name, limit_table[i].name, sizeof(name));
-		unit = "";
-		for (u = 0; u < sizeof(units) / sizeof(units[0]); u++)
-			if ((p = strstr(name, units[u].end)) != NULL) {
-				unit = units[u].unit;
-				*p = '\0';
-			}
+		u = 0;
+		while ((end = strstr(limit_table[i].name, units[u].end)) ==
+		    NULL)
+			u++;
+		if (units[u].end[0] == '\0')
+			end += strlen(end);
+		(void)snprintf(name, sizeof(name), "%s%.*s", units[u].before,
+		    (int)(end - limit_table[i].name), limit_table[i].name);
 		for (p = name; *p != '\0'; p++)
 			if (*p == '_')
 				*p = ' ';
 		show_limit(cells, rows, name, config_limit(conf, i), -1,
-		    unit);
+		    units[u].unit);
 	}
 }
 

@@ -33,17 +33,7 @@
 
 #include "log.h"
 #include "parent.h"
-
-/* Nobody is there to be asked for one. */
-static int
-no_passphrase(char *buf, int size, int rwflag, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)rwflag;
-	(void)arg;
-	return (-1);
-}
+#include "passphrase.h"
 
 static char *
 describe(const X509 *cert)

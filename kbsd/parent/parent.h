@@ -207,8 +207,6 @@ void		 config_free(struct config *);
  * -1 with a line in the log for each thing that is wrong.
  */
 int		 config_finish(struct config *);
-/* Of a block that judges here, in the configuration: "dcap". */
-const char	*kind_word(enum fetcher_kind);
 int		 words_add(struct words *, const char *);
 void		 words_free(struct words *);
 /* Of syslog(3), and of log lines, by their names; -1: there is none. */
@@ -223,8 +221,37 @@ uint32_t	 config_limit(const struct config *, int limit);
 
 /* That name; NULL: it is a path. */
 const char	*credential_name(const char *path);
+/* Give a text that the file left out this value; dies without memory. */
+void		 conf_default(char **, const char *value);
+/* Both texts as one, malloc'd; dies without memory. */
+char		*conf_join(const char *, const char *);
+/* The file of whom clients trust where the configuration names none. */
+const char	*conf_ca(void);
+/* Is this, before a port or path, an address of this machine alone? */
+int		 conf_loopback(const char *);
+
+/* --- conf_keystore.c: what its types must have --------------------------- */
+
 /* Its lists, empty. */
 void		 keystore_init(struct keystore *);
+void		 keystore_free(struct keystore *);
+/* "local", where the file has none. */
+void		 keystore_default(struct config *);
+/* Defaults and checks of each; as config_finish(). */
+int		 keystores_check(struct config *);
+
+/* --- conf_attestation.c: who judges evidence ------------------------------ */
+
+/* Of a block that judges here, in the configuration: "dcap". */
+const char	*kind_word(enum fetcher_kind);
+void		 attestation_free(struct attestation *);
+/* Defaults and checks of each, and their order; as config_finish(). */
+int		 attestations_finish(struct config *);
+/* -1 with log: it is no plain https URL. */
+int		 check_url(const char *block, const char *what,
+		    const char *url);
+/* -1 with log: the least of its waits is more than the most. */
+int		 check_retry(const struct attestation *);
 
 /* --- place.c: what the configuration leaves open; malloc'd ---------------- */
 
@@ -278,13 +305,6 @@ int		 issuer_unique(const struct config *);
 void		 issuer_print(const struct attestation *);
 /* Its part of a verifier's CONFIG. */
 void		 issuer_give(struct wbuf *, const struct attestation *);
-
-/* --- conf.c: what is checked of every block ------------------------------ */
-
-/* -1 with log: it is no plain https URL. */
-int		 check_url(const char *block, const char *what,
-		    const char *url);
-int		 check_retry(const struct attestation *);
 
 /* --- env.c: the reference server's environment --------------------------- */
 
@@ -514,6 +534,23 @@ const char	*child_program_dir(const char *argv0);
 int		 give_child(struct child *);
 /* The uid that it runs as. */
 uid_t		 give_uid(const struct child *);
+/*
+ * For the files below: a descriptor that goes behind CONFIG.  It is taken over;
+ * -1, which was logged, is passed on.
+ */
+int		 give_fd(enum descriptor_role, int fd);
+/* Their count, and each of them. */
+void		 give_words(struct wbuf *, const struct words *);
+/* Whom backups are for, where there is one; as give_fd(). */
+int		 give_recipient(const struct config *);
+
+/* --- give_attestation.c, give_keystore.c: bodies of CONFIG ---------------- */
+
+/* Write it, and give what belongs to it; -1 with log. */
+int		 give_verifier(struct child *, struct wbuf *);
+int		 give_fetcher(struct child *, struct wbuf *);
+int		 give_engine(struct child *, struct wbuf *);
+int		 give_kms(struct child *, struct wbuf *);
 
 /* --- keystores.c: what each kms tells of its keystore -------------------- */
 

@@ -161,6 +161,7 @@ main		: DIRECTORY STRING {
 		}
 		| LISTEN ON name port role {
 			(void)listener_add($3, $4, $5);
+			$3 = NULL;	/* it is the listener's now */
 		} client_opts
 		| METRICS {
 			char	*address;

@@ -27,16 +27,6 @@
 #define DEFAULT_DIRECTORY	"/var/lib/kbsd"
 #define DEFAULT_CONTROL		"/run/kbsd/kbsd.sock"
 
-static char *
-join(const char *a, const char *b)
-{
-	char	*text;
-
-	if (asprintf(&text, "%s%s", a, b) == -1)
-		fatal("asprintf");
-	return (text);
-}
-
 /* A service manager gives a list: the first of it. */
 static char *
 first_of(const char *list, const char *name)
@@ -58,12 +48,12 @@ config_directory(void)
 	if ((dir = getenv("STATE_DIRECTORY")) != NULL && dir[0] == '/')
 		return (first_of(dir, ""));
 	if (geteuid() == 0)
-		return (join(DEFAULT_DIRECTORY, ""));
+		return (conf_join(DEFAULT_DIRECTORY, ""));
 	if ((dir = getenv("XDG_STATE_HOME")) != NULL && dir[0] == '/')
-		return (join(dir, "/kbsd"));
+		return (conf_join(dir, "/kbsd"));
 	if ((dir = getenv("HOME")) == NULL || dir[0] != '/')
 		dir = "/tmp";
-	return (join(dir, "/.local/state/kbsd"));
+	return (conf_join(dir, "/.local/state/kbsd"));
 }
 
 char *
@@ -73,6 +63,6 @@ config_control(const struct config *conf)
 
 	if (dir != NULL && dir[0] == '/')
 		return (first_of(dir, "/kbsd.sock"));
-	return (geteuid() == 0 ? join(DEFAULT_CONTROL, "") :
-	    join(conf->directory, "/kbsd.sock"));
+	return (geteuid() == 0 ? conf_join(DEFAULT_CONTROL, "") :
+	    conf_join(conf->directory, "/kbsd.sock"));
 }

@@ -39,6 +39,7 @@
 
 #include "digest.h"
 #include "log.h"
+#include "passphrase.h"
 #include "secret.h"
 #include "signer.h"
 
@@ -78,17 +79,6 @@ is_writable(int fd)
 
 	return ((flags = fcntl(fd, F_GETFL)) != -1 &&
 	    (flags & O_ACCMODE) == O_RDWR);
-}
-
-/* Nobody is there to be asked for one. */
-static int
-no_passphrase(char *buf, int size, int rwflag, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)rwflag;
-	(void)arg;
-	return (-1);
 }
 
 /* NULL with errno: ENODATA when the file is empty, EBADMSG when no key. */

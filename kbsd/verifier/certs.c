@@ -29,6 +29,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "passphrase.h"
 #include "verifier.h"
 
 #define CRL_SCHEME	"https://"
@@ -149,15 +150,6 @@ cert_times(X509 *const *certs, size_t n, int64_t *from, int64_t *until)
 }
 
 /* --- roots --------------------------------------------------------- */
-
-/* Without this libcrypto would open a terminal, which a sandbox punishes. */
-static int
-no_passphrase(char *buf __attribute__((unused)),
-    int size __attribute__((unused)), int writing __attribute__((unused)),
-    void *arg __attribute__((unused)))
-{
-	return (-1);
-}
 
 X509 *
 cert_pem_next(BIO *bio)

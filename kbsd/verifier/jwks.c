@@ -538,3 +538,52 @@ jwk_usable(const struct jwk *k, int64_t now)
 {
 	return (k->state == JWK_OK && k->from <= now && now < k->until);
 }
+
+int
+jwks_any(const struct jwks *set, int64_t now)
+{
+	size_t	 i;
+
+	for (i = 0; set != NULL && i < set->n; i++)
+		if (jwk_usable(&set->keys[i], now))
+			return (1);
+	return (0);
+}
+
+/* When the first, or the last, usable key ends; 0: there is none. */
+int64_t
+jwks_end(const struct jwks *set, int64_t now, int last)
+{
+	const struct jwk	*k;
+	int64_t			 end = 0;
+	size_t			 i;
+
+	for (i = 0; set != NULL && i < set->n; i++) {
+		k = &set->keys[i];
+		if (!jwk_usable(k, now))
+			continue;
+		if (end == 0 || (last ? k->until > end : k->until < end))
+			end = k->until;
+	}
+	return (end);
+}
+
+uint64_t
+jwks_usable(const struct jwks *set, int64_t now)
+{
+	uint64_t	 n = 0;
+	size_t		 i;
+
+	for (i = 0; set != NULL && i < set->n; i++)
+		n += jwk_usable(&set->keys[i], now) != 0;
+	return (n);
+}
+
+void
+jwks_settle(struct jwks *set, const struct crls *crls)
+{
+	size_t	 i;
+
+	for (i = 0; set != NULL && i < set->n; i++)
+		jwk_settle(&set->keys[i], crls);
+}

@@ -194,6 +194,13 @@ struct jwk	*jwks_find(struct jwks *, const char *kid);
 /* State and validity of a key by these CRLs. */
 void		 jwk_settle(struct jwk *, const struct crls *);
 int		 jwk_usable(const struct jwk *, int64_t now);
+/* Of a set, or NULL: is any of its keys usable, and how many are? */
+int		 jwks_any(const struct jwks *, int64_t now);
+uint64_t	 jwks_usable(const struct jwks *, int64_t now);
+/* When the first, or the last, usable key ends, Unix; 0: there is none. */
+int64_t		 jwks_end(const struct jwks *, int64_t now, int last);
+/* All of its keys, as jwk_settle(). */
+void		 jwks_settle(struct jwks *, const struct crls *);
 /* One kid stands in it once, whosever key it is; -1. */
 int		 jwks_unique(const json_t *keys);
 extern const struct json_limits jwks_limits;

@@ -28,7 +28,7 @@ PLACES = {
     "store": (100, 310), "broker": (290, 310), "auth": (980, 310),
     "audit": (100, 470), "verifier": (290, 470), "engine": (560, 470),
     "maker": (770, 470), "hasher": (980, 470),
-    "fetcher": (290, 650), "kms": (665, 650),
+    "fetcher": (290, 650), "kms": (665, 650), "metrics": (100, 150),
 }
 # How far the middle of an edge gives way, right and down.
 BENDS = {("broker", "control"): (0, 62), ("audit", "kms"): (0, 55)}
@@ -43,6 +43,7 @@ WORK = {
     "audit": "the log, line first", "verifier": "judges evidence",
     "fetcher": "fetches, judges nothing", "engine": "wraps keys",
     "maker": "makes keys", "kms": "keeps keys",
+    "metrics": "counters, health",
 }
 # Those that see keys go by, and keep none.
 PASSING = {"engine": "keys, while it wraps", "maker": "keys, while it makes",
@@ -168,8 +169,8 @@ def arrow(x1, y1, x2, y2, words, y):
 
 # What comes in, and where connections go to.
 COMES = {"gate": "workloads", "frontend": "workloads, administrators",
-         "control": "operator (kbsctl)"}
-GOES = {"fetcher": "attestation service, Intel's PCS",
+         "control": "operator (kbsctl)", "metrics": "Prometheus"}
+GOES = {"fetcher": "attestation service, collateral",
         "kms": "Vault, KMIP, a token's network"}
 
 

@@ -96,6 +96,22 @@ def starts(flag):
 
 
 @functools.cache
+def functions():
+    """What the parent's functions that give something are made of."""
+    return dict(found("functions that give", re.findall(
+        r"^(give_\w+)\([^;{]*\)\n\{(.*?)^\}", "\n".join(
+            p.read_text() for p in sorted((SRC / "kbsd/parent").glob("*.c"))),
+        re.MULTILINE | re.DOTALL)))
+
+
+def gives(fn):
+    """A descriptor, itself or by what it calls."""
+    text = functions()[fn]
+    return "FD_" in text or any(gives(f) for f in set(re.findall(
+        r"\b(give_\w+)\(", text)) if f in functions() and f != "give_fd")
+
+
+@functools.cache
 def roles():
     """A process's name to the roles of descriptors that its program takes."""
     all_ = found("descriptor roles", re.findall(
@@ -104,13 +120,11 @@ def roles():
         p.read_text() for p in sorted((SRC / "kbsd" / program).glob("*.c")))))
         for program in set(programs().values())}
     # Two of a program: the smaller one is given nothing but what its own
-    # function in give.c has.
-    given = {}
-    for kind, fn in re.findall(r"\[PROC_(\w+)\] = (give_\w+)", body(
+    # function has, or one that it calls.
+    given = {names()[kind]: gives(fn) for kind, fn in re.findall(
+        r"\[PROC_(\w+)\] = (give_\w+)", body(
             "kbsd/parent/give.c", "give[PROC_MAX])(struct child *, struct "
-            "wbuf *) = {")):
-        given[names()[kind]] = "FD_" in body(
-            "kbsd/parent/give.c", f"\n{fn}(struct child *c, struct wbuf *w")
+            "wbuf *) = {"))}
     return {name: [r for r in all_ if r in folders[program] and (
             given[name] or list(programs().values()).count(program) == 1)]
             for name, program in programs().items()}

@@ -245,8 +245,12 @@ sizes_body()
 	ctl -j show limits >said
 	atf_check -o inline:"3 \n2048 bytes\n1 seconds\n" jq -r '.[] |
 	    select(.process == "parent" and (.limit == "header" or
+	    .limit == "timeout header" or
 	    .limit == "connections per address")) |
 	    "\(.value) \(.unit)"' said
+	# No two of them have one name.
+	atf_check -o inline:"0\n" jq '[.[] | select(.process == "parent") |
+	    .limit] | length - (unique | length)' said
 	stop_kbsd
 }
 

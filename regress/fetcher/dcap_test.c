@@ -33,10 +33,9 @@
 
 #include "base64.h"
 #include "kbsd.h"
-#include "peer.h"
+#include "play.h"
 #include "standin.h"
 
-#define WAIT_MS		25000
 #define FMSPC		"30807f000000"
 #define OTHER		"00a067110000"
 #define PROCESSOR	0
@@ -45,7 +44,6 @@
 static const char	*standin;
 static pid_t		 pcs = -1;
 static unsigned int	 port;
-static uint64_t		 next_tag;
 
 static struct {
 	char		 url[256];	/* "": a directory */
@@ -53,16 +51,6 @@ static struct {
 	const char	*ca;
 	uint32_t	 least, most, interval;
 } conf;
-
-struct got {
-	uint64_t	 tag;
-	uint8_t		 result;
-	uint16_t	 status;
-	char		 why[REASON_TEXT_MAX];
-	uint8_t		*body;
-	size_t		 len;
-	uint64_t	 fetched;
-};
 
 /* --- the stand-in ------------------------------------------------------- */
 
@@ -195,24 +183,6 @@ fetcher_reads(const char *name)
 	return (c);
 }
 
-static struct peer *
-verifier(struct child *c)
-{
-	static struct peer	*all[64];
-	static unsigned int	 n;
-
-	ATF_REQUIRE(n < sizeof(all) / sizeof(all[0]));
-	return (all[n++] = child_edge(c, PROC_VERIFIER, 0, 0));
-}
-
-static void
-worked(struct child *c)
-{
-	struct rbuf	 r;
-
-	peer_recv(child_parent(c), IMSG_PARENT_WORKED, &r, 5000);
-}
-
 static void
 ask_send(struct peer *v, uint8_t tees, const char *fmspc, uint8_t ca,
     int refresh, int ms)
@@ -231,27 +201,6 @@ ask_send(struct peer *v, uint8_t tees, const char *fmspc, uint8_t ca,
 	wb_u32(&w, 0);
 	wb_bytes(&w, evidence, sizeof(evidence));
 	peer_send(v, IMSG_FETCHER_GET, &w);
-}
-
-static void
-got_recv(struct peer *v, struct got *g)
-{
-	struct rbuf	 r;
-	const uint8_t	*p;
-
-	peer_recv(v, IMSG_VERIFIER_GOT, &r, WAIT_MS);
-	g->tag = rb_u64(&r);
-	g->result = rb_enum(&r, GOT_MAX - 1);
-	g->status = rb_u16(&r);
-	rb_str(&r, g->why, sizeof(g->why));
-	p = rb_bytes(&r, &g->len, 0, 1 << 20);
-	g->fetched = rb_u64(&r);
-	ATF_REQUIRE(rb_end(&r) == 0);
-	ATF_REQUIRE((g->body = malloc(g->len + 1)) != NULL);
-	if (g->len > 0)
-		memcpy(g->body, p, g->len);
-	fprintf(stderr, "got %d, status %u, %zu bytes: %s\n", g->result,
-	    g->status, g->len, g->why);
 }
 
 static struct got
@@ -306,16 +255,6 @@ same(struct got g, const char *directory)
 	free(got_.body);						\
 } while (0)
 
-#define TEST(name, text)						\
-ATF_TC(name);								\
-ATF_TC_HEAD(name, tc)							\
-{									\
-	atf_tc_set_md_var(tc, "descr", text);				\
-	atf_tc_set_md_var(tc, "require.progs", "python3 curl");		\
-	atf_tc_set_md_var(tc, "timeout", "120");			\
-}									\
-ATF_TC_BODY(name, tc)
-
 #define SGX(v, refresh)	ask(v, TEE_SGX, FMSPC, PLATFORM, refresh)
 
 static void
@@ -336,7 +275,7 @@ TEST(good, "each TEE, platform and CA; what is shared is asked for once")
 
 	begin(tc);
 	c = fetcher_start();
-	v = verifier(c);
+	v = verifier(c, 0);
 	same(SGX(v, 0), "coll/sgx-" FMSPC);
 	worked(c);
 	same(ask(v, TEE_TDX, FMSPC, PLATFORM, 0), "coll/tdx-" FMSPC);
@@ -361,7 +300,7 @@ TEST(pccs, "CRLs in digits, another name of a header, in small letters")
 	begin(tc);
 	control("{\"hex\": true, \"old\": true, \"lower\": true}");
 	c = fetcher_start();
-	v = verifier(c);
+	v = verifier(c, 0);
 	same(SGX(v, 0), "coll/sgx-" FMSPC);
 	worked(c);
 	ATF_CHECK_EQ(0, child_end(c));
@@ -387,7 +326,7 @@ TEST(intel, "Intel's own service, and where its root CRL is, by a proxy")
 	snprintf(conf.proxy, sizeof(conf.proxy), "http://127.0.0.1:%u",
 	    proxy_port);
 	c = fetcher_start();
-	v = verifier(c);
+	v = verifier(c, 0);
 	same(SGX(v, 0), "coll/sgx-" FMSPC);
 	worked(c);
 	same(ask(v, TEE_TDX, OTHER, PROCESSOR, 0), "coll/tdx-" OTHER);
@@ -439,14 +378,14 @@ TEST(wrong, "one part is not to be had: which, and why")
 		fault("{\"clear\": true}");
 		fault(faults[i].fault);
 		c = fetcher_start();
-		EXPECT(SGX(verifier(c), 0), faults[i].result,
+		EXPECT(SGX(verifier(c, 0), 0), faults[i].result,
 		    faults[i].status, faults[i].why);
 		worked(c);
 		ATF_CHECK_EQ(0, child_end(c));
 	}
 	fault("{\"clear\": true}");
 	c = fetcher_start();
-	EXPECT(ask(verifier(c), TEE_SGX, "ffffffffffff", PLATFORM, 0),
+	EXPECT(ask(verifier(c, 0), TEE_SGX, "ffffffffffff", PLATFORM, 0),
 	    GOT_REFUSED, 404, "TCB info: localhost answered 404");
 	worked(c);
 	ATF_CHECK_EQ(0, child_end(c));
@@ -476,7 +415,7 @@ TEST(chains, "headers that are missing, twice there, or no chain")
 	for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
 		control(headers[i].control);
 		c = fetcher_start();
-		EXPECT(SGX(verifier(c), 0), GOT_UNAVAILABLE, 200,
+		EXPECT(SGX(verifier(c, 0), 0), GOT_UNAVAILABLE, 200,
 		    headers[i].why);
 		worked(c);
 		ATF_CHECK_EQ(0, child_end(c));
@@ -493,7 +432,7 @@ TEST(merge, "who asks for the same at once is served by one request each")
 	begin(tc);
 	fault("{\"slow\": 0.5}");
 	c = fetcher_start();
-	v = verifier(c);
+	v = verifier(c, 0);
 	for (i = 0; i < 100; i++)
 		ask_send(v, TEE_SGX, i % 2 == 0 ? FMSPC : OTHER, PLATFORM,
 		    i % 3 == 0, 20000);
@@ -520,7 +459,7 @@ TEST(memory, "a new one when asked for, not too often, and the old one after")
 	begin(tc);
 	conf.interval = 2;
 	c = fetcher_start();
-	v = verifier(c);
+	v = verifier(c, 0);
 	g = SGX(v, 0);
 	ATF_REQUIRE_EQ(GOT_OK, g.result);
 	first = g.fetched;
@@ -564,7 +503,7 @@ TEST(many, "no number of platforms pushes out what all of them need")
 
 	begin(tc);
 	c = fetcher_start();
-	v = verifier(c);
+	v = verifier(c, 0);
 	same(SGX(v, 0), "coll/sgx-" FMSPC);
 	worked(c);
 	for (i = 0; i < 100; i++) {
@@ -590,7 +529,7 @@ TEST(flood, "more under way than are remembered is busy, and no more")
 	begin(tc);
 	fault("{\"tcb:slow\": 0.5}");
 	c = fetcher_start();
-	v = verifier(c);
+	v = verifier(c, 0);
 	for (i = 0; i < 100; i++) {
 		snprintf(fmspc, sizeof(fmspc), "%012x", i);
 		ask_send(v, TEE_SGX, fmspc, PLATFORM, 0, 20000);
@@ -617,7 +556,7 @@ TEST(deadline, "what did not come in time is named")
 	begin(tc);
 	fault("{\"qe:hang\": true}");
 	c = fetcher_start();
-	v = verifier(c);
+	v = verifier(c, 0);
 	ask_send(v, TEE_SGX, FMSPC, PLATFORM, 0, 600);
 	got_recv(v, &g);
 	EXPECT(g, GOT_UNAVAILABLE, 0, "QE identity did not come in time");
@@ -641,7 +580,7 @@ TEST(trust, "a certificate that nobody here trusts, and nobody there")
 	run("cp tee/tee-root.pem other.pem");
 	conf.ca = "other.pem";
 	c = fetcher_start();
-	EXPECT(SGX(verifier(c), 0), GOT_UNAVAILABLE, 0,
+	EXPECT(SGX(verifier(c, 0), 0), GOT_UNAVAILABLE, 0,
 	    "certificate of localhost");
 	worked(c);
 	ATF_CHECK_EQ(0, child_end(c));
@@ -649,7 +588,7 @@ TEST(trust, "a certificate that nobody here trusts, and nobody there")
 	standin_stop(pcs, "pcs");
 	conf_default();
 	c = fetcher_start();
-	EXPECT(SGX(verifier(c), 0), GOT_UNAVAILABLE, 0,
+	EXPECT(SGX(verifier(c, 0), 0), GOT_UNAVAILABLE, 0,
 	    "connection to localhost");
 	worked(c);
 	ATF_CHECK_EQ(0, child_end(c));
@@ -659,7 +598,7 @@ static void
 violates(struct child *c, uint8_t what, uint8_t tees, const char *url,
     size_t len)
 {
-	struct peer	*v = verifier(c);
+	struct peer	*v = verifier(c, 0);
 	struct rbuf	 r;
 	struct wbuf	 w = { 0 };
 
@@ -736,7 +675,7 @@ TEST(directory, "a platform's own, or the directory itself, as it is now")
 	standin = standin_find(tc);
 	mint();
 	c = fetcher_reads("coll");
-	v = verifier(c);
+	v = verifier(c, 0);
 	same(SGX(v, 0), "coll/sgx-" FMSPC);
 	worked(c);
 	same(ask(v, TEE_TDX, FMSPC, PLATFORM, 0), "coll/tdx-" FMSPC);
@@ -793,7 +732,7 @@ TEST(hostile_files, "links, pipes, files that are empty, long or not theirs")
 		snprintf(want, sizeof(want), "sgx-" FMSPC "/%s",
 		    strstr(hostile[i].why, "PEM") != NULL ? "pck_crl.der" :
 		    hostile[i].file);
-		ask_send(verifier(c), TEE_SGX, FMSPC, PLATFORM, 0, 20000);
+		ask_send(verifier(c, 0), TEE_SGX, FMSPC, PLATFORM, 0, 20000);
 		ATF_CHECK_MSG(child_logged(c, want, 5000), "%s", want);
 		ATF_CHECK_MSG(child_logged(c, hostile[i].why, 1000), "%s",
 		    hostile[i].why);
@@ -803,7 +742,7 @@ TEST(hostile_files, "links, pipes, files that are empty, long or not theirs")
 	/* Not even to a good one. */
 	run("rm -rf coll/*; ln -s ../all/sgx-" FMSPC " coll/sgx-" FMSPC);
 	c = fetcher_reads("coll");
-	EXPECT(SGX(verifier(c), 0), GOT_UNAVAILABLE, 0,
+	EXPECT(SGX(verifier(c, 0), 0), GOT_UNAVAILABLE, 0,
 	    "collateral: sgx-" FMSPC ": ");
 	worked(c);
 	ATF_CHECK_EQ(0, child_end(c));

@@ -44,17 +44,15 @@
 
 #include "base64.h"
 #include "kbsd.h"
-#include "peer.h"
+#include "play.h"
 #include "standin.h"
 
-#define WAIT_MS		25000
 #define SHORT_MS	1500	/* a deadline that a test can wait for */
 
 static const char	*standin;
 static pid_t		 authority = -1;
 static const char	*authority_host = "localhost";
 static unsigned int	 port;
-static uint64_t		 next_tag;
 
 /* What the next fetcher is told; "" is the default. */
 static struct {
@@ -68,17 +66,6 @@ static struct {
 	uint32_t	 interval;
 	uint8_t		 version;
 } conf;
-
-struct got {
-	uint64_t	 tag;
-	uint8_t		 result;
-	uint16_t	 status;
-	char		 why[REASON_TEXT_MAX];
-	uint8_t		*body;
-	size_t		 len;
-	uint64_t	 fetched;
-	int		 ms;
-};
 
 /* --- the stand-in ------------------------------------------------------- */
 
@@ -225,26 +212,6 @@ counter(struct child *c, const char *name)
 	atf_tc_fail("no counter %s", name);
 }
 
-static struct peer *
-verifier(struct child *c, uint32_t instance)
-{
-	/* The end of the test closes them: nothing that is lost. */
-	static struct peer	*all[64];
-	static unsigned int	 n;
-
-	ATF_REQUIRE(n < sizeof(all) / sizeof(all[0]));
-	return (all[n++] = child_edge(c, PROC_VERIFIER, instance, 0));
-}
-
-/* It tells its parent of the first message that it has worked on. */
-static void
-worked(struct child *c)
-{
-	struct rbuf	 r;
-
-	peer_recv(child_parent(c), IMSG_PARENT_WORKED, &r, 5000);
-}
-
 struct asking {
 	uint8_t			 what;
 	int			 ms;		/* deadline; 0: 20 s */
@@ -275,30 +242,6 @@ ask_send(struct peer *v, const struct asking *a)
 	wb_free(&e);
 	peer_send(v, IMSG_FETCHER_GET, &w);
 	return (next_tag);
-}
-
-static void
-got_recv(struct peer *v, struct got *g)
-{
-	struct rbuf	 r;
-	const uint8_t	*p;
-	uint64_t	 begun = now_ms();
-
-	peer_recv(v, IMSG_VERIFIER_GOT, &r, WAIT_MS);
-	g->ms = (int)(now_ms() - begun);
-	g->tag = rb_u64(&r);
-	g->result = rb_enum(&r, GOT_MAX - 1);
-	g->status = rb_u16(&r);
-	rb_str(&r, g->why, sizeof(g->why));
-	p = rb_bytes(&r, &g->len, 0, 1 << 20);
-	g->fetched = rb_u64(&r);
-	ATF_REQUIRE(rb_end(&r) == 0);
-	ATF_REQUIRE((g->body = malloc(g->len + 1)) != NULL);
-	if (g->len > 0)
-		memcpy(g->body, p, g->len);
-	g->body[g->len] = '\0';
-	fprintf(stderr, "got %d, status %u, %zu bytes in %d ms: %s\n",
-	    g->result, g->status, g->len, g->ms, g->why);
 }
 
 static struct got
@@ -335,16 +278,6 @@ at(const char *path)
 	ATF_CHECK_MSG(strstr(got_.why, (text)) != NULL, "why: %s",	\
 	    got_.why);							\
 } while (0)
-
-#define TEST(name, text)						\
-ATF_TC(name);								\
-ATF_TC_HEAD(name, tc)							\
-{									\
-	atf_tc_set_md_var(tc, "descr", text);				\
-	atf_tc_set_md_var(tc, "require.progs", "python3 curl");		\
-	atf_tc_set_md_var(tc, "timeout", "120");			\
-}									\
-ATF_TC_BODY(name, tc)
 
 /* --- other servers -------------------------------------------------------- */
 

@@ -19,9 +19,9 @@ good()
 bad()
 {
 	printf "$3" >conf
-	if kbsd -n -f conf 2>err; then
-		atf_fail "taken: $3"
-	fi
+	status=0
+	kbsd -n -f conf 2>err || status=$?
+	[ $status -eq 1 ] || atf_fail "status $status of $3"
 	if [ "$1" = - ]; then
 		grep -qF "$2" err ||
 		    atf_fail "of $3 it says: $(tr '\n' '|' <err)"
@@ -406,6 +406,7 @@ refused_body()
 	bad 1 'syntax error' 'audit log credential "x"\n'
 	bad 2 'directory is set twice' 'directory "/a"\ndirectory "/b"\n'
 	bad - 'client crl without client ca' 'listen on a client crl "/c"\n'
+	bad 1 'syntax error' 'listen on a client ca "/c" client\n'
 	bad 1 'client ca is set twice' \
 	    'listen on a client ca "/c" client ca "/d"\n'
 	bad - 'tls certificate "/a" is set twice' \

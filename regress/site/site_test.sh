@@ -77,6 +77,9 @@ pictures_body()
 	grep -oE 'process-[a-z]+" data-user="_kbsdkey"' site/processes.svg |
 	    sed 's/process-//; s/".*//' | sort >got
 	atf_check diff want got
+	for outside in Prometheus workloads "operator (kbsctl)"; do
+		grep -q ">$outside<" site/processes.svg || atf_fail "$outside"
+	done
 	for secret in "signer TLS key" "verifier nonce key"; do
 		grep -o "process-${secret%% *}\".*" site/processes.svg |
 		    grep -q ">${secret#* }<" || atf_fail "$secret"

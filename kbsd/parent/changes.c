@@ -466,6 +466,7 @@ add_changed(struct words *lines, const struct kind *kind, const char *name,
     const void *fresh)
 {
 	const struct member	*m;
+	const char		*is, *was;
 	struct wbuf		 w = { 0 };
 	size_t			 i;
 
@@ -476,14 +477,14 @@ add_changed(struct words *lines, const struct kind *kind, const char *name,
 		if (w.len > 0)
 			wb_raw(&w, ", ", 2);
 		wb_raw(&w, m->what, strlen(m->what));
-		if (said(b, fresh, m) == NULL)
+		if ((is = said(b, fresh, m)) == NULL)
 			continue;
 		wb_raw(&w, " ", 1);
-		wb_raw(&w, said(b, fresh, m), strlen(said(b, fresh, m)));
-		if (said(a, old, m) == NULL)
+		wb_raw(&w, is, strlen(is));
+		if ((was = said(a, old, m)) == NULL)
 			continue;
 		wb_raw(&w, ", was ", 6);
-		wb_raw(&w, said(a, old, m), strlen(said(a, old, m)));
+		wb_raw(&w, was, strlen(was));
 	}
 	if (w.failed)
 		fatalx("no memory for what changed");

@@ -411,7 +411,8 @@ ATF_TC_BODY(platform, tc)
 
 	snprintf(path, sizeof(path), "%s/data/dcap/real/quotes/"
 	    "tdx-v4-b0c06f-qvl.dat", shared != NULL ? shared : "../shared");
-	ATF_REQUIRE((f = fopen(path, "r")) != NULL);
+	if ((f = fopen(path, "r")) == NULL)
+		atf_tc_skip("%s is not there: set KBSD_SHARED", path);
 	len = fread(whole, 1, sizeof(whole), f);
 	fclose(f);
 	rig_start(&rig, 60, 0);

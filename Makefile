@@ -307,6 +307,9 @@ deb-run:
 
 # A second build has another place, time zone, language and mask.
 deb-check: deb
+	@$(MAKE) --no-print-directory deb-check-run
+
+deb-check-run:
 	@umask 077; rm -rf $(O)/deb-again/elsewhere; TZ=Asia/Tokyo LC_ALL=C.UTF-8 \
 	    $(MAKE) --no-print-directory DEBDIR=$(O)/deb-again/elsewhere deb-run
 	@sh regress/package/check $(abspath $(DEBDIR)) \
@@ -323,7 +326,7 @@ clean:
 	rm -rf $(O)
 
 FORCE:
-.PHONY: all deps packages check demo lint install uninstall deb deb-run \
+.PHONY: all deps packages check demo lint install uninstall deb deb-run deb-check-run \
 	deb-check site clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

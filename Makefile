@@ -326,7 +326,7 @@ clean:
 	rm -rf $(O)
 
 FORCE:
-.PHONY: all deps packages check demo lint install uninstall deb deb-run deb-check-run \
-	deb-check site clean FORCE
+.PHONY: all deps packages check demo lint install uninstall deb deb-run \
+	deb-check deb-check-run site clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

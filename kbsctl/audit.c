@@ -108,12 +108,13 @@ static void
 file_add(struct audit_files *files, const char *path)
 {
 	struct audit_file	*f = &files->file[files->n];
-	struct stat		 st;
+	struct stat		 st = { 0 };
 
-	if (strcmp(path, "-") != 0 && stat(path, &st) == -1)
+	if (strcmp(path, "-") == 0) {
+		if (fstat(STDIN_FILENO, &st) == -1)
+			fatal("standard input");
+	} else if (stat(path, &st) == -1)
 		die("%s: %s", path, strerror(errno));
-	if (strcmp(path, "-") == 0 && fstat(STDIN_FILENO, &st) == -1)
-		fatal("standard input");
 	if (file_is_there(files, &st))
 		return;
 	f->path = path;

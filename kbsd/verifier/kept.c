@@ -373,8 +373,8 @@ kept_new(const struct kept_kind *kind, const struct kept_of *of)
 {
 	struct kept	*k;
 
-	if (kept_count(kind) >= kind->most)
-		kept_free(kept_least(kind));
+	if (kept_count(kind) >= kind->most && (k = kept_least(kind)) != NULL)
+		kept_free(k);
 	if ((k = calloc(1, sizeof(*k))) == NULL ||
 	    (k->timer = event_new(base, -1, 0, kept_timeout, k)) == NULL) {
 		free(k);

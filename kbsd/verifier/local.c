@@ -177,11 +177,17 @@ local_finish(struct judgement *j, uint8_t tee, json_t *json)
 enum judged
 local_judge(struct judgement *j)
 {
+	const struct judges	*judge = judge_of(j->policy);
+
 	ERR_clear_error();
 	memset(&j->outcome, 0, sizeof(j->outcome));
 	j->exp = (int64_t)time(NULL) + VERDICT_S;
-	/* local_fits() has been asked. */
-	return (judge_of(j->policy)->judge(j));
+	if (judge != NULL)
+		return (judge->judge(j));
+	/* local_fits() has been asked, so this is never seen. */
+	(void)outcome_set(&j->outcome, VERDICT_DENIED, 401,
+	    "attestation denied: type", "nobody judges this here");
+	return (JUDGED);
 }
 
 /* --- start --------------------------------------------------------- */

@@ -17,8 +17,8 @@
 
 /*
  * Bytes as an answer of the attestation service, as the text of its error, as
- * the URL of a revocation list, and as a piece of collateral behind the text
- * of its header.  A URL that is taken must be https to a host that the
+ * the URL of a revocation list, and as a piece of collateral, Intel's behind
+ * the text of its header.  A URL that is taken must be https to a host that the
  * configuration names, and read again must be the same.
  */
 #include <sys/types.h>
@@ -121,14 +121,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	what = data[0] % ASK_MAX;
 	data++;
 	size--;
-	if (what == FETCH_DCAP || what >= FETCH_MAX) {
-		if (what == FETCH_DCAP)
+	why[0] = '\0';
+	if (what >= PART_OF_AMD) {
+		if (kds_part(what, data, size, &w, why, sizeof(why)) == -1 &&
+		    (why[0] == '\0' || w.len != 0))
+			abort();
+		wb_free(&w);
+		return (0);
+	}
+	if (what >= FETCH_DCAP) {
+		if (what < FETCH_MAX)
 			url_fuzz(data, size);
 		else
 			part_fuzz(what, data, size);
 		return (0);
 	}
-	why[0] = '\0';
 	ret = service_read(what, data, size, &w, why, sizeof(why));
 	if ((ret == -1) != (why[0] != '\0') || (ret == -1 && w.len != 0) ||
 	    w.len > service_most(what))

@@ -358,13 +358,15 @@ child_give_end(struct child *c, const struct child *peer, int fd)
 static void
 child_pair(struct child *a, struct child *b)
 {
-	int	 sv[2];
+	int	 sv[2], to_a, to_b;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
 	    sv) == -1)
 		fatal("socketpair");
-	if (child_give_end(a, b, sv[0]) == -1 ||
-	    child_give_end(b, a, sv[1]) == -1) {
+	/* Each takes its end over, or closes it. */
+	to_a = child_give_end(a, b, sv[0]);
+	to_b = child_give_end(b, a, sv[1]);
+	if (to_a == -1 || to_b == -1) {
 		/* Its replacement gets all of its edges anew. */
 		log_warn("edge between %s and %s", process_name(a->kind),
 		    process_name(b->kind));

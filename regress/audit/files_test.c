@@ -208,7 +208,7 @@ ATF_TC_BODY(cut, tc)
 	ATF_REQUIRE_EQ(0, truncate(LOG, 0));
 	record(&s, 3, "main", 0);
 	ATF_CHECK_EQ(3, recorded(s.kms0, IMSG_KMS_RECORDED, 3));
-	ATF_CHECK(child_logged(s.audit, "cut or changed", 2000));
+	ATF_CHECK(child_logged(s.audit, "cut or changed", AGES));
 	ATF_REQUIRE((fp = fopen(LOG, "r")) != NULL);
 	ATF_REQUIRE(fgets(line, sizeof(line), fp) != NULL);
 	memset(&chain, 0, sizeof(chain));
@@ -222,7 +222,7 @@ ATF_TC_BODY(cut, tc)
 	set_start(&s, LOG, 0);
 	record(&s, 8, "main", 0);
 	ATF_CHECK_EQ(8, recorded(s.kms0, IMSG_KMS_RECORDED, 8));
-	ATF_CHECK(child_logged(s.audit, "line 7 had been written", 2000));
+	ATF_CHECK(child_logged(s.audit, "line 7 had been written", AGES));
 	set_end(&s);
 	known.n = 0;
 }
@@ -241,7 +241,7 @@ ATF_TC_BODY(full, tc)
 	record(&s, 2, "main", 0);
 	not_recorded(&s, 2);
 	ATF_CHECK(peer_silent(s.kms0, 100));
-	ATF_CHECK(child_logged(s.audit, "can't go over", 2000));
+	ATF_CHECK(child_logged(s.audit, "can't go over", AGES));
 	ATF_CHECK_EQ(1, verify(&torn));
 	set_end(&s);
 }
@@ -256,7 +256,7 @@ collector(struct set *s, int type)
 	struct rbuf	 r;
 	int		 sv[2];
 
-	peer_recv(child_parent(s->audit), IMSG_PARENT_SINK_WANT, &r, 8000);
+	peer_recv(child_parent(s->audit), IMSG_PARENT_SINK_WANT, &r, AGES);
 	ATF_CHECK_EQ(0, rb_u32(&r));
 	ATF_REQUIRE_EQ(0, socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, sv));
 	wb_u32(&w, 0);
@@ -282,7 +282,7 @@ set_start_edges(struct set *s)
 {
 	struct rbuf	 r;
 
-	peer_recv(child_parent(s->audit), IMSG_PARENT_READY, &r, 8000);
+	peer_recv(child_parent(s->audit), IMSG_PARENT_READY, &r, AGES);
 	s->broker = child_edge(s->audit, PROC_BROKER, 0, 9);
 	s->kms0 = child_edge(s->audit, PROC_KMS, 0, 0);
 	s->kms1 = child_edge(s->audit, PROC_KMS, 1, 0);
@@ -324,7 +324,7 @@ ATF_TC_BODY(datagrams, tc)
 	record(&s, 3, "main", 0);
 	recorded(s.kms0, IMSG_KMS_RECORDED, 3);
 	fd = collector(&s, SOCK_DGRAM);
-	ATF_CHECK(child_logged(s.audit, "collector does not take", 2000));
+	ATF_CHECK(child_logged(s.audit, "collector does not take", AGES));
 	collected(fd, text, sizeof(text));
 	ATF_CHECK_EQ(0, strncmp(text, "<86>{\"n\":2,", 11));
 	collected(fd, text, sizeof(text));
@@ -333,7 +333,7 @@ ATF_TC_BODY(datagrams, tc)
 	set_end(&s);
 }
 
-/* The whole lines of a stream until there are no more; the last one's n. */
+/* The whole lines of a stream until no more come; the last one's n. */
 static uint64_t
 drained(int fd, unsigned int *lines)
 {
@@ -344,7 +344,7 @@ drained(int fd, unsigned int *lines)
 	struct pollfd	 pfd = { .fd = fd, .events = POLLIN };
 
 	ATF_REQUIRE((buf = malloc(size)) != NULL);
-	while (len < size && poll(&pfd, 1, 500) == 1 &&
+	while (len < size && poll(&pfd, 1, 2000) == 1 &&
 	    (n = recv(fd, buf + len, size - len, 0)) > 0)
 		len += (size_t)n;
 	for (p = buf, *lines = 0; (end = memchr(p, '\n', len - (size_t)(p -
@@ -376,7 +376,7 @@ ATF_TC_BODY(stalled, tc)
 				ATF_REQUIRE_EQ(n, recorded(s.kms0,
 				    IMSG_KMS_RECORDED, n));
 	}
-	ATF_CHECK(child_logged(s.audit, "collector does not take", 2000));
+	ATF_CHECK(child_logged(s.audit, "collector does not take", AGES));
 	n = drained(fd, &lines);
 	ATF_CHECK_MSG(lines > 1000 && lines < 4096, "%u lines", lines);
 	/* Those that are kept, and then what comes anew. */

@@ -72,7 +72,7 @@ counter(struct set *s, const char *want)
 	peer_send(child_parent(s->audit), IMSG_PROCESS_COUNT, &w);
 	do {
 		peer_recv(child_parent(s->audit), IMSG_PARENT_COUNTERS, &r,
-		    2000);
+		    AGES);
 		while (r.left > 0) {
 			rb_str(&r, name, sizeof(name));
 			v = rb_u64(&r);
@@ -183,14 +183,14 @@ ATF_TC_BODY(full, tc)
 	record(&s, 1, "main", 1);
 	not_recorded(&s, 1);
 	ATF_CHECK(peer_silent(s.kms0, 300));
-	ATF_CHECK(child_logged(s.audit, "no audit line", 1000));
+	ATF_CHECK(child_logged(s.audit, "no audit line", AGES));
 	set_end(&s);
 	/* kbsd.conf says that it may go on. */
 	set_start(&s, "/dev/full", 1);
 	record(&s, 2, "main", 1);
 	ATF_CHECK_EQ(0, recorded(s.kms0, IMSG_KMS_RECORDED, 2));
 	ATF_CHECK_EQ(0, recorded(s.broker, IMSG_BROKER_RECORDED, 2));
-	ATF_CHECK(child_logged(s.audit, "audit is optional", 1000));
+	ATF_CHECK(child_logged(s.audit, "audit is optional", AGES));
 	set_end(&s);
 }
 
@@ -211,7 +211,7 @@ ATF_TC_BODY(torn, tc)
 	before = lseek(fd, 0, SEEK_END);
 	record(&s, 2, "main", 0);
 	ATF_CHECK_EQ(3, recorded(s.kms0, IMSG_KMS_RECORDED, 2));
-	ATF_CHECK(child_logged(s.audit, "torn line", 1000));
+	ATF_CHECK(child_logged(s.audit, "torn line", AGES));
 	ATF_CHECK(lseek(fd, 0, SEEK_END) > before);
 	ATF_CHECK_EQ(3, verify(&torn));
 	ATF_CHECK_EQ(1, torn);
@@ -230,8 +230,8 @@ ATF_TC_BODY(strange, tc)
 	ATF_REQUIRE_EQ(10, write(fd, "some text\n", 10));
 	set_begin(&s, LOG, 0);
 	peer_send(child_parent(s.audit), IMSG_PROCESS_GO, &w);
-	ATF_CHECK(peer_closed(child_parent(s.audit), 5000));
-	ATF_CHECK(child_logged(s.audit, "move the file away", 1000));
+	ATF_CHECK(peer_closed(child_parent(s.audit), AGES));
+	ATF_CHECK(child_logged(s.audit, "move the file away", AGES));
 	child_end(s.audit);
 	close(fd);
 }
@@ -243,8 +243,8 @@ hostile(struct set *s, struct wbuf *w, const char *what)
 	struct rbuf	 r;
 
 	peer_send(s->broker, IMSG_AUDIT_RECORD, w);
-	ATF_CHECK_MSG(peer_closed(s->broker, 2000), "%s", what);
-	peer_recv(child_parent(s->audit), IMSG_PARENT_VIOLATION, &r, 2000);
+	ATF_CHECK_MSG(peer_closed(s->broker, AGES), "%s", what);
+	peer_recv(child_parent(s->audit), IMSG_PARENT_VIOLATION, &r, AGES);
 	peer_close(s->broker);
 	s->broker = child_edge(s->audit, PROC_BROKER, 0, 9);
 }
@@ -272,7 +272,7 @@ ATF_TC_BODY(malformed, tc)
 	/* kms has nothing to say here. */
 	wb_raw(&w, good.data, good.len);
 	peer_send(s.kms1, IMSG_AUDIT_RECORD, &w);
-	ATF_CHECK(peer_closed(s.kms1, 2000));
+	ATF_CHECK(peer_closed(s.kms1, AGES));
 	record(&s, 1, "main", 0);
 	ATF_CHECK_EQ(1, recorded(s.kms0, IMSG_KMS_RECORDED, 1));
 	wb_free(&good);

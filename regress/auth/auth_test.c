@@ -1046,7 +1046,7 @@ ATF_TC_BODY(changed_by_hand, tc)
 	ask_for(&ask, token, "");
 	serve_rows();
 	unauthorized("the user's row is not sealed by us");
-	ATF_CHECK(child_logged(child, "not believed", 1000));
+	ATF_CHECK(child_logged(child, "not believed", AGES));
 	/* nor does it log in: as if there were no such user */
 	ATF_CHECK_EQ(401, login("alice", "secret one", "rcp")->status);
 	/* another user's row, whole */
@@ -1329,7 +1329,7 @@ ATF_TC_BODY(key_register, tc)
 	ask_for(&ask, NULL, "");
 	serve_rows();
 	refused(400, "no such transfer policy", "no such transfer policy");
-	ATF_CHECK(child_logged(child, "a policy was not written", 1000));
+	ATF_CHECK(child_logged(child, "a policy was not written", AGES));
 	/* no maker: nothing is granted */
 	memset(&ask.policy, 0, sizeof(ask.policy));
 	peer_close(maker);

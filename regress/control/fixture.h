@@ -247,7 +247,7 @@ answer(struct fixture *f, uint64_t number, unsigned int status,
 	peer_send(f->broker, IMSG_FRONTEND_ANSWER, &w);
 	/* The parent hears of the first piece of work. */
 	if (!f->worked)
-		peer_recv(f->parent, IMSG_PARENT_WORKED, &r, 5000);
+		peer_recv(f->parent, IMSG_PARENT_WORKED, &r, AGES);
 	f->worked = 1;
 }
 

@@ -69,7 +69,7 @@ finished(struct fixture *f, uint64_t lost)
 	peer_send(f->broker, IMSG_CONTROL_FINISHED, &w);
 	/* The parent hears of the first piece of work. */
 	if (!f->worked)
-		peer_recv(f->parent, IMSG_PARENT_WORKED, &r, 5000);
+		peer_recv(f->parent, IMSG_PARENT_WORKED, &r, AGES);
 	f->worked = 1;
 }
 
@@ -232,8 +232,8 @@ ATF_TC_BODY(broker, tc)
 	for (how = 1; how <= 5; how++) {
 		finished_body(&w, 0, how);
 		peer_send(f.broker, IMSG_CONTROL_FINISHED, &w);
-		peer_recv(f.parent, IMSG_PARENT_VIOLATION, &r, 5000);
-		ATF_CHECK(peer_closed(f.broker, 5000));
+		peer_recv(f.parent, IMSG_PARENT_VIOLATION, &r, AGES);
+		ATF_CHECK(peer_closed(f.broker, AGES));
 		peer_close(f.broker);
 		f.broker = child_edge(f.child, PROC_BROKER, 0,
 		    (uint32_t)how + 10);

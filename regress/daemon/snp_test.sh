@@ -95,7 +95,7 @@ snp_prepare()
 
 kds()
 {
-	curl -sSf --noproxy '*' -m 10 --cacert kds/tls-ca.pem "$@" \
+	curl -sSf --noproxy '*' -m 120 --cacert kds/tls-ca.pem "$@" \
 	    -o answer "$(cat kds/url)/$path" || atf_fail "kds $*"
 }
 

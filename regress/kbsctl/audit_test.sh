@@ -191,7 +191,7 @@ wait_lines()
 
 	while [ "$(wc -l <followed)" -lt "$1" ]; do
 		n=$((n + 1))
-		[ $n -lt 100 ] || atf_fail "$1 lines: $(cat followed)"
+		[ $n -lt 900 ] || atf_fail "$1 lines: $(cat followed)"
 		sleep 0.1
 	done
 }

@@ -36,7 +36,7 @@ start()
 	n=0
 	while [ ! -e $1 ]; do
 		n=$((n + 1))
-		[ $n -lt 100 ] ||
+		[ $n -lt 900 ] ||
 		    atf_fail "no broker: $(cat broker.out)"
 		sleep 0.1
 	done

@@ -369,7 +369,7 @@ ATF_TC_BODY(interrupted, tc)
 		(void)quote(TEE_TDX, &buf);
 		_exit(0);
 	}
-	for (i = 0; access("stalled", F_OK) == -1 && i < 100; i++)
+	for (i = 0; access("stalled", F_OK) == -1 && i < 2000; i++)
 		usleep(50000);
 	ATF_REQUIRE_EQ(0, kill(pid, SIGTERM));
 	ATF_REQUIRE_EQ(pid, waitpid(pid, &status, 0));

@@ -154,7 +154,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$KBSGET" -S "$TREE" -c ca.crt \
 		    -u $URL/good -k $KEYID -o out 2>err &
 		pid=$!
 		n=0
-		while [ ! -e stalled ] && [ $n -lt 100 ]; do
+		while [ ! -e stalled ] && [ $n -lt 900 ]; do
 			n=$((n + 1))
 			sleep 0.1
 		done

@@ -183,7 +183,7 @@ interrupted_body()
 	    -q 'echo $$ >command; sleep 50' 2>err &
 	pid=$!
 	n=0
-	while [ ! -s command ] && [ $n -lt 100 ]; do
+	while [ ! -s command ] && [ $n -lt 900 ]; do
 		n=$((n + 1))
 		sleep 0.1
 	done

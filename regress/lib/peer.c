@@ -201,7 +201,7 @@ child_go(struct child *child)
 	struct rbuf	 r;
 
 	peer_send(child->parent, IMSG_PROCESS_GO, &w);
-	peer_recv(child->parent, IMSG_PARENT_READY, &r, 10000);
+	peer_recv(child->parent, IMSG_PARENT_READY, &r, AGES);
 	child_readlog(child);
 }
 
@@ -226,7 +226,7 @@ edge_give(struct child *child, int fd, enum process_kind kind,
 	peer_sendfd(child->parent, IMSG_PROCESS_EDGE, &w, fd);
 	/* It is there when what was sent after it is answered. */
 	peer_send(child->parent, IMSG_PROCESS_COUNT, &w);
-	peer_recv(child->parent, IMSG_PARENT_COUNTERS, &r, 10000);
+	peer_recv(child->parent, IMSG_PARENT_COUNTERS, &r, AGES);
 }
 
 struct peer *

@@ -38,6 +38,12 @@ struct child;
 struct peer;
 
 /*
+ * ms: longer than any machine takes.  Only for what no timer of kbsd would
+ * bring about as well; other times stand for "by itself, and not by a timer".
+ */
+#define AGES		120000
+
+/*
  * Start build/bin/PROGRAM as a plain child in directory (NULL: /, where it may
  * not touch files).  Its log lines are printed and kept.  With child_outside
  * it may make connections, as a fetcher always may, with child_module load a

@@ -312,7 +312,7 @@ ATF_TC_BODY(refused, tc)
 	spki[31] ^= 1;
 	ATF_CHECK_EQ(0, ask(&rig, SIGN_ECDSA, spki, data, 32, NULL));
 	ATF_CHECK(child_logged(rig.child, "refused to sign for frontend 0",
-	    1000));
+	    AGES));
 	spki[31] ^= 1;
 	ATF_CHECK(ask(&rig, SIGN_ECDSA, spki, data, 32, NULL) > 0);
 	end(&rig);

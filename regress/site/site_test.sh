@@ -133,7 +133,7 @@ CONF
 	n=0
 	until "$bin/kbsctl" -s sock -j show edges >edges.json 2>/dev/null; do
 		n=$((n + 1))
-		[ $n -lt 200 ] && kill -0 "$(cat pid)" || {
+		[ $n -lt 900 ] && kill -0 "$(cat pid)" || {
 			cat log
 			atf_fail "kbsd does not come up"
 		}

@@ -97,7 +97,7 @@ counter(const char *want)
 	uint64_t	 v, found = UINT64_MAX;
 
 	peer_send(child_parent(shelf), IMSG_PROCESS_COUNT, &w);
-	peer_recv(child_parent(shelf), IMSG_PARENT_COUNTERS, &r, 2000);
+	peer_recv(child_parent(shelf), IMSG_PARENT_COUNTERS, &r, AGES);
 	while (r.left > 0) {
 		rb_str(&r, name, sizeof(name));
 		v = rb_u64(&r);
@@ -249,7 +249,7 @@ ATF_TC_BODY(full, tc)
 	for (i = 0; i < 100; i++)
 		ATF_CHECK_EQ(results[i] == ROW_OK ? ROW_OK : ROW_NONE,
 		    shelf_find(ROW_POLICY, &ids[i], "", &first, &second));
-	ATF_CHECK(child_logged(shelf, "can't be written", 1000));
+	ATF_CHECK(child_logged(shelf, "can't be written", AGES));
 	shelf_end();
 	ATF_REQUIRE_EQ(0, setrlimit(RLIMIT_FSIZE, &old));
 	/* Room again. */
@@ -275,8 +275,8 @@ ATF_TC_BODY(newer, tc)
 	sqlite3_close(db);
 	shelf = shelf_begin();
 	peer_send(child_parent(shelf), IMSG_PROCESS_GO, &w);
-	ATF_CHECK(peer_closed(child_parent(shelf), 5000));
-	ATF_CHECK(child_logged(shelf, "of a newer kbsd", 1000));
+	ATF_CHECK(peer_closed(child_parent(shelf), AGES));
+	ATF_CHECK(child_logged(shelf, "of a newer kbsd", AGES));
 	child_end(shelf);
 }
 
@@ -302,7 +302,7 @@ ATF_TC_BODY(older, tc)
 	    NULL, NULL, NULL));
 	sqlite3_close(db);
 	shelf_start();
-	ATF_CHECK(child_logged(shelf, "schema 2", 1000));
+	ATF_CHECK(child_logged(shelf, "schema 2", AGES));
 	ATF_CHECK_EQ(ROW_OK, shelf_find(ROW_POLICY, &id, "", &first,
 	    &second));
 	shelf_end();
@@ -343,8 +343,8 @@ hostile(uint32_t type, struct wbuf *w, const char *what)
 	struct rbuf	 r;
 
 	peer_send(broker, type, w);
-	ATF_CHECK_MSG(peer_closed(broker, 2000), "%s", what);
-	peer_recv(child_parent(shelf), IMSG_PARENT_VIOLATION, &r, 2000);
+	ATF_CHECK_MSG(peer_closed(broker, AGES), "%s", what);
+	peer_recv(child_parent(shelf), IMSG_PARENT_VIOLATION, &r, AGES);
 	peer_close(broker);
 	broker = child_edge(shelf, PROC_BROKER, 0, 9);
 }

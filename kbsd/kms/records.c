@@ -27,17 +27,16 @@
  * into a keystore elsewhere, and may or may not have come there.
  */
 
-#include <sys/stat.h>
-
-#include <sqlite3.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "db.h"
 #include "kms.h"
 #include "log.h"
 #include "secret.h"
 
-#define OPEN_PATIENCE_MS	20000
+/* What db_step() answers is handed on as it is. */
+_Static_assert(RECORDS_BUSY == DB_BUSY && RECORDS_FAILED == DB_FAILED,
+    "RECORDS_* are not DB_*");
 
 static const char *const migrations[] = {
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL)"
@@ -57,18 +56,15 @@ static const char *const migrations[] = {
 #define SCHEMA_VERSION	((int)(sizeof(migrations) / sizeof(migrations[0])))
 
 enum statement {
-	ST_BEGIN, ST_COMMIT, ST_ROLLBACK, ST_FIND, ST_INSERT, ST_RESEAL,
-	ST_DELETE, ST_BURY, ST_ANY, ST_BACKEND, ST_NEXT, ST_BOX,
-	ST_OLD_FIND, ST_OLD_KEEP, ST_REPLACE, ST_OLD_DELETE, ST_OLD_BURY,
-	ST_OLD_AFTER, ST_OLD_NEXT, ST_OLD_BOX, ST_UNSURE, ST_UNSURE_PUT,
-	ST_UNSURE_DELETE, ST_META_GET, ST_META_PUT,
+	ST_FIND, ST_INSERT, ST_RESEAL, ST_DELETE, ST_BURY, ST_ANY, ST_BACKEND,
+	ST_NEXT, ST_BOX, ST_OLD_FIND, ST_OLD_KEEP, ST_REPLACE, ST_OLD_DELETE,
+	ST_OLD_BURY, ST_OLD_AFTER, ST_OLD_NEXT, ST_OLD_BOX, ST_UNSURE,
+	ST_UNSURE_PUT, ST_UNSURE_DELETE,
+	ST_META_GET, ST_META_PUT,
 	ST_MAX
 };
 
 static const char *const texts[ST_MAX] = {
-	[ST_BEGIN] = "BEGIN IMMEDIATE",
-	[ST_COMMIT] = "COMMIT",
-	[ST_ROLLBACK] = "ROLLBACK",
 	[ST_FIND] = "SELECT record, box FROM keys WHERE id = ?1",
 	[ST_INSERT] = "INSERT INTO keys (id, serial, record, box, backend)"
 	    " VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -109,119 +105,32 @@ static const char *const texts[ST_MAX] = {
 	    " VALUES (?1, ?2)",
 };
 
-static sqlite3			*db;
-static sqlite3_stmt		*statements[ST_MAX];
-
-static sqlite3_stmt *
-statement(enum statement n)
-{
-	sqlite3_reset(statements[n]);
-	sqlite3_clear_bindings(statements[n]);
-	return (statements[n]);
-}
-
-/* 1: a row; 0: done; RECORDS_BUSY; RECORDS_FAILED, logged. */
-static int
-step(sqlite3_stmt *stmt)
-{
-	int	 rc = sqlite3_step(stmt);
-
-	if (rc == SQLITE_ROW)
-		return (1);
-	if (rc != SQLITE_DONE && (rc & 0xff) != SQLITE_BUSY)
-		log_warnx("keys.db: %s (%d)", sqlite3_errmsg(db), rc);
-	sqlite3_reset(stmt);
-	if (rc == SQLITE_DONE)
-		return (0);
-	return ((rc & 0xff) == SQLITE_BUSY ? RECORDS_BUSY : RECORDS_FAILED);
-}
-
-static void
-bind_id(sqlite3_stmt *stmt, const struct uuid *id)
-{
-	sqlite3_bind_blob(stmt, 1, id->b, sizeof(id->b), SQLITE_STATIC);
-}
+static const struct db_form form = {
+	.name = "keys.db",
+	.migrations = migrations,
+	.schema = SCHEMA_VERSION,
+	.texts = texts,
+	.ntexts = ST_MAX,
+};
 
 /* --- opening ----------------------------------------------------------- */
-
-static void
-records_must(const char *what)
-{
-	char	*why = NULL;
-
-	if (sqlite3_exec(db, what, NULL, NULL, &why) != SQLITE_OK)
-		fatalx("keys.db: %s", why != NULL ? why : "no memory");
-}
-
-static int
-records_schema(void)
-{
-	sqlite3_stmt	*stmt;
-	int		 version = -1;
-
-	if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &stmt,
-	    NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
-		version = sqlite3_column_int(stmt, 0);
-	sqlite3_finalize(stmt);
-	if (version < 0)
-		fatalx("keys.db: %s", sqlite3_errmsg(db));
-	return (version);
-}
-
-static void
-records_migrate(void)
-{
-	char	 text[64];
-	int	 version;
-
-	/* The lock is taken in any case: it opens all files of the WAL. */
-	records_must("BEGIN IMMEDIATE");
-	if ((version = records_schema()) > SCHEMA_VERSION)
-		fatalx("keys.db is of a newer kbsd (schema %d, known is %d)",
-		    version, SCHEMA_VERSION);
-	for (; version < SCHEMA_VERSION; version++) {
-		records_must(migrations[version]);
-		snprintf(text, sizeof(text), "PRAGMA user_version = %d",
-		    version + 1);
-		records_must(text);
-	}
-	records_must("COMMIT");
-}
 
 int
 records_any(void)
 {
-	int	 rc;
+	sqlite3_stmt	*stmt = db_statement(ST_ANY);
+	int		 rc;
 
-	if ((rc = step(statement(ST_ANY))) < 0)
+	if ((rc = db_step(stmt)) < 0)
 		fatalx("keys.db can't be read");
-	sqlite3_reset(statements[ST_ANY]);
+	sqlite3_reset(stmt);
 	return (rc == 1);
 }
 
 int
 records_open(void)
 {
-	int	 i;
-
-	/* Answers an error when it has been told already: tests do that. */
-	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
-	umask(077);
-	if (sqlite3_open_v2("keys.db", &db, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW, NULL) != SQLITE_OK)
-		fatalx("keys.db: %s", db == NULL ? "no memory" :
-		    sqlite3_errmsg(db));
-	sqlite3_extended_result_codes(db, 1);
-	sqlite3_busy_timeout(db, OPEN_PATIENCE_MS);
-	records_must("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-	    "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
-	    "PRAGMA secure_delete = ON; PRAGMA cell_size_check = ON;");
-	records_migrate();
-	for (i = 0; i < ST_MAX; i++)
-		if (sqlite3_prepare_v3(db, texts[i], -1,
-		    SQLITE_PREPARE_PERSISTENT, &statements[i], NULL) !=
-		    SQLITE_OK)
-			fatalx("keys.db: %s", sqlite3_errmsg(db));
+	(void)db_open(&form);
 	return (records_any());
 }
 
@@ -240,14 +149,14 @@ read_record(sqlite3_stmt *stmt, struct key_record *record)
 void
 records_ready(void)
 {
+	sqlite3_stmt		*stmt = db_statement(ST_ANY);
 	struct key_record	 record;
 
-	if (step(statement(ST_ANY)) == 1 &&
-	    read_record(statements[ST_ANY], &record) == -1)
+	if (db_step(stmt) == 1 && read_record(stmt, &record) == -1)
 		fatalx("the seal key is not the one that the records of "
 		    "keys.db were sealed with");
-	sqlite3_reset(statements[ST_ANY]);
-	sqlite3_busy_timeout(db, 0);
+	sqlite3_reset(stmt);
+	db_ready();
 }
 
 /* --- rows -------------------------------------------------------------- */
@@ -257,7 +166,7 @@ find(sqlite3_stmt *stmt, struct row *row)
 {
 	int	 rc, len;
 
-	if ((rc = step(stmt)) != 1)
+	if ((rc = db_step(stmt)) != 1)
 		return (rc);
 	row->gone = sqlite3_column_type(stmt, 1) == SQLITE_NULL;
 	len = sqlite3_column_bytes(stmt, 1);
@@ -275,9 +184,9 @@ find(sqlite3_stmt *stmt, struct row *row)
 int
 records_find(const struct uuid *id, struct row *row)
 {
-	sqlite3_stmt	*stmt = statement(ST_FIND);
+	sqlite3_stmt	*stmt = db_statement(ST_FIND);
 
-	bind_id(stmt, id);
+	bind_uuid(stmt, 1, id);
 	return (find(stmt, row));
 }
 
@@ -285,11 +194,11 @@ int
 records_backend(const char *backend)
 {
 	struct key_record	 record;
-	sqlite3_stmt		*stmt = statement(ST_BACKEND);
+	sqlite3_stmt		*stmt = db_statement(ST_BACKEND);
 	int			 rc, which = 0;
 
 	sqlite3_bind_text(stmt, 1, backend, -1, SQLITE_STATIC);
-	while ((rc = step(stmt)) == 1)
+	while ((rc = db_step(stmt)) == 1)
 		which |= read_record(stmt, &record) == -1 ||
 		    (record.flags & KEY_ATTESTED_ONLY) != 0 ?
 		    RECORDS_MARKED : RECORDS_UNMARKED;
@@ -302,12 +211,12 @@ records_put(enum statement n, const struct key_record *record,
     const uint8_t *box, size_t len)
 {
 	struct wbuf	 w = { 0 };
-	sqlite3_stmt	*stmt = statement(n);
+	sqlite3_stmt	*stmt = db_statement(n);
 	int		 rc = RECORDS_FAILED;
 
 	wb_key_record(&w, record);
 	if (!w.failed) {
-		bind_id(stmt, &record->id);
+		bind_uuid(stmt, 1, &record->id);
 		sqlite3_bind_int64(stmt, 2, (sqlite3_int64)record->serial);
 		sqlite3_bind_blob(stmt, 3, w.data, (int)w.len, SQLITE_STATIC);
 		if (n != ST_RESEAL && len > 0)
@@ -318,7 +227,7 @@ records_put(enum statement n, const struct key_record *record,
 			sqlite3_bind_text(stmt, 5, record->backend, -1,
 			    SQLITE_STATIC);
 		}
-		rc = step(stmt);
+		rc = db_step(stmt);
 	}
 	wb_free(&w);
 	return (rc);
@@ -339,10 +248,10 @@ records_update(const struct key_record *record)
 static int
 change(enum statement n, const struct uuid *id)
 {
-	sqlite3_stmt	*stmt = statement(n);
+	sqlite3_stmt	*stmt = db_statement(n);
 
-	bind_id(stmt, id);
-	return (step(stmt));
+	bind_uuid(stmt, 1, id);
+	return (db_step(stmt));
 }
 
 int
@@ -362,9 +271,9 @@ records_remove(const struct key_record *record)
 static sqlite3_stmt *
 version_statement(enum statement n, const struct uuid *id, uint32_t version)
 {
-	sqlite3_stmt	*stmt = statement(n);
+	sqlite3_stmt	*stmt = db_statement(n);
 
-	bind_id(stmt, id);
+	bind_uuid(stmt, 1, id);
 	sqlite3_bind_int64(stmt, 2, version);
 	return (stmt);
 }
@@ -383,7 +292,7 @@ records_rotate(const struct key_record *record, const uint8_t *box,
 	int	 rc;
 
 	if ((rc = records_sure(&record->id, record->version)) != 0 ||
-	    (rc = step(version_statement(ST_OLD_KEEP, &record->id,
+	    (rc = db_step(version_statement(ST_OLD_KEEP, &record->id,
 	    record->version - 1))) != 0)
 		return (rc);
 	return (records_put(ST_REPLACE, record, box, len));
@@ -405,7 +314,7 @@ records_next_version(const struct uuid *id, uint32_t *version,
 	sqlite3_stmt	*stmt = version_statement(ST_OLD_AFTER, id, *version);
 	int		 rc;
 
-	if ((rc = step(stmt)) != 1)
+	if ((rc = db_step(stmt)) != 1)
 		return (rc);
 	*version = (uint32_t)sqlite3_column_int64(stmt, 0);
 	read_backend(stmt, 1, name);
@@ -417,10 +326,10 @@ int
 records_unsure(struct uuid *id, uint32_t *version,
     char name[NAME_MAX_BACKEND])
 {
-	sqlite3_stmt	*stmt = statement(ST_UNSURE);
+	sqlite3_stmt	*stmt = db_statement(ST_UNSURE);
 	int		 rc;
 
-	if ((rc = step(stmt)) != 1)
+	if ((rc = db_step(stmt)) != 1)
 		return (rc);
 	if (sqlite3_column_bytes(stmt, 0) != sizeof(id->b)) {
 		sqlite3_reset(stmt);
@@ -440,13 +349,13 @@ records_make_unsure(const struct key_record *record)
 			    record->version);
 
 	sqlite3_bind_text(stmt, 3, record->backend, -1, SQLITE_STATIC);
-	return (step(stmt));
+	return (db_step(stmt));
 }
 
 int
 records_sure(const struct uuid *id, uint32_t version)
 {
-	return (step(version_statement(ST_UNSURE_DELETE, id, version)));
+	return (db_step(version_statement(ST_UNSURE_DELETE, id, version)));
 }
 
 /* --- boxes -------------------------------------------------------------- */
@@ -457,13 +366,13 @@ next_box(enum statement next, enum statement put, struct key_record *last,
     int (*fn)(const struct key_record *, uint8_t *, size_t))
 {
 	static struct row	 row;
-	sqlite3_stmt		*stmt = statement(next);
+	sqlite3_stmt		*stmt = db_statement(next);
 	struct rbuf		 r;
 	int			 rc;
 
-	bind_id(stmt, &last->id);
+	bind_uuid(stmt, 1, &last->id);
 	(void)sqlite3_bind_int64(stmt, 3, last->version);
-	if ((rc = step(stmt)) != 1)
+	if ((rc = db_step(stmt)) != 1)
 		return (rc);
 	rb_init(&r, sqlite3_column_blob(stmt, 1),
 	    (size_t)sqlite3_column_bytes(stmt, 1));
@@ -478,11 +387,11 @@ next_box(enum statement next, enum statement put, struct key_record *last,
 	*last = row.record;
 	if (fn(&row.record, row.box, row.boxlen) == -1)
 		return (RECORDS_FAILED);
-	stmt = statement(put);
-	bind_id(stmt, &last->id);
+	stmt = db_statement(put);
+	bind_uuid(stmt, 1, &last->id);
 	sqlite3_bind_blob(stmt, 2, row.box, (int)row.boxlen, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(stmt, 3, last->version);
-	return ((rc = step(stmt)) == 0 ? 1 : rc);
+	return ((rc = db_step(stmt)) == 0 ? 1 : rc);
 }
 
 int
@@ -505,8 +414,7 @@ records_rebox(int (*fn)(const struct key_record *, uint8_t *, size_t))
 void
 records_checkpoint(void)
 {
-	sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
-	    NULL);
+	db_checkpoint();
 }
 
 /* --- transactions ------------------------------------------------------ */
@@ -514,22 +422,19 @@ records_checkpoint(void)
 int
 records_begin(void)
 {
-	return (step(statement(ST_BEGIN)));
+	return (db_begin());
 }
 
 int
 records_commit(void)
 {
-	return (step(statement(ST_COMMIT)));
+	return (db_commit());
 }
 
-/* A full disk may have ended it already. */
 void
 records_end(void)
 {
-	if (sqlite3_get_autocommit(db) == 0 &&
-	    step(statement(ST_ROLLBACK)) != 0)
-		fatalx("keys.db: a transaction can't be undone");
+	db_undo();
 }
 
 /* --- what else is remembered -------------------------------------------- */
@@ -537,11 +442,11 @@ records_end(void)
 int
 records_same(const char *name, const uint8_t value[DIGEST_LEN])
 {
-	sqlite3_stmt	*stmt = statement(ST_META_GET);
+	sqlite3_stmt	*stmt = db_statement(ST_META_GET);
 	int		 same, rc;
 
 	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
-	if ((rc = step(stmt)) < 0)
+	if ((rc = db_step(stmt)) < 0)
 		fatalx("keys.db can't be read");
 	same = rc == 1 && sqlite3_column_bytes(stmt, 0) == DIGEST_LEN &&
 	    secret_cmp(sqlite3_column_blob(stmt, 0), value, DIGEST_LEN) == 0;
@@ -552,9 +457,9 @@ records_same(const char *name, const uint8_t value[DIGEST_LEN])
 int
 records_remember(const char *name, const uint8_t value[DIGEST_LEN])
 {
-	sqlite3_stmt	*stmt = statement(ST_META_PUT);
+	sqlite3_stmt	*stmt = db_statement(ST_META_PUT);
 
 	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
 	sqlite3_bind_blob(stmt, 2, value, DIGEST_LEN, SQLITE_STATIC);
-	return (step(stmt));
+	return (db_step(stmt));
 }

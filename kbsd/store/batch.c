@@ -149,13 +149,12 @@ transaction(unsigned int *n)
 {
 	int	 rc;
 
-	if ((rc = db_run(DB_BEGIN)) != 0)
+	if ((rc = db_begin()) != 0)
 		return (rc);
 	if ((rc = transaction_write(n)) == 0)
-		rc = db_run(DB_COMMIT);
-	/* A full disk may have ended it already. */
-	if (rc != 0 && db_in_transaction() && db_run(DB_ROLLBACK) != 0)
-		fatalx("store.db: a transaction can't be undone");
+		rc = db_commit();
+	if (rc != 0)
+		db_undo();
 	return (rc);
 }
 

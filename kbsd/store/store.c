@@ -139,7 +139,7 @@ store_config(struct rbuf *r)
 static void
 store_secrets(void)
 {
-	db_open("store.db");
+	schema_open();
 }
 
 static void

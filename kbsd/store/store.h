@@ -21,10 +21,10 @@
 #include <sys/types.h>
 #include <sys/queue.h>
 
-#include <sqlite3.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "db.h"
 #include "kbsd.h"
 
 #define NAME_MAX_COLLATERAL	1025	/* a CRL's URL and the like */
@@ -79,16 +79,8 @@ struct request {
 struct request	*request_new(struct edge *, uint32_t type, struct rbuf *);
 void		 request_free(struct request *);
 
-/* db.c: besides ROW_*, what a function here may answer */
-#define DB_FAILED	(-1)	/* disk full, I/O error: logged */
-#define DB_BUSY		(-2)	/* another process writes: try again */
-
-/* Make or migrate the database; dies on failure.  May wait. */
-void		 db_open(const char *path);
-void		 db_close(void);
-/* A statement of the table in db.c, reset and without values. */
+/* schema.c: the statements, for db_statement() */
 enum db_statement {
-	DB_BEGIN, DB_COMMIT, DB_ROLLBACK,
 	DB_COUNTER_GET, DB_COUNTER_SET,
 	DB_USER_BY_ID, DB_USER_BY_NAME, DB_USER_PUT, DB_USER_DELETE,
 	DB_USER_LIST,
@@ -105,17 +97,8 @@ enum db_statement {
 	DB_COLLATERAL_PURGE,
 	DB_STATEMENT_MAX
 };
-sqlite3_stmt	*db_statement(enum db_statement);
-/*
- * SQLITE_ROW is 1, SQLITE_DONE 0, else DB_*.  After all but 1 the statement
- * is reset.
- */
-int		 db_step(sqlite3_stmt *);
-/* Step a statement without rows. */
-int		 db_run(enum db_statement);
-/* Did SQLite end the transaction by itself (a full disk does it)? */
-int		 db_in_transaction(void);
-void		 bind_uuid(sqlite3_stmt *, int, const struct uuid *);
+/* Make or migrate the database; dies on failure.  May wait, at start. */
+void	 schema_open(void);
 
 /* rows.c: answer ROW_* or DB_* and fill the answer */
 int	 rows_find(struct request *, int64_t now);

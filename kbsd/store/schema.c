@@ -15,27 +15,13 @@
  */
 
 /*
- * The database file: opening, schema, statements.  A row keeps the record as
- * the broker sent it, with columns beside it for what is searched by; a
- * change of a record's form is therefore a migration here.
- *
- * Nothing waits inside SQLite once the process runs: a busy database is an
- * answer, and the request is tried again by a timer.
+ * The database file: schema and statements.  A row keeps the record as the
+ * broker sent it, with columns beside it for what is searched by; a change of
+ * a record's form is therefore a migration here.
  */
-
-#include <sys/stat.h>
-
-#include <stdio.h>
-#include <string.h>
 
 #include "log.h"
 #include "store.h"
-
-/* At start another process may be migrating or checkpointing. */
-#define OPEN_PATIENCE_MS	20000
-
-static sqlite3		*db;
-static sqlite3_stmt	*statements[DB_STATEMENT_MAX];
 
 /* migrations[n] makes version n + 1 out of version n. */
 static const char *const migrations[] = {
@@ -82,7 +68,7 @@ static const char *const migrations[] = {
 	"CREATE INDEX users_order ON users (created, id);",
 };
 
-#define SCHEMA_VERSION	(sizeof(migrations) / sizeof(migrations[0]))
+#define SCHEMA_VERSION	((int)(sizeof(migrations) / sizeof(migrations[0])))
 
 /* Behind the row that was made at ?7 and has id ?1: a step in an index. */
 #define PAGE								\
@@ -94,9 +80,6 @@ static const char *const migrations[] = {
 	table ") AND (SELECT count(*) FROM " table ") > ?1"
 
 static const char *const texts[DB_STATEMENT_MAX] = {
-	[DB_BEGIN] = "BEGIN IMMEDIATE",
-	[DB_COMMIT] = "COMMIT",
-	[DB_ROLLBACK] = "ROLLBACK",
 	[DB_COUNTER_GET] = "SELECT value FROM meta WHERE name ="
 	    " 'row_version'",
 	[DB_COUNTER_SET] = "UPDATE meta SET value = ?1 WHERE name ="
@@ -178,129 +161,20 @@ static const char *const texts[DB_STATEMENT_MAX] = {
 	[DB_COLLATERAL_PURGE] = "DELETE FROM collateral WHERE expiry < ?1",
 };
 
-static void
-db_must(const char *what)
+static const struct db_form form = {
+	.name = "store.db",
+	.migrations = migrations,
+	.schema = SCHEMA_VERSION,
+	.texts = texts,
+	.ntexts = DB_STATEMENT_MAX,
+};
+
+void
+schema_open(void)
 {
-	char	*why = NULL;
-
-	if (sqlite3_exec(db, what, NULL, NULL, &why) != SQLITE_OK)
-		fatalx("store.db: %s", why != NULL ? why : "no memory");
-}
-
-static int
-db_schema(void)
-{
-	sqlite3_stmt	*stmt;
-	int		 version = -1;
-
-	if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &stmt,
-	    NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
-		version = sqlite3_column_int(stmt, 0);
-	sqlite3_finalize(stmt);
-	if (version < 0)
-		fatalx("store.db: %s", sqlite3_errmsg(db));
-	return (version);
-}
-
-static void
-db_migrate(void)
-{
-	char	 text[64];
 	int	 version;
 
-	/* The lock is taken in any case: it opens all files of the WAL. */
-	db_must("BEGIN IMMEDIATE");
-	version = db_schema();
-	if ((size_t)version > SCHEMA_VERSION)
-		fatalx("store.db is of a newer kbsd (schema %d, known is "
-		    "%zu)", version, SCHEMA_VERSION);
-	for (; (size_t)version < SCHEMA_VERSION; version++) {
+	for (version = db_open(&form); version < SCHEMA_VERSION; version++)
 		log_info("store.db: schema %d", version + 1);
-		db_must(migrations[version]);
-		snprintf(text, sizeof(text), "PRAGMA user_version = %d",
-		    version + 1);
-		db_must(text);
-	}
-	db_must("COMMIT");
-}
-
-void
-db_open(const char *path)
-{
-	int	 i;
-
-	/* Answers an error when it has been told already: tests do that. */
-	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
-	umask(077);
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW, NULL) != SQLITE_OK)
-		fatalx("%s: %s", path, db == NULL ? "no memory" :
-		    sqlite3_errmsg(db));
-	sqlite3_extended_result_codes(db, 1);
-	sqlite3_busy_timeout(db, OPEN_PATIENCE_MS);
-	db_must("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-	    "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
-	    "PRAGMA secure_delete = ON; PRAGMA cell_size_check = ON;");
-	db_migrate();
-	for (i = 0; i < DB_STATEMENT_MAX; i++)
-		if (sqlite3_prepare_v3(db, texts[i], -1,
-		    SQLITE_PREPARE_PERSISTENT, &statements[i], NULL) !=
-		    SQLITE_OK)
-			fatalx("store.db: %s", sqlite3_errmsg(db));
-	sqlite3_busy_timeout(db, 0);
-}
-
-void
-db_close(void)
-{
-	int	 i;
-
-	for (i = 0; i < DB_STATEMENT_MAX; i++) {
-		sqlite3_finalize(statements[i]);
-		statements[i] = NULL;
-	}
-	if (sqlite3_close(db) != SQLITE_OK)
-		log_warnx("store.db: %s", sqlite3_errmsg(db));
-	db = NULL;
-}
-
-sqlite3_stmt *
-db_statement(enum db_statement n)
-{
-	sqlite3_reset(statements[n]);
-	sqlite3_clear_bindings(statements[n]);
-	return (statements[n]);
-}
-
-int
-db_step(sqlite3_stmt *stmt)
-{
-	int	 rc = sqlite3_step(stmt);
-
-	if (rc == SQLITE_ROW)
-		return (1);
-	if (rc != SQLITE_DONE && (rc & 0xff) != SQLITE_BUSY)
-		log_warnx("store.db: %s (%d)", sqlite3_errmsg(db), rc);
-	sqlite3_reset(stmt);
-	if (rc == SQLITE_DONE)
-		return (0);
-	return ((rc & 0xff) == SQLITE_BUSY ? DB_BUSY : DB_FAILED);
-}
-
-int
-db_run(enum db_statement n)
-{
-	return (db_step(db_statement(n)));
-}
-
-int
-db_in_transaction(void)
-{
-	return (sqlite3_get_autocommit(db) == 0);
-}
-
-void
-bind_uuid(sqlite3_stmt *stmt, int n, const struct uuid *u)
-{
-	sqlite3_bind_blob(stmt, n, u->b, sizeof(u->b), SQLITE_STATIC);
+	db_ready();
 }

@@ -292,21 +292,25 @@ hex_json(const uint8_t *data, size_t width)
 	return (json_string(text));
 }
 
+/* NULL, and nothing is kept, when one of the two could not be made. */
+static json_t *
+with_item(json_t *array, json_t *item)
+{
+	if (json_array_append_new(array, item) == 0)
+		return (array);
+	json_decref(array);
+	return (NULL);
+}
+
 json_t *
 policy_bytes_json(const struct policy_bytes *b)
 {
-	json_t	*array;
+	json_t	*array = json_array();
 	size_t	 i;
 
-	if ((array = json_array()) == NULL)
-		return (NULL);
-	for (i = 0; i < b->n; i++) {
-		if (json_array_append_new(array, hex_json(b->data +
-		    i * b->width, b->width)) == -1) {
-			json_decref(array);
-			return (NULL);
-		}
-	}
+	for (i = 0; i < b->n; i++)
+		array = with_item(array, hex_json(b->data + i * b->width,
+		    b->width));
 	return (array);
 }
 
@@ -319,34 +323,22 @@ policy_bytes_json_one(const struct policy_bytes *b)
 json_t *
 policy_numbers_json(const struct policy_numbers *p)
 {
-	json_t	*array;
+	json_t	*array = json_array();
 	size_t	 i;
 
-	if ((array = json_array()) == NULL)
-		return (NULL);
-	for (i = 0; i < p->n; i++) {
-		if (json_array_append_new(array, json_integer(p->v[i])) == -1) {
-			json_decref(array);
-			return (NULL);
-		}
-	}
+	for (i = 0; i < p->n; i++)
+		array = with_item(array, json_integer(p->v[i]));
 	return (array);
 }
 
 json_t *
 policy_strings_json(const struct policy_strings *p)
 {
-	json_t	*array;
+	json_t	*array = json_array();
 	size_t	 i;
 
-	if ((array = json_array()) == NULL)
-		return (NULL);
-	for (i = 0; i < p->n; i++) {
-		if (json_array_append_new(array, json_string(p->v[i])) == -1) {
-			json_decref(array);
-			return (NULL);
-		}
-	}
+	for (i = 0; i < p->n; i++)
+		array = with_item(array, json_string(p->v[i]));
 	return (array);
 }
 

@@ -310,6 +310,12 @@ const char	*cell(const struct reply *, size_t row, const char *name);
 /* A number where the text is one, so that programs need not parse twice. */
 json_t		*value(const char *);
 void		 reply_json(const struct reply *);
+/* One row of the reply becomes one of the table; arg is that of show_rows. */
+typedef void	 (*row_fn)(struct table *, const struct reply *, size_t row,
+		    const void *arg);
+/* As a table, or all of it as JSON. */
+void		 show_rows(const struct reply *, const char *headings,
+		    size_t columns, row_fn, const void *arg);
 void		 show_status(const struct reply *);
 void		 show_changes(const struct reply *);
 void		 show_processes(const struct reply *);

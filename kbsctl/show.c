@@ -234,87 +234,91 @@ user_text(const char *uid)
 }
 
 void
-show_processes(const struct reply *reply)
+show_rows(const struct reply *reply, const char *headings, size_t columns,
+    row_fn fn, const void *arg)
 {
 	struct table	*t;
-	const char	*cells[6];
-	char		 name[80], up[32];
 	size_t		 row;
 
 	if (options.json) {
 		reply_json(reply);
 		return;
 	}
-	t = table_new("PROCESS|PID|USER|UPTIME|RESTARTS|SANDBOX", 6);
-	for (row = 0; row < json_array_size(reply->rows); row++) {
-		cells[0] = process_text(reply, row, "process", "instance",
-		    name, sizeof(name));
-		cells[1] = cell(reply, row, "pid");
-		cells[2] = user_text(cell(reply, row, "uid"));
-		cells[3] = uptime(cell(reply, row, "uptime_seconds"), up,
-		    sizeof(up));
-		cells[4] = cell(reply, row, "restarts");
-		cells[5] = cell(reply, row, "sandbox");
-		table_row(t, cells);
-	}
+	t = table_new(headings, columns);
+	for (row = 0; row < json_array_size(reply->rows); row++)
+		fn(t, reply, row, arg);
 	table_print(t, !options.quiet);
 	table_free(t);
+}
+
+static void
+process_row(struct table *t, const struct reply *reply, size_t row,
+    const void *arg)
+{
+	const char	*cells[6];
+	char		 name[80], up[32];
+
+	(void)arg;
+	cells[0] = process_text(reply, row, "process", "instance", name,
+	    sizeof(name));
+	cells[1] = cell(reply, row, "pid");
+	cells[2] = user_text(cell(reply, row, "uid"));
+	cells[3] = uptime(cell(reply, row, "uptime_seconds"), up, sizeof(up));
+	cells[4] = cell(reply, row, "restarts");
+	cells[5] = cell(reply, row, "sandbox");
+	table_row(t, cells);
+}
+
+void
+show_processes(const struct reply *reply)
+{
+	show_rows(reply, "PROCESS|PID|USER|UPTIME|RESTARTS|SANDBOX", 6,
+	    process_row, NULL);
+}
+
+static void
+edge_row(struct table *t, const struct reply *reply, size_t row,
+    const void *arg)
+{
+	const char	*cells[2];
+	char		 from[80], to[80];
+
+	(void)arg;
+	cells[0] = process_text(reply, row, "from", "instance", from,
+	    sizeof(from));
+	cells[1] = process_text(reply, row, "to", "to_instance", to,
+	    sizeof(to));
+	table_row(t, cells);
 }
 
 void
 show_edges(const struct reply *reply)
 {
-	struct table	*t;
-	const char	*cells[2];
-	char		 from[80], to[80];
-	size_t		 row;
-
-	if (options.json) {
-		reply_json(reply);
-		return;
-	}
-	t = table_new("FROM|TO", 2);
-	for (row = 0; row < json_array_size(reply->rows); row++) {
-		cells[0] = process_text(reply, row, "from", "instance", from,
-		    sizeof(from));
-		cells[1] = process_text(reply, row, "to", "to_instance", to,
-		    sizeof(to));
-		table_row(t, cells);
-	}
-	table_print(t, !options.quiet);
-	table_free(t);
+	show_rows(reply, "FROM|TO", 2, edge_row, NULL);
 }
 
-/* A table whose cells are those of the reply. */
+/* Cells of the reply as they are; arg has their names, then NULL. */
 static void
-show_cells(const struct reply *reply, const char *headings,
-    const char *const *names, size_t n)
+plain_row(struct table *t, const struct reply *reply, size_t row,
+    const void *arg)
 {
-	struct table	*t;
-	const char	*cells[8];
-	size_t		 row, i;
+	const char *const	*names = arg;
+	const char		*cells[8];
+	size_t			 i;
 
-	if (options.json) {
-		reply_json(reply);
-		return;
-	}
-	t = table_new(headings, n);
-	for (row = 0; row < json_array_size(reply->rows); row++) {
-		for (i = 0; i < n; i++)
-			cells[i] = cell(reply, row, names[i]);
-		table_row(t, cells);
-	}
-	table_print(t, !options.quiet);
-	table_free(t);
+	for (i = 0; names[i] != NULL; i++)
+		cells[i] = cell(reply, row, names[i]);
+	table_row(t, cells);
 }
 
 void
 show_roots(const struct reply *reply)
 {
 	static const char *const	 names[] = { "attestation", "root",
-					    "state", "sha256" };
+					    "state", "sha256", NULL };
 
-	show_cells(reply, "ATTESTATION|ROOT|STATE|SHA-256", names, 4);
+	show_rows(reply, "ATTESTATION|ROOT|STATE|SHA-256", 4, plain_row,
+	    names);
 }
 
 void
@@ -322,10 +326,10 @@ show_tcb(const struct reply *reply)
 {
 	static const char *const	 names[] = { "platform", "verifier",
 					    "evaluation", "fetched", "until",
-					    "trouble" };
+					    "trouble", NULL };
 
-	show_cells(reply, "PLATFORM|VERIFIER|EVALUATION|FETCHED|UNTIL|TROUBLE",
-	    names, 6);
+	show_rows(reply, "PLATFORM|VERIFIER|EVALUATION|FETCHED|UNTIL|TROUBLE",
+	    6, plain_row, names);
 }
 
 static const char *
@@ -340,37 +344,36 @@ milliseconds(const char *us, char *text, size_t size)
 	return (text);
 }
 
+static void
+keystore_row(struct table *t, const struct reply *reply, size_t row,
+    const void *arg)
+{
+	const char	*cells[6], *ends;
+	char		 ms[32], left[32];
+
+	(void)arg;
+	ends = cell(reply, row, "credential_seconds");
+	cells[0] = cell(reply, row, "keystore");
+	cells[1] = cell(reply, row, "type");
+	cells[2] = cell(reply, row, "state");
+	cells[3] = milliseconds(cell(reply, row, "latency_us"), ms, sizeof(ms));
+	cells[4] = cell(reply, row, "errors");
+	cells[5] = strcmp(ends, "0") == 0 ? "-" : uptime(ends, left,
+	    sizeof(left));
+	table_row(t, cells);
+}
+
 /* Are all of them usable? */
 int
 show_keystores(const struct reply *reply)
 {
-	struct table	*t;
-	const char	*cells[6], *ends;
-	char		 ms[32], left[32];
-	size_t		 row;
-	int		 good = 1;
+	size_t	 row;
+	int	 good = 1;
 
 	for (row = 0; row < json_array_size(reply->rows); row++)
 		good &= strcmp(cell(reply, row, "ok"), "yes") == 0;
-	if (options.json) {
-		reply_json(reply);
-		return (good);
-	}
-	t = table_new("KEYSTORE|TYPE|STATE|LATENCY|ERRORS|CREDENTIAL", 6);
-	for (row = 0; row < json_array_size(reply->rows); row++) {
-		ends = cell(reply, row, "credential_seconds");
-		cells[0] = cell(reply, row, "keystore");
-		cells[1] = cell(reply, row, "type");
-		cells[2] = cell(reply, row, "state");
-		cells[3] = milliseconds(cell(reply, row, "latency_us"), ms,
-		    sizeof(ms));
-		cells[4] = cell(reply, row, "errors");
-		cells[5] = strcmp(ends, "0") == 0 ? "-" :
-		    uptime(ends, left, sizeof(left));
-		table_row(t, cells);
-	}
-	table_print(t, !options.quiet);
-	table_free(t);
+	show_rows(reply, "KEYSTORE|TYPE|STATE|LATENCY|ERRORS|CREDENTIAL", 6,
+	    keystore_row, NULL);
 	return (good);
 }
 

@@ -276,33 +276,24 @@ show_sources(const struct reply *reply, size_t most)
 }
 
 static void
-show_sessions(const struct reply *reply)
+session_row(struct table *t, const struct reply *reply, size_t row,
+    const void *arg)
 {
-	struct table	*t;
 	const char	*cells[7];
 	char		 who[80], age[32];
-	size_t		 row;
 
-	if (options.json) {
-		reply_json(reply);
-		return;
-	}
-	t = table_new("ADDRESS|STATE|AGE|REQUESTS|TLS|CIPHER|PROCESS", 7);
-	for (row = 0; row < json_array_size(reply->rows); row++) {
-		(void)snprintf(who, sizeof(who), "%s %s", cell(reply, row,
-		    "process"), cell(reply, row, "instance"));
-		cells[0] = cell(reply, row, "address");
-		cells[1] = cell(reply, row, "state");
-		cells[2] = duration(number(cell(reply, row, "age_seconds")),
-		    age, sizeof(age));
-		cells[3] = cell(reply, row, "requests");
-		cells[4] = cell(reply, row, "tls");
-		cells[5] = cell(reply, row, "cipher");
-		cells[6] = who;
-		table_row(t, cells);
-	}
-	table_print(t, !options.quiet);
-	table_free(t);
+	(void)arg;
+	(void)snprintf(who, sizeof(who), "%s %s", cell(reply, row, "process"),
+	    cell(reply, row, "instance"));
+	cells[0] = cell(reply, row, "address");
+	cells[1] = cell(reply, row, "state");
+	cells[2] = duration(number(cell(reply, row, "age_seconds")), age,
+	    sizeof(age));
+	cells[3] = cell(reply, row, "requests");
+	cells[4] = cell(reply, row, "tls");
+	cells[5] = cell(reply, row, "cipher");
+	cells[6] = who;
+	table_row(t, cells);
 }
 
 int
@@ -326,7 +317,8 @@ run_sessions(const struct command *c, const struct args *args)
 		while (json_array_size(reply.rows) > most)
 			json_array_remove(reply.rows,
 			    json_array_size(reply.rows) - 1);
-		show_sessions(&reply);
+		show_rows(&reply, "ADDRESS|STATE|AGE|REQUESTS|TLS|CIPHER|"
+		    "PROCESS", 7, session_row, NULL);
 	}
 	reply_free(&reply);
 	return (rv);
@@ -354,25 +346,18 @@ lockouts_json(const struct reply *r, long long now)
 }
 
 static void
-show_lockouts(const struct reply *r, long long now)
+lockout_row(struct table *t, const struct reply *r, size_t row, const void *arg)
 {
-	struct table	*t;
+	const long long	*now = arg;
 	const char	*cells[5];
 	char		 first[RFC3339_TEXT], until[RFC3339_TEXT];
-	size_t		 row;
 
-	t = table_new("NAME|STATE|FAILURES|FIRST|UNTIL", 5);
-	for (row = 0; row < json_array_size(r->rows); row++) {
-		cells[0] = cell(r, row, "name");
-		cells[1] = number(cell(r, row, "until")) > now ? "locked" :
-		    "counted";
-		cells[2] = cell(r, row, "failures");
-		cells[3] = moment(cell(r, row, "first"), first);
-		cells[4] = moment(cell(r, row, "until"), until);
-		table_row(t, cells);
-	}
-	table_print(t, !options.quiet);
-	table_free(t);
+	cells[0] = cell(r, row, "name");
+	cells[1] = number(cell(r, row, "until")) > *now ? "locked" : "counted";
+	cells[2] = cell(r, row, "failures");
+	cells[3] = moment(cell(r, row, "first"), first);
+	cells[4] = moment(cell(r, row, "until"), until);
+	table_row(t, cells);
 }
 
 int
@@ -396,7 +381,8 @@ run_lockouts(const struct command *c, const struct args *args)
 	if (options.json)
 		lockouts_json(&reply, now);
 	else
-		show_lockouts(&reply, now);
+		show_rows(&reply, "NAME|STATE|FAILURES|FIRST|UNTIL", 5,
+		    lockout_row, &now);
 	reply_free(&reply);
 	return (rv);
 }
@@ -404,27 +390,21 @@ run_lockouts(const struct command *c, const struct args *args)
 /* --- limits -------------------------------------------------------------- */
 
 static void
-show_limits(const struct reply *r)
+limit_row(struct table *t, const struct reply *r, size_t row, const void *arg)
 {
-	struct table	*t;
 	const char	*cells[5];
 	char		 who[80];
-	size_t		 row;
 
-	t = table_new("PROCESS|LIMIT|VALUE|USED|UNIT", 5);
-	for (row = 0; row < json_array_size(r->rows); row++) {
-		(void)snprintf(who, sizeof(who), "%s %s", cell(r, row,
-		    "process"), cell(r, row, "instance"));
-		cells[0] = strcmp(cell(r, row, "process"), "parent") == 0 ?
-		    "parent" : who;
-		cells[1] = cell(r, row, "limit");
-		cells[2] = cell(r, row, "value");
-		cells[3] = cell(r, row, "used");
-		cells[4] = cell(r, row, "unit");
-		table_row(t, cells);
-	}
-	table_print(t, !options.quiet);
-	table_free(t);
+	(void)arg;
+	(void)snprintf(who, sizeof(who), "%s %s", cell(r, row, "process"),
+	    cell(r, row, "instance"));
+	cells[0] = strcmp(cell(r, row, "process"), "parent") == 0 ?
+	    "parent" : who;
+	cells[1] = cell(r, row, "limit");
+	cells[2] = cell(r, row, "value");
+	cells[3] = cell(r, row, "used");
+	cells[4] = cell(r, row, "unit");
+	table_row(t, cells);
 }
 
 static void
@@ -459,7 +439,8 @@ run_limits(const struct command *c, const struct args *args)
 	if (options.json)
 		limits_json(&reply);
 	else
-		show_limits(&reply);
+		show_rows(&reply, "PROCESS|LIMIT|VALUE|USED|UNIT", 5,
+		    limit_row, NULL);
 	reply_free(&reply);
 	return (silent ? KBSCTL_FAILED : KBSCTL_DONE);
 }

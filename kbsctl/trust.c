@@ -101,37 +101,30 @@ root_text(const struct reply *roots, const char *name, char *text,
 }
 
 static void
-show_attestation(const struct reply *roots, const struct reply *told)
+attestation_row(struct table *t, const struct reply *told, size_t row,
+    const void *arg)
 {
-	struct table	*t;
-	const char	*cells[9];
-	char		 who[80], root[96], good[RFC3339_TEXT];
-	char		 bad[RFC3339_TEXT], came[RFC3339_TEXT];
-	size_t		 row;
-	int		 verifier;
+	const struct reply	*roots = arg;
+	const char		*cells[9];
+	char			 who[80], root[96], good[RFC3339_TEXT];
+	char			 bad[RFC3339_TEXT], came[RFC3339_TEXT];
+	int			 verifier;
 
-	t = table_new("ATTESTATION|PROCESS|STATE|LAST SUCCESS|LAST FAILURE|"
-	    "KEYS|FETCHED|ROOT|TROUBLE", 9);
-	for (row = 0; row < json_array_size(told->rows); row++) {
-		verifier = strcmp(cell(told, row, "process"), "verifier") ==
-		    0;
-		(void)snprintf(who, sizeof(who), "%s %s", cell(told, row,
-		    "process"), cell(told, row, "instance"));
-		cells[0] = cell(told, row, "attestation");
-		cells[1] = who;
-		cells[2] = cell(told, row, "state");
-		cells[3] = moment(cell(told, row, "last_success"), good);
-		cells[4] = moment(cell(told, row, "last_failure"), bad);
-		cells[5] = cell(told, row, "keys");
-		cells[6] = verifier ? moment(cell(told, row, "keys_fetched"),
-		    came) : "-";
-		cells[7] = verifier ? root_text(roots, cells[0], root,
-		    sizeof(root)) : "-";
-		cells[8] = cell(told, row, "trouble");
-		table_row(t, cells);
-	}
-	table_print(t, !options.quiet);
-	table_free(t);
+	verifier = strcmp(cell(told, row, "process"), "verifier") == 0;
+	(void)snprintf(who, sizeof(who), "%s %s", cell(told, row, "process"),
+	    cell(told, row, "instance"));
+	cells[0] = cell(told, row, "attestation");
+	cells[1] = who;
+	cells[2] = cell(told, row, "state");
+	cells[3] = moment(cell(told, row, "last_success"), good);
+	cells[4] = moment(cell(told, row, "last_failure"), bad);
+	cells[5] = cell(told, row, "keys");
+	cells[6] = verifier ? moment(cell(told, row, "keys_fetched"), came) :
+	    "-";
+	cells[7] = verifier ? root_text(roots, cells[0], root, sizeof(root)) :
+	    "-";
+	cells[8] = cell(told, row, "trouble");
+	table_row(t, cells);
 }
 
 /* The parent knows the roots, the processes how it goes. */
@@ -151,7 +144,9 @@ run_attestation(const struct command *c, const struct args *args)
 	if (options.json)
 		attestation_json(&roots, &told);
 	else
-		show_attestation(&roots, &told);
+		show_rows(&told, "ATTESTATION|PROCESS|STATE|LAST SUCCESS|"
+		    "LAST FAILURE|KEYS|FETCHED|ROOT|TROUBLE", 9,
+		    attestation_row, &roots);
 	reply_free(&roots);
 	reply_free(&told);
 	return (silent ? KBSCTL_FAILED : KBSCTL_DONE);
@@ -212,35 +207,29 @@ certificates_json(const struct reply *r, long long now)
 }
 
 static void
-show_certificates(const struct reply *r, long long now)
+certificate_row(struct table *t, const struct reply *r, size_t row,
+    const void *arg)
 {
-	struct table	*t;
+	const long long	*now = arg;
 	const char	*cells[9];
 	char		 who[80], until[RFC3339_TEXT], days[48];
 	long long	 left;
-	size_t		 row;
 
-	t = table_new("USE|OF|PROCESS|UNTIL|DAYS|SHA-256|SERIAL|SUBJECT|"
-	    "NAMES", 9);
-	for (row = 0; row < json_array_size(r->rows); row++) {
-		left = days_left(r, row, now);
-		(void)snprintf(who, sizeof(who), "%s %s", cell(r, row,
-		    "process"), cell(r, row, "instance"));
-		(void)snprintf(days, sizeof(days), "%lld%s", left, left < 0 ?
-		    " ENDED" : left < DAYS_ENDING ? " ENDS" : "");
-		cells[0] = cell(r, row, "use");
-		cells[1] = cell(r, row, "of");
-		cells[2] = who;
-		cells[3] = moment(cell(r, row, "not_after"), until);
-		cells[4] = days;
-		cells[5] = cell(r, row, "sha256");
-		cells[6] = cell(r, row, "serial");
-		cells[7] = cell(r, row, "subject");
-		cells[8] = cell(r, row, "names");
-		table_row(t, cells);
-	}
-	table_print(t, !options.quiet);
-	table_free(t);
+	left = days_left(r, row, *now);
+	(void)snprintf(who, sizeof(who), "%s %s", cell(r, row, "process"),
+	    cell(r, row, "instance"));
+	(void)snprintf(days, sizeof(days), "%lld%s", left, left < 0 ?
+	    " ENDED" : left < DAYS_ENDING ? " ENDS" : "");
+	cells[0] = cell(r, row, "use");
+	cells[1] = cell(r, row, "of");
+	cells[2] = who;
+	cells[3] = moment(cell(r, row, "not_after"), until);
+	cells[4] = days;
+	cells[5] = cell(r, row, "sha256");
+	cells[6] = cell(r, row, "serial");
+	cells[7] = cell(r, row, "subject");
+	cells[8] = cell(r, row, "names");
+	table_row(t, cells);
 }
 
 int
@@ -256,7 +245,8 @@ run_certificates(const struct command *c, const struct args *args)
 	if (options.json)
 		certificates_json(&reply, now);
 	else
-		show_certificates(&reply, now);
+		show_rows(&reply, "USE|OF|PROCESS|UNTIL|DAYS|SHA-256|SERIAL|"
+		    "SUBJECT|NAMES", 9, certificate_row, &now);
 	reply_free(&reply);
 	return (silent ? KBSCTL_FAILED : KBSCTL_DONE);
 }

@@ -23,7 +23,6 @@
 #include <sys/wait.h>
 
 #include <atf-c.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +33,6 @@
 #include "base64.h"
 #include "kbsd.h"
 #include "play.h"
-#include "standin.h"
 
 #define FMSPC		"30807f000000"
 #define OTHER		"00a067110000"
@@ -108,13 +106,8 @@ fault(const char *json)
 static int
 count(const char *name)
 {
-	char	 member[64], *p;
-
 	run(CURL "-o stats https://localhost:%u/standin", port);
-	snprintf(member, sizeof(member), "\"%s\":", name);
-	if ((p = strstr(slurp("stats", NULL), member)) == NULL)
-		return (-1);
-	return (atoi(p + strlen(member)));
+	return (number_in("stats", name));
 }
 
 /* --- the fetcher -------------------------------------------------------- */
@@ -149,21 +142,12 @@ fetcher_begin(const char *directory)
 	return (c);
 }
 
-static void
-give_ca(struct child *c)
-{
-	int	 fd;
-
-	ATF_REQUIRE((fd = open(conf.ca, O_RDONLY)) != -1);
-	child_descriptor(c, FD_CA, fd);
-}
-
 static struct child *
 fetcher_start(void)
 {
 	struct child	*c = fetcher_begin(NULL);
 
-	give_ca(c);
+	give_ca(c, conf.ca);
 	child_go(c);
 	return (c);
 }
@@ -183,24 +167,18 @@ fetcher_reads(const char *name)
 	return (c);
 }
 
-static void
-ask_send(struct peer *v, uint8_t tees, const char *fmspc, uint8_t ca,
+static uint64_t
+platform_send(struct peer *v, uint8_t tees, const char *fmspc, uint8_t ca,
     int refresh, int ms)
 {
-	struct wbuf	 w = { 0 };
-	uint8_t		 evidence[7];
+	uint8_t		 about[7];
+	struct asking	 a = { .what = FETCH_DCAP, .ms = ms,
+			    .refresh = refresh, .url = "", .tees = tees,
+			    .body = about, .len = sizeof(about) };
 
-	ATF_REQUIRE_EQ(6, hex_decode(evidence, 6, fmspc, 12));
-	evidence[6] = ca;
-	wb_u64(&w, ++next_tag);
-	wb_u8(&w, FETCH_DCAP);
-	wb_u64(&w, now_ms() + (uint64_t)ms);
-	wb_u8(&w, (uint8_t)refresh);
-	wb_str(&w, "");
-	wb_u8(&w, tees);
-	wb_u32(&w, 0);
-	wb_bytes(&w, evidence, sizeof(evidence));
-	peer_send(v, IMSG_FETCHER_GET, &w);
+	ATF_REQUIRE_EQ(6, hex_decode(about, 6, fmspc, 12));
+	about[6] = ca;
+	return (ask_send(v, &a));
 }
 
 static struct got
@@ -208,7 +186,7 @@ ask(struct peer *v, uint8_t tees, const char *fmspc, uint8_t ca, int refresh)
 {
 	struct got	 g;
 
-	ask_send(v, tees, fmspc, ca, refresh, 20000);
+	platform_send(v, tees, fmspc, ca, refresh, 0);
 	got_recv(v, &g);
 	ATF_REQUIRE_EQ(next_tag, g.tag);
 	return (g);
@@ -226,34 +204,19 @@ static void
 same(struct got g, const char *directory)
 {
 	struct rbuf	 r;
-	const uint8_t	*p;
-	char		 path[256], *data;
-	size_t		 i, len, n;
+	char		 path[256];
+	size_t		 i;
 
 	ATF_REQUIRE_EQ_MSG(GOT_OK, g.result, "%s", g.why);
 	ATF_CHECK(g.fetched + 10 > (uint64_t)time(NULL));
 	rb_init(&r, g.body, g.len);
 	for (i = 0; i < NFILES; i++) {
-		p = rb_bytes(&r, &n, 1, 1 << 20);
-		ATF_REQUIRE(!r.failed);
 		snprintf(path, sizeof(path), "%s/%s", directory, files[i]);
-		data = slurp(path, &len);
-		ATF_CHECK_MSG(len == n && memcmp(data, p, n) == 0,
-		    "%s is another", path);
+		same_file(&r, path);
 	}
 	ATF_CHECK(rb_end(&r) == 0);
 	free(g.body);
 }
-
-#define EXPECT(g, r, s, text) do {					\
-	struct got	 got_ = (g);					\
-	ATF_CHECK_EQ_MSG((r), got_.result, "%d: %s", got_.result,	\
-	    got_.why);							\
-	ATF_CHECK_EQ_MSG((s), got_.status, "%u", got_.status);		\
-	ATF_CHECK_MSG(strstr(got_.why, (text)) != NULL, "why: %s",	\
-	    got_.why);							\
-	free(got_.body);						\
-} while (0)
 
 #define SGX(v, refresh)	ask(v, TEE_SGX, FMSPC, PLATFORM, refresh)
 
@@ -434,7 +397,7 @@ TEST(merge, "who asks for the same at once is served by one request each")
 	c = fetcher_start();
 	v = verifier(c, 0);
 	for (i = 0; i < 100; i++)
-		ask_send(v, TEE_SGX, i % 2 == 0 ? FMSPC : OTHER, PLATFORM,
+		platform_send(v, TEE_SGX, i % 2 == 0 ? FMSPC : OTHER, PLATFORM,
 		    i % 3 == 0, 20000);
 	worked(c);
 	for (i = 0; i < 100; i++) {
@@ -532,7 +495,7 @@ TEST(flood, "more under way than are remembered is busy, and no more")
 	v = verifier(c, 0);
 	for (i = 0; i < 100; i++) {
 		snprintf(fmspc, sizeof(fmspc), "%012x", i);
-		ask_send(v, TEE_SGX, fmspc, PLATFORM, 0, 20000);
+		platform_send(v, TEE_SGX, fmspc, PLATFORM, 0, 20000);
 	}
 	worked(c);
 	for (i = 0; i < 100; i++) {
@@ -557,14 +520,14 @@ TEST(deadline, "what did not come in time is named")
 	fault("{\"qe:hang\": true}");
 	c = fetcher_start();
 	v = verifier(c, 0);
-	ask_send(v, TEE_SGX, FMSPC, PLATFORM, 0, 600);
+	platform_send(v, TEE_SGX, FMSPC, PLATFORM, 0, 600);
 	got_recv(v, &g);
 	EXPECT(g, GOT_UNAVAILABLE, 0, "QE identity did not come in time");
 	worked(c);
 	/* A verifier dies; the other one still waits. */
 	w = child_edge(c, PROC_VERIFIER, 1, 0);
-	ask_send(v, TEE_SGX, FMSPC, PLATFORM, 0, 20000);
-	ask_send(w, TEE_SGX, FMSPC, PLATFORM, 0, 1500);
+	platform_send(v, TEE_SGX, FMSPC, PLATFORM, 0, 20000);
+	platform_send(w, TEE_SGX, FMSPC, PLATFORM, 0, 1500);
 	usleep(200000);
 	peer_close(v);
 	got_recv(w, &g);
@@ -598,21 +561,15 @@ static void
 violates(struct child *c, uint8_t what, uint8_t tees, const char *url,
     size_t len)
 {
+	struct asking	 a = { .what = what, .ms = 1000, .url = url,
+			    .tees = tees, .body = "\0\0\0\0\0\0\0\0",
+			    .len = len };
 	struct peer	*v = verifier(c, 0);
 	struct rbuf	 r;
-	struct wbuf	 w = { 0 };
 
-	wb_u64(&w, 1);
-	wb_u8(&w, what);
-	wb_u64(&w, now_ms() + 1000);
-	wb_u8(&w, 0);
-	wb_str(&w, url);
-	wb_u8(&w, tees);
-	wb_u32(&w, 0);
-	wb_bytes(&w, "\0\0\0\0\0\0\0\0", len);
-	peer_send(v, IMSG_FETCHER_GET, &w);
-	ATF_CHECK(peer_closed(v, 2000));
-	peer_recv(child_parent(c), IMSG_PARENT_VIOLATION, &r, 2000);
+	ask_send(v, &a);
+	ATF_CHECK(peer_closed(v, AGES));
+	peer_recv(child_parent(c), IMSG_PARENT_VIOLATION, &r, AGES);
 }
 
 TEST(hosts, "it goes to no other host, and answers nothing else")
@@ -641,10 +598,10 @@ refuses(const char *directory, int ca, const char *why)
 	struct wbuf	 w = { 0 };
 
 	if (ca)
-		give_ca(c);
+		give_ca(c, conf.ca);
 	peer_send(child_parent(c), IMSG_PROCESS_GO, &w);
-	ATF_CHECK(peer_closed(child_parent(c), 5000));
-	ATF_CHECK_MSG(child_logged(c, why, 1000), "not said: %s", why);
+	ATF_CHECK(peer_closed(child_parent(c), AGES));
+	ATF_CHECK_MSG(child_logged(c, why, AGES), "not said: %s", why);
 	ATF_CHECK(child_end(c) != 0);
 }
 
@@ -732,9 +689,9 @@ TEST(hostile_files, "links, pipes, files that are empty, long or not theirs")
 		snprintf(want, sizeof(want), "sgx-" FMSPC "/%s",
 		    strstr(hostile[i].why, "PEM") != NULL ? "pck_crl.der" :
 		    hostile[i].file);
-		ask_send(verifier(c, 0), TEE_SGX, FMSPC, PLATFORM, 0, 20000);
-		ATF_CHECK_MSG(child_logged(c, want, 5000), "%s", want);
-		ATF_CHECK_MSG(child_logged(c, hostile[i].why, 1000), "%s",
+		platform_send(verifier(c, 0), TEE_SGX, FMSPC, PLATFORM, 0, 0);
+		ATF_CHECK_MSG(child_logged(c, want, AGES), "%s", want);
+		ATF_CHECK_MSG(child_logged(c, hostile[i].why, AGES), "%s",
 		    hostile[i].why);
 		worked(c);
 		ATF_CHECK_EQ(0, child_end(c));

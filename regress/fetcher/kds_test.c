@@ -20,34 +20,19 @@
  * and the paths that it asks for.
  */
 #include <atf-c.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base64.h"
 #include "fetcher.h"
-#include "peer.h"
-#include "standin.h"
+#include "play.h"
 
-#define WAIT_MS		25000
 #define CURL	"curl -fsS --noproxy '*' -m 10 --cacert kds/tls-ca.pem "
 
 static const char	*standin;
 static unsigned int	 port;
-static uint64_t		 next_tag;
 static uint8_t		 chip[SNP_CHIP_LEN];
-
-struct got {
-	uint64_t	 tag;
-	uint8_t		 result;
-	uint16_t	 status;
-	char		 why[REASON_TEXT_MAX];
-	uint8_t		 body[32768];
-	size_t		 len;
-};
 
 /* --- the stand-in ------------------------------------------------------- */
 
@@ -86,13 +71,8 @@ post(const char *where, const char *json)
 static int
 count(const char *name)
 {
-	char	 member[64], *p;
-
 	post("standin", "{}");
-	snprintf(member, sizeof(member), "\"%s\":", name);
-	if ((p = strstr(slurp("answer", NULL), member)) == NULL)
-		return (-1);
-	return (atoi(p + strlen(member)));
+	return (number_in("answer", name));
 }
 
 /* --- the fetcher -------------------------------------------------------- */
@@ -104,7 +84,6 @@ fetcher(const char *directory, uint32_t interval)
 	struct child	*c;
 	struct wbuf	 w = { 0 };
 	char		 url[64] = "", *path = NULL;
-	int		 fd;
 
 	if (directory != NULL)
 		ATF_REQUIRE((path = realpath(directory, NULL)) != NULL);
@@ -120,99 +99,64 @@ fetcher(const char *directory, uint32_t interval)
 	wb_str(&w, "");
 	wb_u32(&w, interval);
 	child_config(c, &w);
-	if (directory == NULL) {
-		ATF_REQUIRE((fd = open("kds/tls-ca.pem", O_RDONLY)) != -1);
-		child_descriptor(c, FD_CA, fd);
-	}
+	if (directory == NULL)
+		give_ca(c, "kds/tls-ca.pem");
 	child_go(c);
 	return (c);
 }
 
-static void
-ask_send(struct peer *v, uint8_t what, uint8_t tees, const void *about,
-    size_t len)
+static struct got
+got(struct peer *v)
 {
-	struct wbuf	 w = { 0 };
+	struct got	 g;
 
-	wb_u64(&w, ++next_tag);
-	wb_u8(&w, what);
-	wb_u64(&w, now_ms() + 20000);
-	wb_u8(&w, 0);
-	wb_str(&w, "");
-	wb_u8(&w, tees);
-	wb_u32(&w, 0);
-	wb_bytes(&w, about, len);
-	peer_send(v, IMSG_FETCHER_GET, &w);
+	got_recv(v, &g);
+	return (g);
 }
 
-static const struct got *
-got_recv(struct peer *v)
-{
-	static struct got	 g;
-	struct rbuf		 r;
-	const uint8_t		*p;
-
-	peer_recv(v, IMSG_VERIFIER_GOT, &r, WAIT_MS);
-	g.tag = rb_u64(&r);
-	g.result = rb_enum(&r, GOT_MAX - 1);
-	g.status = rb_u16(&r);
-	rb_str(&r, g.why, sizeof(g.why));
-	p = rb_bytes(&r, &g.len, 0, sizeof(g.body));
-	(void)rb_u64(&r);
-	ATF_REQUIRE(rb_end(&r) == 0);
-	if (g.len > 0)
-		memcpy(g.body, p, g.len);
-	fprintf(stderr, "got %d, status %u, %zu bytes: %s\n", g.result,
-	    g.status, g.len, g.why);
-	return (&g);
-}
-
-static const struct got *
+static struct got
 ask_set(struct peer *v, uint8_t product, uint8_t signer)
 {
 	const uint8_t	 about[] = { product, signer };
+	struct asking	 a = { .what = FETCH_SNP, .url = "", .tees = TEE_SNP,
+			    .body = about, .len = sizeof(about) };
 
-	ask_send(v, FETCH_SNP, TEE_SNP, about, sizeof(about));
-	return (got_recv(v));
+	ask_send(v, &a);
+	return (got(v));
 }
 
 static void
 vcek_send(struct peer *v, uint8_t product, const uint8_t *tcb)
 {
-	uint8_t	 about[ABOUT_MAX];
+	uint8_t		 about[ABOUT_MAX];
+	struct asking	 a = { .what = FETCH_VCEK, .url = "", .tees = TEE_SNP,
+			    .body = about, .len = sizeof(about) };
 
 	about[0] = product;
 	memcpy(about + 1, tcb, SNP_TCB_LEN);
 	memcpy(about + 1 + SNP_TCB_LEN, chip, SNP_CHIP_LEN);
-	ask_send(v, FETCH_VCEK, TEE_SNP, about, sizeof(about));
+	ask_send(v, &a);
 }
 
-static const struct got *
+static struct got
 ask_vcek(struct peer *v, uint8_t product, const uint8_t *tcb)
 {
 	vcek_send(v, product, tcb);
-	return (got_recv(v));
+	return (got(v));
 }
 
 /* What came is what lies there, each of them byte for byte. */
 static void
-same(const struct got *g, const char *const *files)
+same(struct got g, const char *const *files)
 {
 	struct rbuf	 r;
-	const uint8_t	*p;
-	char		*data;
-	size_t		 len, n;
 
-	ATF_REQUIRE_EQ_MSG(GOT_OK, g->result, "%s", g->why);
-	rb_init(&r, g->body, g->len);
-	for (; *files != NULL; files++) {
-		p = rb_bytes(&r, &n, 1, sizeof(g->body));
-		ATF_REQUIRE(!r.failed);
-		data = slurp(*files, &len);
-		ATF_CHECK_MSG(len == n && memcmp(data, p, n) == 0,
-		    "%s is another", *files);
-	}
+	ATF_REQUIRE_EQ_MSG(GOT_OK, g.result, "%s", g.why);
+	rb_init(&r, g.body, g.len);
+	for (; *files != NULL; files++)
+		same_file(&r, *files);
 	ATF_CHECK(rb_end(&r) == 0);
+	free(g.body);
 }
 
 #define CHIP8	"c5c5c5c5c5c5c5c5"
@@ -227,25 +171,6 @@ static const char *const	 milan_vcek[] = {
 static const char *const	 turin_vcek[] = {
 	"coll/vcek-Turin/" CHIP8 "-0102000400000082.der", NULL };
 
-static void
-refused(const struct got *g, uint8_t result, uint16_t status,
-    const char *why)
-{
-	ATF_CHECK_EQ_MSG(result, g->result, "%d: %s", g->result, g->why);
-	ATF_CHECK_EQ(status, g->status);
-	ATF_CHECK_MSG(strstr(g->why, why) != NULL, "why: %s", g->why);
-}
-
-#define TEST(name, text)						\
-ATF_TC(name);								\
-ATF_TC_HEAD(name, tc)							\
-{									\
-	atf_tc_set_md_var(tc, "descr", text);				\
-	atf_tc_set_md_var(tc, "require.progs", "python3 curl");		\
-	atf_tc_set_md_var(tc, "timeout", "120");			\
-}									\
-ATF_TC_BODY(name, tc)
-
 TEST(good, "each product and signer, merged, and VCEKs for good")
 {
 	struct child	*c;
@@ -253,16 +178,16 @@ TEST(good, "each product and signer, merged, and VCEKs for good")
 
 	begin(tc);
 	c = fetcher(NULL, 0);
-	v = child_edge(c, PROC_VERIFIER, 0, 0);
-	second = child_edge(c, PROC_VERIFIER, 1, 0);
+	v = verifier(c, 0);
+	second = verifier(c, 1);
 	same(ask_set(v, SNP_MILAN, SNP_VCEK), milan_set);
 	same(ask_set(v, SNP_TURIN, SNP_VLEK), turin_vlek);
 	same(ask_vcek(v, SNP_TURIN, turin), turin_vcek);
 	post("fault", "{\"vcek:slow\": \"0.3x1\"}");
 	vcek_send(v, SNP_MILAN, milan);
 	vcek_send(second, SNP_MILAN, milan);
-	same(got_recv(v), milan_vcek);
-	same(got_recv(second), milan_vcek);
+	same(got(v), milan_vcek);
+	same(got(second), milan_vcek);
 	same(ask_vcek(second, SNP_MILAN, milan), milan_vcek);
 	ATF_CHECK_EQ(2, count("vcek"));
 	ATF_CHECK_EQ(2, count("chain"));
@@ -298,11 +223,11 @@ TEST(failures, "what AMD's service does wrong is said, part by part")
 
 	begin(tc);
 	c = fetcher(NULL, 0);
-	v = child_edge(c, PROC_VERIFIER, 0, 0);
+	v = verifier(c, 0);
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		post("fault", rows[i].fault);
 		/* of another one each: what came beside it is remembered */
-		refused(rows[i].vcek ? ask_vcek(v, SNP_MILAN, milan) :
+		EXPECT(rows[i].vcek ? ask_vcek(v, SNP_MILAN, milan) :
 		    ask_set(v, i < 2 ? SNP_MILAN : SNP_TURIN, i % 2 == 0 ?
 		    SNP_VCEK : SNP_VLEK), rows[i].result, rows[i].status,
 		    rows[i].why);
@@ -317,30 +242,34 @@ TEST(pace, "chips are looked up at a pace, after a 429 none; known ones go on")
 {
 	struct child	*c;
 	struct peer	*v;
+	struct got	 g;
 	uint8_t		 tcb[SNP_TCB_LEN] = { 9 };
 	int		 i, busy = 0;
 
 	begin(tc);
 	c = fetcher(NULL, 60);
-	v = child_edge(c, PROC_VERIFIER, 0, 0);
+	v = verifier(c, 0);
 	same(ask_vcek(v, SNP_MILAN, milan), milan_vcek);
 	for (i = 0; i < 80; i++) {
 		tcb[7] = (uint8_t)i;
 		vcek_send(v, SNP_MILAN, tcb);
 	}
-	for (i = 0; i < 80; i++)
-		busy += got_recv(v)->result == GOT_BUSY;
+	for (i = 0; i < 80; i++) {
+		got_recv(v, &g);
+		busy += g.result == GOT_BUSY;
+		free(g.body);
+	}
 	ATF_CHECK_MSG(busy > 0, "%d of 80 were too many", busy);
 	ATF_CHECK_MSG(count("vcek") < 81, "%d", count("vcek"));
 	same(ask_vcek(v, SNP_MILAN, milan), milan_vcek);
 	ATF_CHECK_EQ(0, child_end(c));
 	/* The service says when it is too much. */
 	c = fetcher(NULL, 60);
-	v = child_edge(c, PROC_VERIFIER, 0, 0);
+	v = verifier(c, 0);
 	post("fault", "{\"vcek:status\": \"429x1\"}");
-	refused(ask_vcek(v, SNP_MILAN, tcb), GOT_REFUSED, 429, "429");
+	EXPECT(ask_vcek(v, SNP_MILAN, tcb), GOT_REFUSED, 429, "429");
 	post("standin", "{\"reset\": true}");
-	refused(ask_vcek(v, SNP_MILAN, milan), GOT_BUSY, 0, "VCEK");
+	EXPECT(ask_vcek(v, SNP_MILAN, milan), GOT_BUSY, 0, "VCEK");
 	ATF_CHECK_EQ(0, count("vcek"));
 	same(ask_set(v, SNP_MILAN, SNP_VCEK), milan_set);
 	ATF_CHECK_EQ(0, child_end(c));
@@ -354,25 +283,25 @@ TEST(directory, "the same out of files, of each product or of one alone")
 
 	mint(tc);
 	c = fetcher("coll", 60);
-	v = child_edge(c, PROC_VERIFIER, 0, 0);
+	v = verifier(c, 0);
 	same(ask_set(v, SNP_MILAN, SNP_VCEK), milan_set);
 	same(ask_set(v, SNP_TURIN, SNP_VLEK), turin_vlek);
 	same(ask_vcek(v, SNP_MILAN, milan), milan_vcek);
 	same(ask_vcek(v, SNP_TURIN, turin), turin_vcek);
-	refused(ask_vcek(v, SNP_MILAN, tcb), GOT_UNAVAILABLE, 0,
+	EXPECT(ask_vcek(v, SNP_MILAN, tcb), GOT_UNAVAILABLE, 0,
 	    "-0900000000000000.der: No such file");
-	refused(ask_set(v, SNP_GENOA, SNP_VCEK), GOT_UNAVAILABLE, 0,
+	EXPECT(ask_set(v, SNP_GENOA, SNP_VCEK), GOT_UNAVAILABLE, 0,
 	    "cert_chain.pem: No such file");
 	run("echo x >coll/vcek-Milan/crl.der");
-	refused(ask_set(v, SNP_MILAN, SNP_VCEK), GOT_UNAVAILABLE, 0,
+	EXPECT(ask_set(v, SNP_MILAN, SNP_VCEK), GOT_UNAVAILABLE, 0,
 	    "crl.der: it is no CRL");
 	run("rm coll/vcek-Milan/crl.der; "
 	    "ln -s cert_chain.pem coll/vcek-Milan/crl.der");
-	refused(ask_set(v, SNP_MILAN, SNP_VCEK), GOT_UNAVAILABLE, 0,
+	EXPECT(ask_set(v, SNP_MILAN, SNP_VCEK), GOT_UNAVAILABLE, 0,
 	    "crl.der: it is a symbolic link");
 	ATF_CHECK_EQ(0, child_end(c));
 	c = fetcher("coll/vlek-Turin", 60);
-	v = child_edge(c, PROC_VERIFIER, 0, 0);
+	v = verifier(c, 0);
 	same(ask_set(v, SNP_TURIN, SNP_VLEK), turin_vlek);
 	ATF_CHECK_EQ(0, child_end(c));
 }
@@ -380,7 +309,6 @@ TEST(directory, "the same out of files, of each product or of one alone")
 /* Each ends the fetcher's edge: the verifier has been broken. */
 TEST(violations, "what does not name a product, a signer, a chip")
 {
-	static const uint8_t	 about[ABOUT_MAX + 1];
 	static const struct {
 		uint8_t		 what, tees, first, second;
 		size_t		 len;
@@ -399,19 +327,22 @@ TEST(violations, "what does not name a product, a signer, a chip")
 	struct child		*c;
 	struct peer		*v;
 	struct rbuf		 r;
-	uint8_t			 data[ABOUT_MAX + 1];
+	uint8_t			 data[ABOUT_MAX + 1] = { 0 };
+	struct asking		 a = { .url = "", .body = data };
 	size_t			 i;
 
 	mint(tc);
 	c = fetcher("coll", 60);
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		v = child_edge(c, PROC_VERIFIER, (uint32_t)i, 0);
-		memcpy(data, about, sizeof(data));
+		v = verifier(c, (uint32_t)i);
 		data[0] = rows[i].first;
 		data[1] = rows[i].second;
-		ask_send(v, rows[i].what, rows[i].tees, data, rows[i].len);
-		peer_recv(child_parent(c), IMSG_PARENT_VIOLATION, &r, 5000);
-		ATF_CHECK_MSG(peer_closed(v, 5000), "row %zu", i);
+		a.what = rows[i].what;
+		a.tees = rows[i].tees;
+		a.len = rows[i].len;
+		ask_send(v, &a);
+		peer_recv(child_parent(c), IMSG_PARENT_VIOLATION, &r, AGES);
+		ATF_CHECK_MSG(peer_closed(v, AGES), "row %zu", i);
 	}
 	ATF_CHECK_EQ(0, child_end(c));
 }

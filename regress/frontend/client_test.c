@@ -18,13 +18,6 @@
  * Certificates of clients: chains of a root, a CA below it and a client, with
  * and without lists of what is revoked, against the real frontend and signer.
  */
-#include <sys/socket.h>
-#include <sys/wait.h>
-
-#include <netinet/in.h>
-
-#include <atf-c.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -33,11 +26,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <tls.h>
-#include <unistd.h>
 
-#include "kbsd.h"
 #include "limit.h"
-#include "peer.h"
+#include "rig.h"
 
 #define WAIT	5000
 #define DAY	86400L
@@ -195,40 +186,6 @@ a_file(const char *name)
 	return (fd);
 }
 
-static int
-listener(int *port)
-{
-	struct sockaddr_in	 sin = { .sin_family = AF_INET };
-	socklen_t		 len = sizeof(sin);
-	int			 fd;
-
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	ATF_REQUIRE((fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK,
-	    0)) != -1);
-	ATF_REQUIRE(bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0);
-	ATF_REQUIRE(listen(fd, 16) == 0);
-	ATF_REQUIRE(getsockname(fd, (struct sockaddr *)&sin, &len) == 0);
-	*port = ntohs(sin.sin_port);
-	return (fd);
-}
-
-static void
-start_signer(struct rig *rig)
-{
-	struct wbuf	 w = { 0 };
-	int		 fd;
-
-	rig->signer = child_start("signer", PROC_SIGNER, 0, 0, NULL);
-	ATF_REQUIRE((fd = open("tls.key", O_RDWR | O_CREAT, 0600)) != -1);
-	child_descriptor(rig->signer, FD_TLS_KEY, fd);
-	ATF_REQUIRE((fd = open("tls.crt", O_RDWR | O_CREAT, 0644)) != -1);
-	child_descriptor(rig->signer, FD_TLS_CERT, fd);
-	wb_u32(&w, 1);
-	wb_str(&w, "localhost");
-	child_config(rig->signer, &w);
-	child_go(rig->signer);
-}
-
 static struct child *
 configured(void)
 {
@@ -252,7 +209,7 @@ start(struct rig *rig, const char *cas, const char *crls)
 	struct wbuf	 w = { 0 };
 
 	memset(rig, 0, sizeof(*rig));
-	start_signer(rig);
+	rig->signer = signer_start();
 	rig->front = configured();
 	child_descriptor(rig->front, FD_LISTEN, listener(&rig->port[0]));
 	child_descriptor(rig->front, FD_LISTEN, listener(&rig->port[1]));
@@ -270,12 +227,8 @@ start(struct rig *rig, const char *cas, const char *crls)
 static void
 end(struct rig *rig)
 {
-	int	 status;
-
-	status = child_end(rig->front);
-	ATF_CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-	status = child_end(rig->signer);
-	ATF_CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	ends(rig->front, 0);
+	ends(rig->signer, 0);
 }
 
 /* --- the client ----------------------------------------------------------- */
@@ -309,16 +262,12 @@ let_in(int port, const struct party *p)
 {
 	static const char	 text[] = "GET /kbs/v1/version HTTP/1.1\r\n"
 				    "Host: kbs\r\n\r\n";
-	struct sockaddr_in	 sin = { .sin_family = AF_INET };
 	struct tls		*tls = client(p);
 	char			 buf[1024];
 	ssize_t			 n = -1;
 	int			 fd;
 
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	sin.sin_port = htons((uint16_t)port);
-	ATF_REQUIRE((fd = socket(AF_INET, SOCK_STREAM, 0)) != -1);
-	ATF_REQUIRE(connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0);
+	fd = dial(INADDR_LOOPBACK, port);
 	ATF_REQUIRE(tls_connect_socket(tls, fd, "localhost") == 0);
 	if (tls_handshake(tls) == 0 && tls_write(tls, text,
 	    sizeof(text) - 1) > 0)
@@ -439,7 +388,7 @@ dies(int crl, const char *file, const char *why)
 {
 	struct child	*c = configured();
 	struct wbuf	 w = { 0 };
-	int		 port, status;
+	int		 port;
 
 	child_descriptor(c, FD_LISTEN, listener(&port));
 	child_descriptor(c, FD_CLIENT_CA, a_file(crl ? "root.pem" : file));
@@ -449,8 +398,7 @@ dies(int crl, const char *file, const char *why)
 	peer_send(child_parent(c), IMSG_PROCESS_GO, &w);
 	ATF_CHECK(peer_closed(child_parent(c), WAIT));
 	ATF_CHECK_MSG(child_logged(c, why, WAIT), "%s", why);
-	status = child_end(c);
-	ATF_CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	ends(c, 1);
 }
 
 ATF_TC_WITHOUT_HEAD(start_errors);

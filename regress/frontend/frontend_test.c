@@ -19,14 +19,7 @@
  * The real frontend with the real signer; broker, auth, engines and maker
  * are played.  The client is one that speaks TLS and sends what it is told.
  */
-#include <sys/socket.h>
-#include <sys/wait.h>
-
-#include <netinet/in.h>
-
 #include <arpa/inet.h>
-#include <atf-c.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -36,13 +29,11 @@
 #include <strings.h>
 #include <time.h>
 #include <tls.h>
-#include <unistd.h>
 
 #include "base64.h"
 #include "digest.h"
 #include "frontend.h"
-#include "kbsd.h"
-#include "peer.h"
+#include "rig.h"
 
 #define WAIT	5000
 #define FRONT	0x1234
@@ -79,19 +70,6 @@ struct response {
 /* --- the processes ------------------------------------------------------ */
 
 static void
-parent_send(struct child *c, uint32_t type, struct wbuf *w, int fd)
-{
-	struct imsgbuf	 ibuf;
-
-	ATF_REQUIRE(imsgbuf_init(&ibuf, peer_fd(child_parent(c))) == 0);
-	ATF_REQUIRE(imsg_compose(&ibuf, type, 0, 0, fd, w->data,
-	    w->len) == 1);
-	ATF_REQUIRE(imsgbuf_flush(&ibuf) == 0);
-	imsgbuf_clear(&ibuf);
-	wb_free(w);
-}
-
-static void
 give_edge(struct child *c, enum process_kind kind, uint32_t front, int fd)
 {
 	struct wbuf	 w = { 0 };
@@ -99,7 +77,7 @@ give_edge(struct child *c, enum process_kind kind, uint32_t front, int fd)
 	wb_u32(&w, kind);
 	wb_u32(&w, 0);
 	wb_u32(&w, front);
-	parent_send(c, IMSG_PROCESS_EDGE, &w, fd);
+	peer_sendfd(child_parent(c), IMSG_PROCESS_EDGE, &w, fd);
 }
 
 /* A real edge between two real processes. */
@@ -112,41 +90,6 @@ join_signer(struct rig *rig, enum process_kind kind)
 	    SOCK_NONBLOCK, 0, sv) == 0);
 	give_edge(rig->signer, kind, FRONT, sv[0]);
 	give_edge(rig->front, PROC_SIGNER, 0, sv[1]);
-}
-
-static void
-start_signer(struct rig *rig)
-{
-	struct wbuf	 w = { 0 };
-	int		 fd;
-
-	rig->signer = child_start("signer", PROC_SIGNER, 0, 0, NULL);
-	ATF_REQUIRE((fd = open("tls.key", O_RDWR | O_CREAT, 0600)) != -1);
-	child_descriptor(rig->signer, FD_TLS_KEY, fd);
-	ATF_REQUIRE((fd = open("tls.crt", O_RDWR | O_CREAT, 0644)) != -1);
-	child_descriptor(rig->signer, FD_TLS_CERT, fd);
-	wb_u32(&w, 2);
-	wb_str(&w, "localhost");
-	wb_str(&w, "127.0.0.1");
-	child_config(rig->signer, &w);
-	child_go(rig->signer);
-}
-
-static int
-listener(int *port)
-{
-	struct sockaddr_in	 sin = { .sin_family = AF_INET };
-	socklen_t		 len = sizeof(sin);
-	int			 fd;
-
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	ATF_REQUIRE((fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK,
-	    0)) != -1);
-	ATF_REQUIRE(bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0);
-	ATF_REQUIRE(listen(fd, 512) == 0);
-	ATF_REQUIRE(getsockname(fd, (struct sockaddr *)&sin, &len) == 0);
-	*port = ntohs(sin.sin_port);
-	return (fd);
 }
 
 static uint32_t	 address_rate;	/* requests per second; 0: any number */
@@ -163,7 +106,7 @@ start_front(struct rig *rig, enum process_kind kind, enum role role,
 	limits_default(all);
 	all[LIMIT_CONNECTIONS] = connections;
 	all[LIMIT_ADDRESS_RATE] = all[LIMIT_ADDRESS_BURST] = address_rate;
-	start_signer(rig);
+	rig->signer = signer_start();
 	rig->front = child_start("frontend", kind, 0, FRONT, NULL);
 	wb_u8(&w, role);
 	wb_u32(&w, 2);
@@ -182,7 +125,7 @@ start_front(struct rig *rig, enum process_kind kind, enum role role,
 		rig->auth = child_edge(rig->front, PROC_AUTH, 0, 0);
 		rig->maker = child_edge(rig->front, PROC_MAKER, 0, 0);
 	}
-	parent_send(rig->front, IMSG_PROCESS_ACCEPT, &w, -1);
+	peer_send(child_parent(rig->front), IMSG_PROCESS_ACCEPT, &w);
 }
 
 static void
@@ -194,12 +137,8 @@ start(struct rig *rig)
 static void
 end(struct rig *rig)
 {
-	int	 status;
-
-	status = child_end(rig->front);
-	ATF_CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-	status = child_end(rig->signer);
-	ATF_CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	ends(rig->front, 0);
+	ends(rig->signer, 0);
 }
 
 /* A signer of ours; the runtime waits for it, so must nobody else. */
@@ -246,16 +185,7 @@ static in_addr_t	 source = INADDR_LOOPBACK;
 static int
 tcp(const struct rig *rig)
 {
-	struct sockaddr_in	 sin = { .sin_family = AF_INET };
-	int			 fd;
-
-	ATF_REQUIRE((fd = socket(AF_INET, SOCK_STREAM, 0)) != -1);
-	sin.sin_addr.s_addr = htonl(source);
-	ATF_REQUIRE(bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0);
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	sin.sin_port = htons((uint16_t)rig->port);
-	ATF_REQUIRE(connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0);
-	return (fd);
+	return (dial(source, rig->port));
 }
 
 static struct tls *
@@ -546,7 +476,7 @@ ATF_TC_BODY(version, tc)
 	ATF_CHECK(strstr(r.body, "\"buildDate\":") != NULL);
 	ATF_CHECK_EQ(NULL, field(&r, "Connection"));
 	ATF_CHECK(child_logged(rig.front, "request 00001234-0000000000000001 "
-	    "127.0.0.1 GET /kbs/v1/version 200", 1000));
+	    "127.0.0.1 GET /kbs/v1/version 200", AGES));
 	/* the connection goes on, numbers rise */
 	send_request(c, "GET", "/kbs/v1/version", "Connection: close\r\n",
 	    NULL);
@@ -1570,10 +1500,10 @@ ATF_TC_BODY(connections, tc)
 	/* refused for a while */
 	wb_str(&w, "no address");
 	wb_u32(&w, 700);
-	parent_send(rig.front, IMSG_FRONTEND_REFUSE, &w, -1);
+	peer_send(child_parent(rig.front), IMSG_FRONTEND_REFUSE, &w);
 	wb_str(&w, "127.0.0.1");
 	wb_u32(&w, 700);
-	parent_send(rig.front, IMSG_FRONTEND_REFUSE, &w, -1);
+	peer_send(child_parent(rig.front), IMSG_FRONTEND_REFUSE, &w);
 	ATF_CHECK(child_logged(rig.front, "refusing connections from "
 	    "127.0.0.1", WAIT));
 	fd[0] = tcp(&rig);
@@ -1684,7 +1614,7 @@ ATF_TC_BODY(drain, tc)
 	waits = client(&rig);
 	send_request(waits, "POST", TRANSFER, ACCEPT, NULL);
 	n = recv_transfer(&rig, TRANSFER_FIRST, NULL);
-	parent_send(rig.front, IMSG_PROCESS_DRAIN, &w, -1);
+	peer_send(child_parent(rig.front), IMSG_PROCESS_DRAIN, &w);
 	usleep(200000);
 	send_request(idle, "GET", "/kbs/v1/version", "", NULL);
 	response(idle, &r);
@@ -1733,7 +1663,7 @@ ATF_TC_BODY(signer_dies, tc)
 	ATF_CHECK_EQ(TLS_WANT_POLLIN, tls_handshake(late->tls));
 	usleep(100000);
 	ATF_CHECK_EQ(TLS_WANT_POLLIN, tls_handshake(late->tls));
-	start_signer(&rig);
+	rig.signer = signer_start();
 	join_signer(&rig, PROC_FRONTEND);
 	ATF_REQUIRE(fcntl(late->fd, F_SETFL, 0) == 0);
 	ATF_CHECK_EQ(0, tls_handshake(late->tls));

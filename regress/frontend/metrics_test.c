@@ -19,22 +19,16 @@
  * it; the checks of health; and the process itself, whose parent and clients
  * are played.
  */
-#include <sys/socket.h>
-
-#include <atf-c.h>
 #include <ctype.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "histogram.h"
-#include "kbsd.h"
 #include "metric.h"
 #include "metrics.h"
-#include "peer.h"
+#include "rig.h"
 
 #define MS		10000
 #define N		8
@@ -418,21 +412,11 @@ static int		 port;
 static void
 start(void)
 {
-	struct sockaddr_in	 sin = { .sin_family = AF_INET };
-	struct wbuf		 w = { 0 };
-	socklen_t		 len = sizeof(sin);
-	int			 fd;
+	struct wbuf	 w = { 0 };
 
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	ATF_REQUIRE((fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK,
-	    0)) != -1);
-	ATF_REQUIRE(bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0);
-	ATF_REQUIRE(listen(fd, 64) == 0);
-	ATF_REQUIRE(getsockname(fd, (struct sockaddr *)&sin, &len) == 0);
-	port = ntohs(sin.sin_port);
 	child = child_start("frontend", PROC_METRICS, 0, 0, NULL);
 	child_config(child, &w);
-	child_descriptor(child, FD_LISTEN, fd);
+	child_descriptor(child, FD_LISTEN, listener(&port));
 	child_go(child);
 	peer_send(child_parent(child), IMSG_PROCESS_ACCEPT, &w);
 }
@@ -440,13 +424,8 @@ start(void)
 static int
 client(const char *text)
 {
-	struct sockaddr_in	 sin = { .sin_family = AF_INET };
-	int			 fd;
+	int	 fd = dial(INADDR_LOOPBACK, port);
 
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	sin.sin_port = htons((uint16_t)port);
-	ATF_REQUIRE((fd = socket(AF_INET, SOCK_STREAM, 0)) != -1);
-	ATF_REQUIRE(connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0);
 	ATF_REQUIRE(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
 	return (fd);
 }

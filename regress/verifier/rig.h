@@ -132,6 +132,16 @@ rig_child(struct rig *rig, uint32_t interval, int require_nonce)
 		    (uint32_t)i, 0);
 }
 
+/* A key, its policy, and what the requester's evidence holds. */
+static __attribute__((unused)) void
+rig_ids(void)
+{
+	uuid_make(&key_id);
+	uuid_make(&policy_id);
+	memset(held, 0xa5, sizeof(held));
+	memcpy(held, "\x01\x00\x01\x00", 4);
+}
+
 static __attribute__((unused)) void
 rig_prepare(struct rig *rig)
 {
@@ -139,10 +149,7 @@ rig_prepare(struct rig *rig)
 	mint_init(&rig->m);
 	rig->crl_until = 3600;
 	rig->jwks = mint_usual_jwks(&rig->m);
-	uuid_make(&key_id);
-	uuid_make(&policy_id);
-	memset(held, 0xa5, sizeof(held));
-	memcpy(held, "\x01\x00\x01\x00", 4);
+	rig_ids();
 }
 
 static __attribute__((unused)) void

@@ -86,6 +86,8 @@ check-run: all tests test-data
 	    $(KYUA) -v parallelism=$(TEST_JOBS) test \
 	    -k $(O)/regress/Kyuafile -r $(RESULTS); \
 	status=$$?; \
+	[ $$status -eq 0 ] || $(KYUA) report -r $(RESULTS) --verbose \
+	    --results-filter=broken,failed | sh regress/failures; \
 	$(KYUA) report -r $(RESULTS) | sh regress/summary; \
 	exit $$status
 
@@ -197,7 +199,8 @@ coverage-run: all tests test-data
 	fi; \
 	KBSD_SRC=$(CURDIR) KBSD_SHARED=$${KBSD_SHARED:-$(abspath ..)/shared} \
 	    KBSD_STANDIN_KEYS=$(abspath $(O))/standin-keys \
-	    $$as env HOME=$(abspath $(O)) $(KYUA) -v parallelism=$(TEST_JOBS) test \
+	    $$as env HOME=$(abspath $(O)) $(KYUA) -v parallelism=$(TEST_JOBS) \
+	    -v test_suites.kbsd.coverage=yes test \
 	    -r $(RESULTS) -k $(O)/regress/Kyuafile $(COVERAGE_TESTS) | \
 	    tail -1; \
 	python3 regress/coverage/report $(COVERAGE_LEAST) $(O)/obj

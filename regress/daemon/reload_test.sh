@@ -114,13 +114,13 @@ under_load_body()
 	again '^login attempts 9, was 5$' 2
 	printf 'keystore "local" local\nkeystore "two" local\n' >>"$conf"
 	again '^keystore "two" added$'
+	# However slow the machine is, all kinds of work are done.
+	wait_for 300 test -e load.enough || atf_fail "too little is done"
 	stop_load
 	jq -e '.failed == []' load.json >failed ||
 	    atf_fail "$(jq .failed load.json; tail -n 60 "$log")"
-	# All kinds of work were done, and connections were told to end.
-	jq -e '(.done | .transfer > 20 and .version > 20 and .login > 3 and
-	    .policy > 3 and .key > 3 and .release > 3 and .kbsget > 1) and
-	    .closed >= 5' load.json || atf_fail "too little was done"
+	# Connections were told to end.
+	jq -e '.closed >= 5' load.json || atf_fail "too few were closed"
 	# No secret was said.
 	! grep -qF "$(cat api.key)" "$log" || atf_fail "the API key"
 	# One more for the second keystore.

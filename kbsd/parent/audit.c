@@ -48,6 +48,8 @@ static struct {
 	uint64_t	 tag;
 }			 waiting[WAITING_MAX];
 static size_t		 nwaiting;
+static const char	 cant_open[] = "the audit log can't be opened: see the "
+			    "log";
 static struct event	*watch;
 
 static int
@@ -153,8 +155,10 @@ set_reopen(struct set *set)
 	if (c == NULL || c->state != CHILD_READY)
 		return (0);
 	/* One after the other, so that no file is passed over. */
-	if (set->log.confirmed != set->log.generation)
-		return (-1);
+	if (set->log.confirmed != set->log.generation) {
+		set->log.again = 1;
+		return (0);
+	}
 	if ((fd = log_open(set, &st)) == -1)
 		return (-1);
 	if (log_is(set, &st)) {
@@ -386,20 +390,18 @@ is_there(const struct set *its, const struct child *control)
 }
 
 static void
-answer_waiting(void)
+answer_waiting(const char *error)
 {
 	struct wbuf	 w = { 0 };
 	size_t		 i, n = nwaiting;
 
-	if (!all_confirmed())
-		return;
 	nwaiting = 0;
 	for (i = 0; i < n; i++) {
 		if (!is_there(waiting[i].set, waiting[i].control))
 			continue;
 		wb_u64(&w, waiting[i].tag);
-		wb_u8(&w, 1);
-		wb_str(&w, "");
+		wb_u8(&w, error[0] == '\0');
+		wb_str(&w, error);
 		wb_u32(&w, 0);
 		wb_u32(&w, 0);
 		(void)child_send(waiting[i].control, IMSG_CONTROL_REPLY, &w);
@@ -410,8 +412,7 @@ int
 audit_ask(struct child *control, uint64_t tag, char *why, size_t whysize)
 {
 	if (audit_reopen() == -1) {
-		strlcpy(why, "the audit log can't be opened, or is being "
-		    "opened already: see the log", whysize);
+		strlcpy(why, cant_open, whysize);
 		return (-1);
 	}
 	if (nwaiting == WAITING_MAX) {
@@ -421,7 +422,8 @@ audit_ask(struct child *control, uint64_t tag, char *why, size_t whysize)
 	waiting[nwaiting].control = control;
 	waiting[nwaiting].set = control->set;
 	waiting[nwaiting++].tag = tag;
-	answer_waiting();
+	if (all_confirmed())
+		answer_waiting("");
 	return (0);
 }
 
@@ -445,7 +447,13 @@ audit_told(struct edge *edge, struct rbuf *r)
 		set->log.confirmed = generation;
 		link_renew(set);
 	}
-	answer_waiting();
+	if (set->log.again) {
+		set->log.again = 0;
+		if (set_reopen(set) == -1)
+			answer_waiting(cant_open);
+	}
+	if (all_confirmed())
+		answer_waiting("");
 	return (0);
 }
 

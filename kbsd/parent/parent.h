@@ -469,6 +469,7 @@ struct audit_log {
 	int			 fd;		/* -1: none yet */
 	uint32_t		 generation;	/* counts the files */
 	uint32_t		 confirmed;	/* that the audit process has */
+	int			 again;		/* open it once more */
 	struct log_end {
 		uint64_t	 n;
 		uint8_t		 digest[DIGEST_LEN];

@@ -86,6 +86,46 @@ rotate_body()
 	whole
 }
 
+daemon_case again "asked to open it anew while it is being opened anew"
+again_body()
+{
+	prepare
+	pid=$(pid_of audit)
+	mv "$audit" "$audit.1"
+	kill -STOP "$pid"
+	kill -USR1 "$kbsd_pid"
+	wait_for 50 test -e "$audit" || atf_fail "no log"
+	mv "$audit" "$audit.2"
+	ctl log reopen >said 2>&1 &
+	asked=$!
+	sleep 0.3
+	kill -0 "$asked" || atf_fail "it did not wait: $(cat said)"
+	kill -CONT "$pid"
+	wait "$asked" || atf_fail "$(cat said)"
+	[ -e "$audit" ] || atf_fail "the newest was passed over"
+	transfer || atf_fail "no transfer: $(cat cried)"
+	[ -s "$audit" ] || atf_fail "it is written elsewhere"
+	whole
+	# It can't be opened the second time.
+	mv "$audit" "$audit.3"
+	kill -STOP "$pid"
+	kill -USR1 "$kbsd_pid"
+	wait_for 50 test -e "$audit" || atf_fail "no log"
+	mv "$audit" "$audit.4"
+	mkdir "$audit"
+	ctl log reopen >said 2>&1 &
+	asked=$!
+	sleep 0.3
+	kill -CONT "$pid"
+	! wait "$asked" || atf_fail "it is done?"
+	atf_check -o match:"can't be opened" cat said
+	rmdir "$audit"
+	exits 0 ctl log reopen
+	transfer || atf_fail "no transfer: $(cat cried)"
+	whole
+	stop_kbsd
+}
+
 daemon_case removed "a log that is removed, or moved and nobody says so"
 removed_body()
 {

@@ -213,6 +213,7 @@ admin_granted(struct edge *edge, struct rbuf *r)
 	wb_raw(&req->row, row, rowlen);
 	wb_raw(&req->intent, intent, intentlen);
 	memcpy(req->granted_seal, seal, DIGEST_LEN);
+	req->halved = 1;
 	if (name.front == self.front) {
 		req->op = op;
 		return (leftover_granted(req));

@@ -70,7 +70,7 @@ struct request {
 	uint8_t			 policy_digest[DIGEST_LEN];
 	struct wbuf		 policy;	/* text */
 	uint64_t		 policy_version;
-	int			 ordered;	/* the engine has its ORDER */
+	int			 halved;	/* its engine has a half */
 };
 
 struct request	*request_new(const struct request_name *, enum operation,
@@ -218,6 +218,8 @@ void	 keys_take_sealed(struct request *, const struct key_record *,
 	    enum key_state);
 /* kms has sealed a newer record: it becomes the request's, and the store's. */
 void	 keys_put_newest(struct request *, const struct key_record *, row_fn);
+/* Is a half of the request at this engine or maker? */
+int	 keys_halved(const struct request *, const struct edge *);
 /* Send the ORDER to the engine of the request, or the maker. */
 int	 keys_order(struct request *, const void *argument, size_t len);
 

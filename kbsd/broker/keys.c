@@ -54,17 +54,33 @@ static const struct {
 	[OP_KEY_BACKUP] = { key_release, key_released, 0, 0 },
 };
 
+/* Which engine acts on it; of no use for what is about no key. */
+static enum process_kind
+key_engine(const struct request *req, uint32_t *instance)
+{
+	*instance = key_ops[req->op].maker ? 0 :
+	    (uint32_t)(req->name.number % broker_conf.engines);
+	return (key_ops[req->op].maker ? PROC_MAKER : PROC_ENGINE);
+}
+
+int
+keys_halved(const struct request *req, const struct edge *edge)
+{
+	uint32_t	 instance;
+
+	return (req->halved && edge->peer == key_engine(req, &instance) &&
+	    edge->instance == instance);
+}
+
 int
 keys_order(struct request *req, const void *argument, size_t len)
 {
 	struct edge	*engine;
 	struct wbuf	 w = { 0 }, record = { 0 };
+	uint32_t	 instance;
+	enum process_kind kind = key_engine(req, &instance);
 
-	if (key_ops[req->op].maker)
-		engine = edge_find(PROC_MAKER, 0);
-	else
-		engine = edge_find(PROC_ENGINE, (uint32_t)(req->name.number %
-		    broker_conf.engines));
+	engine = edge_find(kind, instance);
 	wb_key_record(&record, &req->key);
 	wb_name(&w, &req->name);
 	wb_u8(&w, req->op);
@@ -77,7 +93,6 @@ keys_order(struct request *req, const void *argument, size_t len)
 	if (edge_send(engine, IMSG_ENGINE_ORDER, &w) == -1)
 		return (-1);
 	request_wait(req, engine);
-	req->ordered = 1;
 	return (0);
 }
 
@@ -506,6 +521,7 @@ keys_done(struct edge *edge, struct rbuf *r)
 	if (len > 0 && uuid_cmp(&sealed.id, &req->key.id) != 0)
 		return (-1);
 	request_wait(req, NULL);
+	req->halved = 0;
 	if (name.front == self.front) {
 		leftover_done(req, result, len > 0 ? &sealed : NULL);
 		return (0);

@@ -216,7 +216,7 @@ request_edge_down(struct edge *edge)
 			request_free(req);
 			continue;
 		}
-		if (req->on != edge)
+		if (req->on != edge && !keys_halved(req, edge))
 			continue;
 		if (req->client[0] != '\0' && n < BLAME_MAX) {
 			wb_str(&clients, req->client);

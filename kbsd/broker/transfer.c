@@ -409,6 +409,7 @@ transfer_appraised(struct edge *edge, struct rbuf *r)
 		transfer_refused(req, &a);
 		return (0);
 	}
+	req->halved = 1;
 	same = cache_same(req);
 	if (same == 1)
 		transfer_agreed(req, &a);

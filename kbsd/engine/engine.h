@@ -46,6 +46,8 @@
 #define HALVES_MAX	4096		/* requests that are here */
 #define HALVES_LONE_MAX	3072		/* of them, without an ORDER */
 #define HALVES_GRACE_MS	300		/* for the verdict that fits better */
+/* The other half is sent before the order: it is late by scheduling alone. */
+#define HALVES_WAIT_MS	2000
 #define MATERIALS_MAX	64		/* held by the maker */
 
 /* What broker, verifier and auth say; each is there once. */
@@ -135,6 +137,8 @@ void	 halves_kms_down(struct edge *);
 /* The one that waits for this answer of kms; NULL: it came too late. */
 struct request	*halves_asked(const struct edge *,
 		    const struct request_name *, int fetch);
+/* It is in the maker's queue, to its order's deadline. */
+void	 halves_queued(struct request *);
 /* kms has been asked: nothing more is taken for it but the answer. */
 void	 halves_asking(struct request *, uint32_t kms, uint32_t type,
 	    uint64_t deadline);

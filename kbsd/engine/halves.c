@@ -344,12 +344,12 @@ halves_order(struct edge *edge, struct rbuf *r)
 		request_done(req, DONE_BUSY, "no memory", NULL, 0);
 		return (0);
 	}
-	request_clock(req, order.deadline, request_most());
+	request_clock(req, order.deadline, HALVES_WAIT_MS);
 	request_match(req);
 	return (0);
 }
 
-/* A lone half waits to its expiry; with an ORDER that one's deadline rules. */
+/* A lone half waits to its expiry; with an ORDER that one's clock rules. */
 static void
 half_here(struct request *req, uint64_t expiry)
 {
@@ -474,7 +474,14 @@ halves_material(struct edge *edge, struct rbuf *r)
 	return (0);
 }
 
-/* --- kms ------------------------------------------------------------------ */
+/* --- what it waits for then ----------------------------------------------- */
+
+void
+halves_queued(struct request *req)
+{
+	req->stage = STAGE_QUEUED;
+	request_clock(req, req->order.deadline, request_most());
+}
 
 void
 halves_asking(struct request *req, uint32_t kms, uint32_t type,

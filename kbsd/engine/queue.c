@@ -61,7 +61,7 @@ queue_add(struct request *req)
 		    NULL, 0);
 		return;
 	}
-	req->stage = STAGE_QUEUED;
+	halves_queued(req);
 	TAILQ_INSERT_TAIL(&waiting, req, queue);
 	nwaiting++;
 	queue_wake();

@@ -336,6 +336,15 @@ want_answer(uint64_t number, unsigned int status, struct rbuf *rest,
 		*rest = r;
 }
 
+/* A passport transfer up to the verifier. */
+static void
+begin_transfer(uint64_t number, const struct key_record *key)
+{
+	send_transfer(number, TRANSFER_TOKEN);
+	answer_find(key, 3);
+	want_appraise(number);
+}
+
 /* A passport transfer up to its ORDER. */
 static void
 transfer_to_order(uint64_t number, int cached)
@@ -453,9 +462,7 @@ ATF_TC_BODY(tested, tc)
 	ATF_CHECK_EQ(rb_u8(&r), ANSWER_CHECKS);
 	ATF_CHECK_EQ(rb_u32(&r), 3);
 	/* nor does an answer to a test end a transfer */
-	send_transfer(3, TRANSFER_TOKEN);
-	answer_find(&key, 3);
-	want_appraise(3);
+	begin_transfer(3, &key);
 	send_checks(FRONT, 3, 1);
 	ATF_CHECK(peer_silent(front, 100));
 	ATF_CHECK(peer_silent(audit, 0));
@@ -473,9 +480,7 @@ ATF_TC_BODY(cached, tc)
 	alone(1);
 	a_key(&key);
 	/* The first one asks the store once and fills the cache. */
-	send_transfer(1, TRANSFER_TOKEN);
-	answer_find(&key, 3);
-	want_appraise(1);
+	begin_transfer(1, &key);
 	send_appraised(1, VERDICT_OK, 0);
 	want_record(1, &rec);
 	want_order(engine, 1, OP_TRANSFER, &ordered);
@@ -496,9 +501,7 @@ ATF_TC_BODY(denied, tc)
 
 	start();
 	a_key(&key);
-	send_transfer(1, TRANSFER_TOKEN);
-	answer_find(&key, 3);
-	want_appraise(1);
+	begin_transfer(1, &key);
 	send_appraised(1, VERDICT_DENIED, 0);
 	want_record(1, &rec);
 	ATF_CHECK_STREQ(rec.verdict, "deny");
@@ -541,9 +544,7 @@ ATF_TC_BODY(changed_meanwhile, tc)
 
 	start();
 	a_key(&key);
-	send_transfer(1, TRANSFER_TOKEN);
-	answer_find(&key, 3);
-	want_appraise(1);
+	begin_transfer(1, &key);
 	send_appraised(1, VERDICT_OK, 0);
 	key.row_version = 6;
 	answer_find(&key, 3);
@@ -556,9 +557,7 @@ ATF_TC_BODY(changed_meanwhile, tc)
 	want_order(engine, 1, OP_TRANSFER, &ordered);
 	ATF_CHECK_EQ(ordered.row_version, 6);
 	/* Not a second time. */
-	send_transfer(2, TRANSFER_TOKEN);
-	answer_find(&key, 3);
-	want_appraise(2);
+	begin_transfer(2, &key);
 	send_appraised(2, VERDICT_OK, 0);
 	answer_find(&key, 4);
 	answer_find(&key, 4);
@@ -594,9 +593,7 @@ ATF_TC_BODY(nonce_once, tc)
 	start();
 	a_key(&key);
 	for (n = 1; n <= 2; n++) {
-		send_transfer(n, TRANSFER_TOKEN);
-		answer_find(&key, 3);
-		want_appraise(n);
+		begin_transfer(n, &key);
 		send_appraised(n, VERDICT_OK, 0x77);
 		answer_find(&key, 3);
 		answer_nonce_put(n == 1 ? ROW_OK : ROW_EXISTS);
@@ -651,9 +648,7 @@ ATF_TC_BODY(verifier_dies, tc)
 
 	start();
 	a_key(&key);
-	send_transfer(1, TRANSFER_TOKEN);
-	answer_find(&key, 3);
-	want_appraise(1);
+	begin_transfer(1, &key);
 	peer_close(verifier);
 	want_answer(1, 503, NULL, NULL);
 	/* The parent hears whose request it had. */
@@ -665,9 +660,7 @@ ATF_TC_BODY(verifier_dies, tc)
 	ATF_CHECK_STREQ(client, "192.0.2.1");
 	/* The next one goes to its replacement. */
 	verifier = child_edge(broker, PROC_VERIFIER, 0, 0);
-	send_transfer(2, TRANSFER_TOKEN);
-	answer_find(&key, 3);
-	want_appraise(2);
+	begin_transfer(2, &key);
 }
 
 ATF_TC_WITHOUT_HEAD(not_recorded);
@@ -942,6 +935,54 @@ ATF_TC_BODY(key_create_fails, tc)
 	want_answer(1, 400, NULL, NULL);
 	/* Of another key than the one asked for: a lie. */
 	key_create_to_order(2);
+}
+
+/* What it was told is lost with it; its replacement would wait for that. */
+ATF_TC_WITHOUT_HEAD(engines_die);
+ATF_TC_BODY(engines_die, tc)
+{
+	struct key_record	 key;
+	struct ask		 ask = {
+		.op = OP_KEY_CREATE, .algorithm = ALG_AES, .length = 256,
+		.policy = policy_id
+	};
+
+	start();
+	a_key(&key);
+	begin_transfer(1, &key);
+	send_appraised(1, VERDICT_OK, 0x77);
+	send_transfer(2, TRANSFER_TOKEN);
+	peer_close(engine);		/* before the last look at the key */
+	want_answer(1, 503, NULL, NULL);
+	/* Nobody has vouched for that one yet. */
+	ATF_CHECK(peer_silent(front, 50));
+	send_ask(3, &ask);
+	want_asked(3);
+	send_granted(3, OP_KEY_CREATE, &key_id, NULL, "sealed intent");
+	send_ask(4, &ask);
+	want_asked(4);
+	peer_close(maker);
+	want_answer(3, 503, NULL, NULL);
+	ATF_CHECK(peer_silent(front, 50));
+}
+
+/* Then it is not missed. */
+ATF_TC_WITHOUT_HEAD(engine_dies_after);
+ATF_TC_BODY(engine_dies_after, tc)
+{
+	struct key_record	 key;
+	struct recorded		 rec;
+	char			 intent[256];
+
+	start();
+	key_create_to_order(1);
+	a_key(&key);
+	send_done(maker, 1, OP_KEY_CREATE, DONE_OK, &key);
+	want_record(1, &rec);
+	peer_close(maker);
+	ATF_CHECK(peer_silent(front, 50));
+	answer_put(IMSG_STORE_PUT, ROW_KEY, ROW_OK, 9, &key, intent);
+	want_answer(1, 201, NULL, NULL);
 }
 
 /* What a crash left: shown to auth, undone by the engine, then gone. */
@@ -1265,6 +1306,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, other_grant);
 	ATF_TP_ADD_TC(tp, key_create);
 	ATF_TP_ADD_TC(tp, key_create_fails);
+	ATF_TP_ADD_TC(tp, engines_die);
+	ATF_TP_ADD_TC(tp, engine_dies_after);
 	ATF_TP_ADD_TC(tp, leftover);
 	ATF_TP_ADD_TC(tp, changed_since_granted);
 	ATF_TP_ADD_TC(tp, rotated);

@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 #include <openssl/pem.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -107,6 +108,7 @@ check_key(const struct halves *h, const struct store *s)
 	EVP_PKEY_free(pkey);
 }
 
+/* Behind another key, if one is being made. */
 static void
 stored(struct play *p, struct halves *h)
 {
@@ -117,7 +119,7 @@ stored(struct play *p, struct halves *h)
 	sealed.serial = 1;
 	memset(sealed.seal, 0x66, DIGEST_LEN);
 	send_stored(p->kms[0], &h->name, DONE_OK, "", &sealed);
-	recv_done(p, &d, WAIT);
+	recv_done(p, &d, AGES);
 	ATF_CHECK_EQ(DONE_OK, d.result);
 	ATF_CHECK_EQ(0, name_cmp(&d.name, &h->name));
 	wb_key_record(&w, &sealed);
@@ -162,7 +164,7 @@ ATF_TC_BODY(create, tc)
 			send_order(&p, &h);
 			send_grant(&p, &h);
 		}
-		recv_store(&p, &s, 120000);
+		recv_store(&p, &s, AGES);
 		ATF_CHECK_EQ(OP_KEY_CREATE, s.head.op);
 		ATF_CHECK_EQ(0, uuid_cmp(&s.head.record.id, &h.record.id));
 		ATF_CHECK(memcmp(s.policy, h.policy, DIGEST_LEN) == 0);
@@ -580,10 +582,10 @@ ATF_TC_BODY(queue, tc)
 	}
 	for (i = 0; i < 16; i++)
 		send_grant(&p, &h[i]);
-	recv_store(&p, &s, 60000);
+	recv_store(&p, &s, AGES);
 	ATF_CHECK_EQ(100, s.head.name.number);
 	for (i = 0; i < 16 - MAKER_QUEUE_MAX; i++) {
-		recv_done(&p, &d, 60000);
+		recv_done(&p, &d, AGES);
 		ATF_CHECK_EQ(DONE_BUSY, d.result);
 		ATF_CHECK_EQ(MAKER_QUEUE_MAX + i + 1, d.name.number);
 	}
@@ -595,6 +597,37 @@ ATF_TC_BODY(queue, tc)
 	for (i = 0; i < MAKER_QUEUE_MAX; i++)
 		stored(&p, &h[i]);
 	ATF_CHECK(peer_silent(p.broker, 20));
+	play_end(&p);
+}
+
+/* In the queue only the order's own deadline counts. */
+ATF_TC_WITHOUT_HEAD(queued_long);
+ATF_TC_BODY(queued_long, tc)
+{
+	struct play	 p;
+	struct halves	 h[MAKER_QUEUE_MAX];
+	struct store	 s;
+	size_t		 i;
+
+	play_start(&p, PROC_MAKER);
+	for (i = 0; i < MAKER_QUEUE_MAX; i++) {
+		halves_init(&h[i], OP_KEY_CREATE, i + 1, NULL);
+		kind(&h[i], ALG_RSA, 4096, CURVE_NONE);
+		h[i].deadline = h[i].gexpiry = now_ms() + DEADLINE_MAKE_MS;
+		send_grant(&p, &h[i]);
+		send_order(&p, &h[i]);
+	}
+	/* They are in it by the time of the first key. */
+	recv_store(&p, &s, AGES);
+	kill(child_pid(p.c), SIGSTOP);
+	usleep(2200000);		/* longer than for a half */
+	kill(child_pid(p.c), SIGCONT);
+	stored(&p, &h[0]);
+	for (i = 1; i < MAKER_QUEUE_MAX; i++) {
+		recv_store(&p, &s, AGES);
+		ATF_CHECK_EQ(i + 1, s.head.name.number);
+		stored(&p, &h[i]);
+	}
 	play_end(&p);
 }
 
@@ -676,7 +709,7 @@ ATF_TC_BODY(violations, tc)
 		wb_u64(&w, h.deadline);
 		wb_u32(&w, 0);
 		peer_send(peer, all[i].type, &w);
-		ATF_CHECK(peer_closed(peer, 2000));
+		ATF_CHECK(peer_closed(peer, AGES));
 		play_end(&p);
 	}
 	/* material of no length, and of more than there may be */
@@ -686,7 +719,7 @@ ATF_TC_BODY(violations, tc)
 		wb_u32(&w, i == 0 ? 0 : MATERIAL_MAX + 1);
 		wb_raw(&w, &h, i == 0 ? 0 : 1000);
 		peer_send(p.front, IMSG_MAKER_MATERIAL, &w);
-		ATF_CHECK(peer_closed(p.front, 2000));
+		ATF_CHECK(peer_closed(p.front, AGES));
 		play_end(&p);
 	}
 }
@@ -734,7 +767,7 @@ ATF_TC_BODY(memory_is_wiped, tc)
 	kind(&h, ALG_RSA, 2048, CURVE_NONE);
 	send_order(&p, &h);
 	send_grant(&p, &h);
-	recv_store(&p, &s, 60000);
+	recv_store(&p, &s, AGES);
 	stored(&p, &h);
 	for (i = 300; i + 16 <= s.len; i += 16)
 		ATF_CHECK_EQ_MSG(0, memory_count(pid, s.material + i, 16),
@@ -779,6 +812,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, create_long);
 	ATF_TP_ADD_TC(tp, made_there);
 	ATF_TP_ADD_TC(tp, queue);
+	ATF_TP_ADD_TC(tp, queued_long);
 	ATF_TP_ADD_TC(tp, material_flood);
 	ATF_TP_ADD_TC(tp, violations);
 	ATF_TP_ADD_TC(tp, memory_is_wiped);

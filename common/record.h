@@ -251,7 +251,7 @@ struct ask {
 	uint8_t		 has_material;
 	uint8_t		 given;			/* enum given: what it is */
 	uint8_t		 material[DIGEST_LEN];	/* digest of key or pubkey */
-	uint32_t	 version;		/* OP_KEY_BACKUP */
+	uint32_t	 version;		/* BACKUP: which; ROTATE: to */
 	uint8_t		 filter;		/* FILTER_* */
 	uint32_t	 limit;			/* FILTER_LIMIT; 0: all */
 	struct uuid	 after;			/* paging; nil: the start */

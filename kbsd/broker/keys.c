@@ -378,6 +378,12 @@ key_rotate_found(void *arg, const struct row_found *found)
 
 	if (key_current(req, found) == -1)
 		return;
+	/* Whoever counts the versions has not seen that of another. */
+	if (req->ask.version != 0 &&
+	    req->ask.version - 1 != req->key.version) {
+		answer_error(req, 503, 1, "the key was changed meanwhile");
+		return;
+	}
 	memcpy(req->policy_digest, req->key.policy_digest, DIGEST_LEN);
 	key_go(req, "grant", &req->ask.given, req->ask.has_material ? 1 : 0);
 }

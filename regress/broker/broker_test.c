@@ -1111,6 +1111,33 @@ rotate_to_order(uint64_t number, const struct key_record *key, int material)
 	ATF_CHECK_EQ(KEY_ACTIVE, ordered.state);
 }
 
+/* Who counts the versions has it as that one, or not at all. */
+ATF_TC_WITHOUT_HEAD(rotated_as);
+ATF_TC_BODY(rotated_as, tc)
+{
+	struct key_record	 key, ordered;
+	struct ask		 ask = { .op = OP_KEY_ROTATE, .id = key_id };
+	struct recorded		 rec;
+	uint64_t		 n;
+
+	start();
+	a_key(&key);
+	key.version = 3;
+	for (n = 1; n <= 4; n++) {
+		ask.version = (uint32_t)(n == 4 ? UINT32_MAX : n + 2);
+		send_ask(n, &ask);
+		want_asked(n);
+		send_granted(n, OP_KEY_ROTATE, &key_id, NULL, "");
+		tell_row(ROW_OK, &key);
+		if (n != 2) {
+			want_answer(n, 503, NULL, NULL);
+			continue;
+		}
+		want_record(n, &rec);
+		want_order(maker, n, OP_KEY_ROTATE, &ordered);
+	}
+}
+
 /* No row says that it goes on; whoever meets the new record first puts it. */
 ATF_TC_WITHOUT_HEAD(rotated);
 ATF_TC_BODY(rotated, tc)
@@ -1310,6 +1337,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, engine_dies_after);
 	ATF_TP_ADD_TC(tp, leftover);
 	ATF_TP_ADD_TC(tp, changed_since_granted);
+	ATF_TP_ADD_TC(tp, rotated_as);
 	ATF_TP_ADD_TC(tp, rotated);
 	ATF_TP_ADD_TC(tp, versions);
 	ATF_TP_ADD_TC(tp, rotated_meanwhile);

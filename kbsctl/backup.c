@@ -196,7 +196,7 @@ sealed(const char *wire, const char *id, json_int_t version)
 
 	set(req, "id", json_string(id));
 	if (version > 0)
-		set(req, "level", json_integer(version));
+		set(req, "version", json_integer(version));
 	session_call(req, SECONDS, sealed_line, &answer, &result);
 	if (result.error[0] == '\0' && json_is_string(answer))
 		return (answer);

@@ -242,12 +242,15 @@ send_first(struct takings *all, struct taking *t)
 	t->added = 1;
 }
 
+/* As that version only: a kbsctl that was killed may have left another. */
 static void
-send_later(struct takings *all, struct taking *t, const json_t *members)
+send_later(struct takings *all, struct taking *t, size_t version,
+    const json_t *members)
 {
 	struct result	 result;
 	json_t		*req = ask(t, "rotate");
 
+	set(req, "version", json_integer((json_int_t)version));
 	if (json_object_update(req, (json_t *)(uintptr_t)members) == -1)
 		no_memory();
 	session_call(req, SECONDS_KEY, NULL, NULL, &result);
@@ -268,7 +271,8 @@ take_send(struct takings *all)
 			send_first(all, t);
 		for (i = t->have > 0 ? t->have - 1 : 0;
 		    i < json_array_size(t->later); i++)
-			send_later(all, t, json_array_get(t->later, i));
+			send_later(all, t, i + 2,
+			    json_array_get(t->later, i));
 		t->what = "taken";
 	}
 }

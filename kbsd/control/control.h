@@ -124,7 +124,7 @@ struct command {
 	uint8_t		 op;		/* OP_NONE: the parent's */
 	uint8_t		 parent;	/* COMMAND_* */
 	uint8_t		 kind;		/* ANSWER_* of a success with a body */
-	uint8_t		 wants;		/* REQUEST_* */
+	uint16_t	 wants;		/* REQUEST_* */
 };
 
 /* One line without its newline; it is answered or waited for. */

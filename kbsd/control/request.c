@@ -41,6 +41,7 @@
 #define REQUEST_NAME	0x20		/* required */
 #define REQUEST_MAY_BODY 0x40		/* may be there */
 #define REQUEST_GIVEN	0x80		/* may be there */
+#define REQUEST_VERSION	0x100		/* may be there */
 
 /* The broker's own answer at its deadline comes first. */
 #define GRACE_MS	1000
@@ -85,9 +86,10 @@ static const struct command commands[] = {
 	{ "key delete",	    OP_KEY_DELETE, 0, ANSWER_NONE, REQUEST_ID },
 	{ "key forget",	    OP_KEY_FORGET, 0, ANSWER_NONE, REQUEST_ID },
 	{ "key rotate",	    OP_KEY_ROTATE, 0, ANSWER_KEY,
-	    REQUEST_ID | REQUEST_MAY_BODY | REQUEST_GIVEN },
+	    REQUEST_ID | REQUEST_VERSION | REQUEST_MAY_BODY |
+	    REQUEST_GIVEN },
 	{ "key backup",	    OP_KEY_BACKUP, 0, ANSWER_SEALED,
-	    REQUEST_ID | REQUEST_LEVEL },
+	    REQUEST_ID | REQUEST_VERSION },
 	{ "policy list",    OP_POLICY_SEARCH, 0, ANSWER_POLICIES, 0 },
 	{ "policy show",    OP_POLICY_FIND, 0, ANSWER_POLICY, REQUEST_ID },
 	{ "policy add",	    OP_POLICY_CREATE, 0, ANSWER_POLICY,
@@ -122,6 +124,7 @@ struct members {
 	json_t	*created;
 	json_t	*name;
 	json_t	*given;
+	json_t	*version;
 };
 
 /* What goes to the broker, to auth and to the maker. */
@@ -334,13 +337,13 @@ done:
 }
 
 static int
-question_version(struct question *q, const json_t *level, char *why,
+question_version(struct question *q, const json_t *version, char *why,
     size_t whysize)
 {
-	json_int_t	 n = level == NULL ? 0 : json_integer_value(level);
+	json_int_t	 n = version == NULL ? 0 : json_integer_value(version);
 
 	q->ask.version = (uint32_t)n;
-	if (n >= 0 && n <= UINT32_MAX && (level == NULL || n > 0))
+	if (n >= 0 && n <= UINT32_MAX && (version == NULL || n > 0))
 		return (0);
 	strlcpy(why, "the version is no number from 1", whysize);
 	return (-1);
@@ -353,7 +356,7 @@ question_read(struct question *q, const struct members *m, char *why,
 	if (question_id(q, m->id, why, whysize) == -1 ||
 	    question_created(q, m->created, why, whysize) == -1)
 		return (-1);
-	if (question_version(q, m->level, why, whysize) == -1 ||
+	if (question_version(q, m->version, why, whysize) == -1 ||
 	    question_given(q, m->given, why, whysize) == -1)
 		return (-1);
 	if (m->body != NULL && question_body(q, m->body, why, whysize) == -1)
@@ -537,7 +540,7 @@ members_check(const struct command *cmd, const struct members *m, char *why,
 	const struct {
 		const char	*name;
 		const json_t	*value;
-		uint8_t		 bit;
+		uint16_t	 bit;
 		int		 required;
 	} table[] = {
 		{ "id",		m->id,		REQUEST_ID,	1 },
@@ -548,6 +551,7 @@ members_check(const struct command *cmd, const struct members *m, char *why,
 		{ "created",	m->created,	REQUEST_CREATED, 0 },
 		{ "name",	m->name,	REQUEST_NAME,	1 },
 		{ "given",	m->given,	REQUEST_GIVEN,	0 },
+		{ "version",	m->version,	REQUEST_VERSION, 0 },
 	};
 	size_t	 i;
 	int	 takes;
@@ -582,6 +586,7 @@ request_read(struct client *c, json_t *line, struct members *m, char *why,
 		{ "created",	JSON_MEMBER_STRING,	0, &m->created },
 		{ "name",	JSON_MEMBER_STRING,	0, &m->name },
 		{ "given",	JSON_MEMBER_OBJECT,	0, &m->given },
+		{ "version",	JSON_MEMBER_INTEGER,	0, &m->version },
 	};
 
 	if (json_take(line, table, sizeof(table) / sizeof(table[0]), why,

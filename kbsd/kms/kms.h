@@ -280,16 +280,19 @@ void	 records_ready(void);
 /* 1: found; 0: none; RECORDS_*. */
 int	 records_find(const struct uuid *, struct row *);
 /*
- * Which records of this backend id there are, a mask: one that is, or was, for
- * attestation only; one that is there without that mark.  RECORDS_*.
+ * Which records there are of the backend id of this one, a mask: one that is,
+ * or was, for attestation only; one that is there without that mark.  What is
+ * buried of the same key does not count.  RECORDS_*.
  */
 #define RECORDS_MARKED		0x1
 #define RECORDS_UNMARKED	0x2
-int	 records_backend(const char *backend);
+int	 records_backend(const struct key_record *);
 /* 0 or RECORDS_*.  remove() keeps the row of one for attestation only. */
 int	 records_insert(const struct key_record *, const uint8_t *box, size_t);
 int	 records_update(const struct key_record *);
 int	 records_remove(const struct key_record *);
+/* The rows that remove() kept make room for the key itself. */
+int	 records_unbury(const struct uuid *);
 /* An older version: 1: found; 0: none; RECORDS_*. */
 int	 records_find_version(const struct uuid *, uint32_t version,
 	    struct row *);

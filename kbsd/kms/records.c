@@ -19,8 +19,10 @@
  * older one, shown again by who keeps the records, is known; and, where the
  * keystore is our own, the material in a box (box.c).
  *
- * The row of a deleted key that was for attestation only stays, so that
- * neither its id nor the keystore's id of it comes back without the mark.
+ * The row of a deleted key that was for attestation only stays, buried, so
+ * that neither its id nor the keystore's id of it comes back without the mark.
+ * When the key itself comes back, from a backup, the keystore's ids of it go
+ * into a table of their own.
  *
  * What was the newest version of a key before it was rotated is a row of
  * versions.  One without a record there is material that was about to be put
@@ -51,6 +53,8 @@ static const char *const migrations[] = {
 	    " WITHOUT ROWID;"
 	"CREATE INDEX versions_backend ON versions (backend)"
 	    " WHERE backend IS NOT NULL;",
+	("CREATE TABLE buried (backend TEXT, record BLOB,"
+	    " PRIMARY KEY (backend, record)) WITHOUT ROWID;"),
 };
 
 #define SCHEMA_VERSION	((int)(sizeof(migrations) / sizeof(migrations[0])))
@@ -59,7 +63,7 @@ enum statement {
 	ST_FIND, ST_INSERT, ST_RESEAL, ST_DELETE, ST_BURY, ST_ANY, ST_BACKEND,
 	ST_NEXT, ST_BOX, ST_OLD_FIND, ST_OLD_KEEP, ST_REPLACE, ST_OLD_DELETE,
 	ST_OLD_BURY, ST_OLD_AFTER, ST_OLD_NEXT, ST_OLD_BOX, ST_UNSURE,
-	ST_UNSURE_PUT, ST_UNSURE_DELETE,
+	ST_UNSURE_PUT, ST_UNSURE_DELETE, ST_BURIED_KEEP, ST_OLD_UNBURY,
 	ST_META_GET, ST_META_PUT,
 	ST_MAX
 };
@@ -73,8 +77,9 @@ static const char *const texts[ST_MAX] = {
 	[ST_DELETE] = "DELETE FROM keys WHERE id = ?1",
 	[ST_BURY] = "UPDATE keys SET box = NULL WHERE id = ?1",
 	[ST_ANY] = "SELECT record FROM keys LIMIT 1",
-	[ST_BACKEND] = "SELECT record FROM keys WHERE backend = ?1"
-	    " UNION ALL SELECT record FROM versions WHERE backend = ?1",
+	[ST_BACKEND] = "SELECT record, box FROM keys WHERE backend = ?1"
+	    " UNION ALL SELECT record, box FROM versions WHERE backend = ?1"
+	    " UNION ALL SELECT record, NULL FROM buried WHERE backend = ?1",
 	[ST_NEXT] = "SELECT id, record, box FROM keys WHERE id > ?1 AND"
 	    " length(box) > 0 ORDER BY id LIMIT 1",
 	[ST_BOX] = "UPDATE keys SET box = ?2 WHERE id = ?1",
@@ -100,6 +105,13 @@ static const char *const texts[ST_MAX] = {
 	    " VALUES (?1, ?2, ?3)",
 	[ST_UNSURE_DELETE] = "DELETE FROM versions WHERE id = ?1"
 	    " AND version = ?2 AND record IS NULL",
+	[ST_BURIED_KEEP] = "INSERT OR IGNORE INTO buried (backend, record)"
+	    " SELECT backend, record FROM keys WHERE id = ?1 AND"
+	    " backend IS NOT NULL UNION ALL SELECT backend, record"
+	    " FROM versions WHERE id = ?1 AND backend IS NOT NULL AND"
+	    " record IS NOT NULL",
+	[ST_OLD_UNBURY] = "DELETE FROM versions WHERE id = ?1 AND"
+	    " record IS NOT NULL",
 	[ST_META_GET] = "SELECT value FROM meta WHERE name = ?1",
 	[ST_META_PUT] = "INSERT OR REPLACE INTO meta (name, value)"
 	    " VALUES (?1, ?2)",
@@ -191,17 +203,20 @@ records_find(const struct uuid *id, struct row *row)
 }
 
 int
-records_backend(const char *backend)
+records_backend(const struct key_record *of)
 {
 	struct key_record	 record;
 	sqlite3_stmt		*stmt = db_statement(ST_BACKEND);
 	int			 rc, which = 0;
 
-	sqlite3_bind_text(stmt, 1, backend, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 1, of->backend, -1, SQLITE_STATIC);
 	while ((rc = db_step(stmt)) == 1)
-		which |= read_record(stmt, &record) == -1 ||
-		    (record.flags & KEY_ATTESTED_ONLY) != 0 ?
-		    RECORDS_MARKED : RECORDS_UNMARKED;
+		if (read_record(stmt, &record) == -1)
+			which |= RECORDS_MARKED;
+		else if (sqlite3_column_type(stmt, 1) != SQLITE_NULL ||
+		    uuid_cmp(&record.id, &of->id) != 0)
+			which |= (record.flags & KEY_ATTESTED_ONLY) != 0 ?
+			    RECORDS_MARKED : RECORDS_UNMARKED;
 	return (rc == 0 ? which : rc);
 }
 
@@ -264,6 +279,18 @@ records_remove(const struct key_record *record)
 	    &record->id)) != 0)
 		return (rc);
 	return (change(bury ? ST_BURY : ST_DELETE, &record->id));
+}
+
+/* What a rotation has left at the keystore stays, to be swept. */
+int
+records_unbury(const struct uuid *id)
+{
+	int	 rc;
+
+	if ((rc = change(ST_BURIED_KEEP, id)) != 0 ||
+	    (rc = change(ST_OLD_UNBURY, id)) != 0)
+		return (rc);
+	return (change(ST_DELETE, id));
 }
 
 /* --- versions ----------------------------------------------------------- */

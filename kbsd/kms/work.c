@@ -200,16 +200,19 @@ keep_box(struct job *job, const uint8_t *box, size_t len, const char **reason)
 }
 
 /*
- * It comes back to work_got().  A new key is no other one: what is released on
- * attestation only would lose its mark so.
+ * It comes back to work_got().  A new key is no other one, as its own name
+ * says: what is released on attestation only would lose its mark so.
  */
 static void
 made(struct job *job)
 {
 	struct outcome	 out;
+	char		 own[NAME_MAX_BACKEND];
 	int		 rc;
 
-	if ((rc = records_backend(job->record.backend)) != 0) {
+	key_record_name(&job->record, own);
+	if (strcmp(job->record.backend, own) != 0 &&
+	    (rc = records_backend(&job->record)) != 0) {
 		stored(job, DONE_UNAVAILABLE, rc < 0 ? "the key database "
 		    "failed" : "the keystore gave it the id of another key");
 		return;

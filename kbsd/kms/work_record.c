@@ -246,16 +246,18 @@ work_remove_begin(struct job *job, struct outcome *out)
 	static struct row	 row;
 	const char		*name = row.record.backend;
 	char			 id[UUID_TEXT];
-	int			 rc;
+	int			 rc, pending;
 
 	if ((rc = records_find(&job->record.id, &row)) < 0)
 		return (work_failed(rc, out));
+	pending = job->record.serial == 0 && is_unsealed(&job->record);
+	if (rc == 1 && pending && row.gone)
+		rc = 0;			/* it was about to come back */
 	if (rc == 1 && !undoable(&job->record, &row.record) &&
 	    !newest(job, &row.record, out))
 		return (DONE_STALE);
 	if (rc == 0) {
-		if (job->record.serial != 0 || !is_unsealed(&job->record) ||
-		    job->record.backend[0] != '\0')
+		if (!pending || job->record.backend[0] != '\0')
 			return (DONE_OK);
 		name = uuid_format(&job->record.id, id);
 	} else if (undoable(&job->record, &row.record) &&

@@ -47,13 +47,12 @@ put(struct job *job)
 static int
 known_there(const struct job *job, struct outcome *out)
 {
-	const char	*backend_id = job->record.backend;
-	int		 rc;
+	int	 rc;
 
 	out->reason = "this keystore has no keys but those given to it";
-	if (!work_backend()->elsewhere || backend_id[0] == '\0')
+	if (!work_backend()->elsewhere || job->record.backend[0] == '\0')
 		return (DONE_INVALID);
-	if ((rc = records_backend(backend_id)) < 0)
+	if ((rc = records_backend(&job->record)) < 0)
 		return (work_failed(rc, out));
 	/* The mark is the material's: no other record goes around it. */
 	out->reason = "that key of the keystore is released on attestation "
@@ -66,6 +65,26 @@ known_there(const struct job *job, struct outcome *out)
 	    (job->record.flags & KEY_ATTESTED_ONLY) != 0)
 		return (DONE_REFUSED);
 	return (DONE_OK);
+}
+
+/*
+ * No row is of this id; or that of a deleted key, buried, which comes back as
+ * what it was: with its mark and under its policy.
+ */
+static int
+room(const struct job *job, int *buried, struct outcome *out)
+{
+	static struct row	 row;
+	int			 rc;
+
+	*buried = 0;
+	if ((rc = records_find(&job->record.id, &row)) <= 0)
+		return (rc == 0 ? DONE_OK : work_failed(rc, out));
+	*buried = row.gone;
+	out->reason = "there is, or was, a key of this id";
+	return (row.gone && (job->record.flags & KEY_ATTESTED_ONLY) != 0 &&
+	    uuid_cmp(&job->record.policy, &row.record.policy) == 0 ?
+	    DONE_OK : DONE_REFUSED);
 }
 
 /* Material that is given is kept under the key's own id. */
@@ -198,17 +217,13 @@ rotate_write(struct job *job, struct outcome *out)
 int
 work_store_begin(struct job *job, struct outcome *out)
 {
-	static struct row	 row;
-	int			 rc;
+	int	 rc, buried;
 
 	if (job->operation == OP_KEY_ROTATE)
 		return (rotate_begin(job, out));
-	if (!job->made_there && (rc = store_named(job, out)) != DONE_OK)
+	if ((!job->made_there && (rc = store_named(job, out)) != DONE_OK) ||
+	    (rc = room(job, &buried, out)) != DONE_OK)
 		return (rc);
-	if ((rc = records_find(&job->record.id, &row)) != 0) {
-		out->reason = "there is, or was, a key of this id";
-		return (rc == 1 ? DONE_REFUSED : work_failed(rc, out));
-	}
 	if (job->materiallen == 0 && !job->made_there)
 		return (work_look_at(job, NULL, 0, out));
 	if (job->given == GIVEN_BOX)
@@ -222,15 +237,18 @@ int
 work_store(struct job *job, struct outcome *out)
 {
 	struct key_record	 record = job->record;
-	int			 rc;
+	int			 rc, buried;
 
 	if (job->operation == OP_KEY_ROTATE)
 		return (rotate_write(job, out));
+	if ((rc = room(job, &buried, out)) != DONE_OK)
+		return (rc);
 	record.serial = 1;
 	record.created = time(NULL);	/* ours: undoable() asks for it */
 	if (seal_make(&record) == -1)
 		return (work_failed(RECORDS_FAILED, out));
-	if ((rc = records_insert(&record, job->box, job->boxlen)) != 0)
+	if ((buried && (rc = records_unbury(&record.id)) != 0) ||
+	    (rc = records_insert(&record, job->box, job->boxlen)) != 0)
 		return (work_failed(rc, out));
 	out->record = record;
 	out->has_record = 1;

@@ -222,7 +222,7 @@ ATF_TC_BODY(members, tc)
 	/* Who it was stands in the log, what is secret does not. */
 	snprintf(uid, sizeof(uid), "uid %u: user add ann",
 	    (unsigned int)getuid());
-	ATF_CHECK(child_logged(f.child, uid, 2000));
+	ATF_CHECK(child_logged(f.child, uid, AGES));
 	ATF_CHECK(!child_logged(f.child, "correct", 50));
 	close(fd);
 	fixture_end(&f);
@@ -290,6 +290,13 @@ static const char *const bad[] = {
 	"{\"command\":\"key show\",\"id\":\"" ID_A "a\"}",
 	"{\"command\":\"key show\",\"id\":[]}",
 	"{\"command\":\"key delete\",\"id\":\"../../etc\"}",
+	"{\"command\":\"key delete\",\"id\":\"" ID_A "\",\"version\":2}",
+	"{\"command\":\"key rotate\",\"id\":\"" ID_A "\",\"version\":0}",
+	"{\"command\":\"key rotate\",\"id\":\"" ID_A "\",\"version\":-1}",
+	"{\"command\":\"key rotate\",\"id\":\"" ID_A "\","
+	    "\"version\":4294967296}",
+	"{\"command\":\"key rotate\",\"id\":\"" ID_A "\","
+	    "\"version\":\"2\"}",
 	"{\"command\":\"key list\",\"filter\":{\"nothing\":\"x\"}}",
 	"{\"command\":\"key list\",\"filter\":{\"algorithm\":1}}",
 	"{\"command\":\"key list\",\"filter\":[]}",
@@ -577,9 +584,9 @@ ATF_TC_BODY(violations, tc)
 			wb_u64(&w, a.number);
 			peer_send(f.broker, IMSG_FRONTEND_WRAPPED, &w);
 		}
-		peer_recv(f.parent, IMSG_PARENT_VIOLATION, &r, 5000);
+		peer_recv(f.parent, IMSG_PARENT_VIOLATION, &r, AGES);
 		ATF_CHECK_EQ(PROC_BROKER, rb_u32(&r));
-		ATF_CHECK(peer_closed(f.broker, 2000));
+		ATF_CHECK(peer_closed(f.broker, AGES));
 		peer_close(f.broker);
 		client_check_in(fd, "a part of the service failed");
 		f.broker = child_edge(f.child, PROC_BROKER, 0, 5);
@@ -587,11 +594,11 @@ ATF_TC_BODY(violations, tc)
 	/* auth has nothing to say here. */
 	wb_u64(&w, 1);
 	peer_send(f.auth, IMSG_FRONTEND_TOKEN, &w);
-	peer_recv(f.parent, IMSG_PARENT_VIOLATION, &r, 5000);
+	peer_recv(f.parent, IMSG_PARENT_VIOLATION, &r, AGES);
 	ATF_CHECK_EQ(PROC_AUTH, rb_u32(&r));
 	wb_u64(&w, 1);
 	peer_send(f.maker, IMSG_FRONTEND_WRAPPED, &w);
-	peer_recv(f.parent, IMSG_PARENT_VIOLATION, &r, 5000);
+	peer_recv(f.parent, IMSG_PARENT_VIOLATION, &r, AGES);
 	ATF_CHECK_EQ(PROC_MAKER, rb_u32(&r));
 	close(fd);
 	fixture_end(&f);
@@ -615,7 +622,7 @@ ATF_TC_BODY(parent, tc)
 		if (how == 2)
 			wb_u8(&w, 0);
 		peer_send(f.parent, IMSG_CONTROL_REPLY, &w);
-		ATF_CHECK(peer_closed(f.parent, 2000));
+		ATF_CHECK(peer_closed(f.parent, AGES));
 		ATF_CHECK(child_end(f.child) != 0);
 		unlink(SOCK);
 	}

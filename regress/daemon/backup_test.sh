@@ -328,6 +328,8 @@ killed_body()
 		else
 			kill -9 $(kbsd_processes)
 			wait "$kbsd_pid" || :
+			# The last of them may hold the port for a moment.
+			wait_for 50 kbsd_is_gone || atf_fail "not dead"
 			run_kbsd
 		fi
 		wait "$restore" || :

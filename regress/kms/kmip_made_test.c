@@ -241,7 +241,7 @@ TEST(cut, "an answer that is lost: a key once, a pair once or not at all")
 	kind(&bare, ALG_RSA, 2048);
 	k = bare;
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_store(&k));
-	ATF_CHECK(child_logged(kms, "before the pair was made", 1000));
+	ATF_CHECK(child_logged(kms, "before the pair was made", AGES));
 	ATF_CHECK_EQ(DONE_OK, do_remove(&bare, NULL));
 	has(NONE);
 	kms_end();
@@ -399,7 +399,7 @@ acting_start(void)
 		execlp("python3", "python3", "acting.py", (char *)NULL);
 		_exit(127);
 	}
-	for (i = 0; i < 500 && access("acting.port", R_OK) == -1; i++)
+	for (i = 0; i < AGES / 10 && access("acting.port", R_OK) == -1; i++)
 		usleep(10000);
 	port = (unsigned int)atoi(slurp("acting.port", NULL));
 	conf.major = 1;
@@ -488,7 +488,7 @@ TEST(acting, "what a server says that it made is looked at")
 		ATF_CHECK_EQ_MSG(rows[i].result, made_it, "%zu: %s", i,
 		    rows[i].acts);
 		if (rows[i].says != NULL)
-			ATF_CHECK_MSG(child_logged(kms, rows[i].says, 1000),
+			ATF_CHECK_MSG(child_logged(kms, rows[i].says, AGES),
 			    "%zu: %s", i, rows[i].says);
 		/* There is a record where there is a key, and no other. */
 		ATF_CHECK_EQ(rows[i].result == DONE_OK ? DONE_OK : DONE_NONE,
@@ -516,7 +516,7 @@ TEST(same_id, "a new key is no other one, least of all a marked one")
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_rotate(&k));
 	kind(&k, ALG_AES, 256);
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_store(&k));
-	ATF_CHECK(child_logged(kms, "the id of another key", 1000));
+	ATF_CHECK(child_logged(kms, "the id of another key", AGES));
 	kms_end();
 	acting_stop();
 }
@@ -576,9 +576,9 @@ TEST(offered, "what the server lacks is said, and not held against it")
 	kms_start();
 	kind(&k, ALG_AES, 256);
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_store(&k));
-	ATF_CHECK(child_logged(kms, "localhost is A server", 1000));
+	ATF_CHECK(child_logged(kms, "localhost is A server", AGES));
 	ATF_CHECK(child_logged(kms, "localhost does not offer Create, Create "
-	    "Key Pair", 1000));
+	    "Key Pair", AGES));
 	ATF_CHECK_EQ(0, check(1, state, sizeof(state)));
 	ATF_CHECK_STREQ("localhost does not offer Create", state);
 	kms_end();
@@ -587,7 +587,7 @@ TEST(offered, "what the server lacks is said, and not held against it")
 	    "\n14 " ID "\n' >acts");
 	kms_start();
 	ATF_CHECK_EQ(DONE_OK, do_store(&k));
-	ATF_CHECK(child_logged(kms, "without a name", 1000));
+	ATF_CHECK(child_logged(kms, "without a name", AGES));
 	ATF_CHECK_EQ(0, check(1, state, sizeof(state)));
 	ATF_CHECK_STREQ("localhost does not offer Create Key Pair", state);
 	kms_end();
@@ -597,7 +597,7 @@ TEST(offered, "what the server lacks is said, and not held against it")
 	kms_start();
 	ATF_CHECK_EQ(0, check(1, state, sizeof(state)));
 	ATF_CHECK(child_logged(kms, "does not offer Register, Activate, "
-	    "Revoke", 1000));
+	    "Revoke", AGES));
 	kms_end();
 	acting_stop();
 }

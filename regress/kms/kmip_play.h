@@ -208,7 +208,7 @@ relay_start(const char *at)
 		    (char *)NULL);
 		_exit(127);
 	}
-	for (i = 0; i < 500 && access("relay.port", R_OK) == -1; i++)
+	for (i = 0; i < AGES / 10 && access("relay.port", R_OK) == -1; i++)
 		usleep(10000);
 	behind = port;
 	port = (unsigned int)atoi(slurp("relay.port", NULL));

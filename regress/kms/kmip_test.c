@@ -138,6 +138,7 @@ TEST(versions, "each version is a key of its own; all go with the first")
 TEST(registered, "keys that are there already, made by others too")
 {
 	struct key_record	 k, other;
+	char			 id[NAME_MAX_BACKEND];
 
 	begin(tc);
 	client("print(c.register(objects.SymmetricKey(A.AES, 128, "
@@ -162,8 +163,26 @@ TEST(registered, "keys that are there already, made by others too")
 	/* Under another id the mark would be lost. */
 	new_record(&other, 0);
 	ATF_CHECK_EQ(DONE_REFUSED, do_register(&other, slurp("said", NULL)));
-	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_take_away(OP_KEY_FORGET, &k, NULL));
 	ATF_CHECK_EQ(DONE_REFUSED, do_register(&other, slurp("said", NULL)));
+	/* From a backup it comes back; and its second version, by its id. */
+	unsealed(&k);
+	ATF_REQUIRE_EQ(DONE_OK, do_register(&k, slurp("said", NULL)));
+	client("print(c.register(objects.SymmetricKey(A.AES, 128, "
+	    "b'SECOND-SECRET-16', [M.ENCRYPT])))");
+	strlcpy(id, slurp("said", NULL), sizeof(id));
+	id[strcspn(id, "\n")] = '\0';
+	ATF_REQUIRE_EQ(DONE_OK, do_give(OP_KEY_ROTATE, &k, GIVEN_ID, id,
+	    strlen(id)));
+	ATF_CHECK_EQ(DONE_OK, do_take_away(OP_KEY_FORGET, &k, NULL));
+	unsealed(&k);
+	new_record(&other, 0);
+	ATF_CHECK_EQ(DONE_REFUSED, do_register(&other, id));
+	ATF_REQUIRE_EQ(DONE_OK, do_store(&k));
+	/* It has other material there now, but that keeps its mark. */
+	ATF_CHECK_EQ(DONE_REFUSED, do_register(&other, id));
+	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+	ATF_CHECK_EQ(DONE_REFUSED, do_register(&other, id));
 	/* In use, it is revoked before it is destroyed. */
 	client("i = c.register(objects.SymmetricKey(A.AES, 128, "
 	    "b'SIXTEEN-SECRET-B', [M.ENCRYPT])); c.activate(i); print(i)");
@@ -215,7 +234,7 @@ TEST(credential, "user name and password; keys of another client")
 	conf.password = "bad";
 	kms_start();
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
-	ATF_CHECK(child_logged(kms, "refused it", 1000));
+	ATF_CHECK(child_logged(kms, "refused it", AGES));
 	ATF_CHECK(!child_logged(kms, "battery", 0));
 	kms_end();
 	conf.password = NULL;
@@ -244,7 +263,7 @@ TEST(down, "down, gone in between, back again")
 	snprintf(text, sizeof(text), "%u", port);
 	standin_stop(server, "k");
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, fetch_within(&k, 700));
-	ATF_CHECK(child_logged(kms, "Connection refused", 1000));
+	ATF_CHECK(child_logged(kms, "Connection refused", AGES));
 	{
 		const char *const	 same[] = { "-p", text, NULL };
 
@@ -254,7 +273,7 @@ TEST(down, "down, gone in between, back again")
 	/* Stopped where it stands, it answers nobody. */
 	ATF_REQUIRE_EQ(0, kill(server, SIGSTOP));
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, fetch_within(&k, 700));
-	ATF_CHECK(child_logged(kms, "did not answer in time", 1000));
+	ATF_CHECK(child_logged(kms, "did not answer in time", AGES));
 	ATF_REQUIRE_EQ(0, kill(server, SIGCONT));
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
 	end();
@@ -276,7 +295,7 @@ TEST(cut, "a request whose connection ends is made again, a key once")
 	for (i = 0; i < 2; i++) {
 		cut_next(i);
 		ATF_CHECK_EQ_MSG(DONE_OK, do_fetch(&first, NULL), "%d", i);
-		ATF_CHECK(child_logged(kms, "localhost closed", 1000));
+		ATF_CHECK(child_logged(kms, "localhost closed", AGES));
 		kms_end();
 		cut_next(i);
 		made(&k, 0);
@@ -301,7 +320,7 @@ TEST(cut_query, "who ends the connection at a Query does not get it again")
 	relay_start(FIRST_QUERY);
 	cut_next(0);
 	made(&k, 0);
-	ATF_CHECK(child_logged(kms, "localhost closed", 1000));
+	ATF_CHECK(child_logged(kms, "localhost closed", AGES));
 	ATF_CHECK(!child_logged(kms, "Software Server", 0));
 	kms_end();
 	relay_stop();
@@ -324,13 +343,13 @@ TEST(wrong_tls, "another CA, another name, no certificate of a client")
 	kms_start();
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, fetch_within(&k, 700));
 	ATF_CHECK(child_logged(kms, "certificate verification failed",
-	    1000));
+	    AGES));
 	kms_end();
 	conf.ca = "k/ca.pem";
 	conf.tls_name = "elsewhere.example";
 	kms_start();
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, fetch_within(&k, 700));
-	ATF_CHECK(child_logged(kms, "elsewhere.example", 1000));
+	ATF_CHECK(child_logged(kms, "elsewhere.example", AGES));
 	kms_end();
 	conf.tls_name = "";
 	conf.cert = "other.pem";
@@ -405,7 +424,7 @@ TEST(seeming, "what is no KMIP response is not believed")
 		execlp("python3", "python3", "seeming.py", (char *)NULL);
 		_exit(127);
 	}
-	for (i = 0; i < 500 && access("seeming.port", R_OK) == -1; i++)
+	for (i = 0; i < AGES / 10 && access("seeming.port", R_OK) == -1; i++)
 		usleep(10000);
 	port = (unsigned int)atoi(slurp("seeming.port", NULL));
 	conf.major = 1;
@@ -415,7 +434,7 @@ TEST(seeming, "what is no KMIP response is not believed")
 		kms_start();
 		ATF_CHECK_EQ_MSG(DONE_UNAVAILABLE, fetch_within(&k, 700),
 		    "%s", rows[i].bytes);
-		ATF_CHECK_MSG(child_logged(kms, rows[i].says, 1000), "%s: %s",
+		ATF_CHECK_MSG(child_logged(kms, rows[i].says, AGES), "%s: %s",
 		    rows[i].bytes, rows[i].says);
 		kms_end();
 	}

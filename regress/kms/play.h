@@ -388,6 +388,43 @@ all_versions(const struct key_record *k)
 	ATF_CHECK_EQ(DONE_NONE, fetch_version(k, UINT32_MAX, THIRD));
 }
 
+/* As a backup has it: of no seal, in its first version. */
+static __attribute__((unused)) void
+unsealed(struct key_record *k)
+{
+	k->version = 1;
+	k->serial = 0;
+	k->backend[0] = '\0';
+	memset(k->seal, 0, DIGEST_LEN);
+}
+
+/* A marked key that was deleted comes back as what it was, or not at all. */
+static __attribute__((unused)) void
+comes_back(struct key_record *k)
+{
+	struct key_record	 bad;
+
+	unsealed(k);
+	bad = *k;
+	bad.flags = 0;
+	ATF_CHECK_EQ(DONE_REFUSED, do_store(&bad));
+	bad = *k;
+	uuid_make(&bad.policy);
+	ATF_CHECK_EQ(DONE_REFUSED, do_store(&bad));
+	/* It was cut short: what was never there is undone. */
+	ATF_CHECK_EQ(DONE_OK, do_remove(k, NULL));
+	bad = *k;
+	ATF_REQUIRE_EQ(DONE_OK, do_store(k));
+	ATF_CHECK_EQ(DONE_REFUSED, do_store(&bad));
+	ATF_CHECK_EQ(DONE_NONE, fetch_version(k, 2, SECOND));
+	ATF_REQUIRE_EQ(DONE_OK, rotate_to(k, THIRD));
+	ATF_CHECK_EQ(DONE_OK, fetch_version(k, 1, SECRET));
+	ATF_CHECK_EQ(DONE_OK, fetch_version(k, 0, THIRD));
+	ATF_CHECK_EQ(DONE_NONE, fetch_version(k, 3, THIRD));
+	ATF_CHECK_EQ(DONE_OK, do_remove(k, NULL));
+	ATF_CHECK_EQ(DONE_NONE, fetch_version(k, 1, SECRET));
+}
+
 /* The life of a key with versions, the same in every kind of keystore. */
 static __attribute__((unused)) void
 life_of_versions(void)
@@ -426,6 +463,7 @@ life_of_versions(void)
 	ATF_CHECK_EQ(DONE_NONE, rotate_to(&k, SECOND));
 	ATF_CHECK_EQ(DONE_OK, do_remove(&marked, NULL));
 	ATF_CHECK_EQ(DONE_NONE, fetch_version(&marked, 2, SECOND));
+	comes_back(&marked);
 }
 
 /* Is the keystore usable?  What kms says of it is in state. */

@@ -43,6 +43,7 @@ struct asked {
 	enum wanted		 wanted;
 	struct key_record	 record;
 	char			 path[PATH_TEXT_MAX];
+	unsigned int		 version;	/* of KV, as it was asked */
 	struct call		*call;		/* under way */
 	int			 waits;		/* for the session */
 	unsigned int		 token;		/* that it was made with */
@@ -53,6 +54,8 @@ struct asked {
 static TAILQ_HEAD(, asked)	 waiting = TAILQ_HEAD_INITIALIZER(waiting);
 static uint8_t			*plain;		/* MATERIAL_MAX, secret */
 static int			 tokenfd = -1, cafd = -1;
+
+static const char	 denied[] = "Vault does not permit it to this token";
 
 static void	asked_answered(void *, const struct reply *);
 
@@ -115,7 +118,7 @@ asked_path(struct asked *a)
 {
 	const char	*kind = "";
 
-	if (vault.version == 2)
+	if (a->version == 2)
 		kind = a->wanted == WANT_REMOVE ? "metadata/" : "data/";
 	snprintf(a->path, sizeof(a->path), "/v1/%s/%s%s", vault.mount, kind,
 	    a->record.backend);
@@ -130,9 +133,10 @@ asked_go(struct asked *a)
 	char				*body = NULL;
 	size_t				 len = 0;
 
+	a->version = vault.version;
 	asked_path(a);
 	if (a->wanted == WANT_PUT && !a->compare &&
-	    (body = value_write(&a->record, vault.version, job->material,
+	    (body = value_write(&a->record, a->version, job->material,
 	    job->materiallen, &len)) == NULL) {
 		asked_end(a, DONE_UNAVAILABLE, "no memory for a request", 0);
 		return;
@@ -166,15 +170,22 @@ asked_new(struct job *job, enum wanted wanted, const char *backend)
 	session_want();
 }
 
+/*
+ * Who may create may not write a second time: what was put, and its answer
+ * lost, is refused then, too.
+ */
 static void
 asked_ready(struct asked *a, const char *why)
 {
 	(void)why;
-	if (a->again && a->token == session_token())
-		asked_end(a, DONE_UNAVAILABLE, "Vault does not permit it to "
-		    "this token", 0);
-	else
-		asked_go(a);
+	if (a->again && a->token == session_token()) {
+		if (a->wanted != WANT_PUT || a->compare) {
+			asked_end(a, DONE_UNAVAILABLE, denied, 0);
+			return;
+		}
+		a->compare = 1;
+	}
+	asked_go(a);
 }
 
 static void
@@ -204,10 +215,14 @@ answered_none(struct asked *a, const struct reply *reply)
 	char	 errors[256];
 
 	value_errors(reply->data, reply->len, errors, sizeof(errors));
-	if (errors[0] != '\0')
+	if (errors[0] != '\0') {
+		session_doubt_mount();
 		asked_end(a, DONE_UNAVAILABLE, reply->why, 0);
-	else if (a->wanted == WANT_REMOVE)
+	} else if (a->wanted == WANT_REMOVE)
 		asked_end(a, DONE_OK, "", 0);
+	else if (a->wanted == WANT_PUT)
+		asked_end(a, DONE_UNAVAILABLE, a->again ? denied : "Vault "
+		    "has a deleted key under this name", 0);
 	else
 		asked_end(a, DONE_NONE, "there is no such key in Vault", 0);
 }
@@ -220,7 +235,7 @@ answered_value(struct asked *a, const struct reply *reply)
 	size_t		 len = 0;
 	int		 none;
 
-	why = value_read(&a->record, vault.version, reply->data, reply->len,
+	why = value_read(&a->record, a->version, reply->data, reply->len,
 	    plain, &len, &none);
 	if (why == NULL && a->compare && (len != a->job->materiallen ||
 	    secret_cmp(plain, a->job->material, len) != 0))

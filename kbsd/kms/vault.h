@@ -92,6 +92,8 @@ void		 session_want(void);
 const char	*session_stage(void);
 /* A call with this token was refused: is it the token? */
 void		 session_doubt(unsigned int token);
+/* A call found no such path: is the mount what it was taken for? */
+void		 session_doubt_mount(void);
 /* Seconds until the token ends; 0: it does not, or nobody knows. */
 uint64_t	 session_ends(void);
 void		 session_counters(struct wbuf *);
@@ -109,8 +111,9 @@ const char	*value_read(const struct key_record *, unsigned int version,
 char		*value_write(const struct key_record *, unsigned int version,
 		    const uint8_t *material, size_t, size_t *len);
 /*
- * The errors of an answer, as one line of plain text; "" where there are none:
- * that is how a key that is not there differs from a mount that is not.
+ * The errors of an answer, or else its warnings, as one line of plain text; ""
+ * where there are none: that is how a key that is not there differs from a
+ * mount that is not, or is of the other version.
  */
 void		 value_errors(const uint8_t *, size_t, char *text, size_t);
 

@@ -252,24 +252,29 @@ is_ill(long status)
 	return (0);
 }
 
-/* To a server that we know, by https unless that one is plain itself. */
-static int
+/*
+ * To a server that we know, by https unless that one is plain itself.  The
+ * active one that died is named so until another one is elected.
+ */
+static const char *
 call_redirect(struct call *c, const char *location)
 {
 	struct url	 url;
 	unsigned int	 i;
 
-	if (location == NULL || c->redirects++ == REDIRECTS_MAX ||
-	    url_parse_plain(&url, location) != NULL)
-		return (-1);
+	if (c->redirects == REDIRECTS_MAX)
+		return ("the active server is not found");
+	c->redirects++;
+	if (location == NULL || url_parse_plain(&url, location) != NULL)
+		return ("it sends nowhere");
 	for (i = 0; i < vault.nservers; i++)
 		if (host_same(&vault.servers[i].host, &url.host) &&
 		    vault.servers[i].plain == url.plain) {
 			c->server = preferred = i;
 			timer_set(c->pause, 0);
-			return (0);
+			return (NULL);
 		}
-	return (-1);
+	return ("it sends elsewhere than to the configured servers");
 }
 
 static void
@@ -288,6 +293,7 @@ call_answered(void *arg, const struct http_answer *answer)
 {
 	struct reply	 reply;
 	struct call	*c = arg;
+	const char	*why;
 
 	c->http = NULL;
 	event_del(c->timer);
@@ -298,11 +304,11 @@ call_answered(void *arg, const struct http_answer *answer)
 	}
 	call_ill(c, answer);
 	if (answer->status == 307) {
-		if (call_redirect(c, answer->location) == -1) {
-			strlcat(c->last, ": it sends elsewhere than to the "
-			    "configured servers", sizeof(c->last));
-			call_again(c);
-		}
+		if ((why = call_redirect(c, answer->location)) == NULL)
+			return;
+		strlcat(c->last, ": ", sizeof(c->last));
+		strlcat(c->last, why, sizeof(c->last));
+		call_again(c);
 		return;
 	}
 	if (is_ill(answer->status)) {

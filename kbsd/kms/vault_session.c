@@ -38,9 +38,12 @@
 #define HEADER		"X-Vault-Token: "
 #define STEP_MS		DEADLINE_KEYSTORE_MS
 #define LATER_MS	5000	/* after a step that failed */
+#define LEAST_MS	200
 /* A token that is refused so soon lacks rights, not time. */
 #define FRESH_MS	1000
 #define TTL_MAX		(30u * 24 * 3600)
+/* Vault locks a role out for 15 minutes after five secret ids of no use. */
+#define REFUSED_MS	(20 * 60 * 1000)
 
 static const struct json_limits	 limits = { VAULT_BODY_MAX, 1024, 16 };
 
@@ -52,9 +55,13 @@ static char		*secret;	/* secret: what the file holds */
 static int		 file = -1;
 static enum step	 doing;
 static int		 has_token, looked_up, renewable, doubted;
+static int		 mount_known, guessed;
+static unsigned int	 told;		/* version of KV; 0: none */
 static unsigned int	 token;		/* which one it is */
 static uint64_t		 got;		/* when, in ms */
-static uint64_t		 since, expires;	/* of its time; 0: never */
+static uint64_t		 expires;	/* 0: never */
+static struct timespec	 written, refused;	/* the secret id's file */
+static uint64_t		 refused_at;	/* in ms; 0: it was not */
 static char		 failure[REASON_TEXT_MAX];
 static struct call	*call;		/* of doing */
 static struct event	*later;		/* the next renewal, or try */
@@ -79,7 +86,7 @@ session_token(void)
 int
 session_ready(void)
 {
-	return (has_token && vault.version != 0 && !doubted);
+	return (has_token && mount_known && !doubted);
 }
 
 /* --- the token ---------------------------------------------------------- */
@@ -102,7 +109,9 @@ token_set(const char *value, size_t len)
 	looked_up = 0;
 	renewable = 0;
 	doubted = 0;
-	got = since = now_ms();
+	if (guessed)
+		mount_known = 0;
+	got = now_ms();
 	expires = 0;
 	return (0);
 }
@@ -111,8 +120,11 @@ token_set(const char *value, size_t len)
 static ssize_t
 secret_load(void)
 {
-	ssize_t	 n;
+	struct stat	 st;
+	ssize_t		 n;
 
+	if (fstat(file, &st) == 0)
+		written = st.st_mtim;
 	n = pread(file, secret, VAULT_TOKEN_MAX, 0);
 	if (n > 0 && secret[n - 1] == '\n')
 		n--;
@@ -136,17 +148,37 @@ token_reload(void)
 	return (1);
 }
 
-/* seconds is what Vault gave it from now. */
+/* What Vault gives it from now, in seconds; less than one is none. */
 static void
 token_lives(uint64_t seconds, int may_renew)
 {
-	if (seconds > TTL_MAX)
-		seconds = TTL_MAX;
+	uint64_t	 ms = seconds > TTL_MAX ? TTL_MAX * 1000ull :
+			    seconds > 0 ? seconds * 1000 : 500;
+
 	looked_up = 1;
 	renewable = may_renew;
-	expires = seconds == 0 ? 0 : now_ms() + seconds * 1000;
-	if (seconds > 0)
-		timer_set(later, seconds * 1000 / 2);
+	expires = now_ms() + ms;
+	timer_set(later, ms / 2);
+}
+
+/* As that of root, or one of which nothing is known. */
+static void
+token_stays(void)
+{
+	looked_up = 1;
+	renewable = 0;
+	expires = 0;
+}
+
+/* It is not tried again sooner than the token needs. */
+static void
+token_later(void)
+{
+	uint64_t	 now = now_ms(), ms = LATER_MS;
+
+	if (expires > now && (expires - now) / 2 < ms)
+		ms = (expires - now) / 2;
+	timer_set(later, ms > LEAST_MS ? ms : LEAST_MS);
 }
 
 /* --- steps -------------------------------------------------------------- */
@@ -180,15 +212,30 @@ session_call(enum step step, const char *method, char *body, size_t len,
 	}
 }
 
+/* The file holds what Vault would not have, and has not been touched. */
+static int
+login_is_vain(void)
+{
+	return (refused_at != 0 && now_ms() - refused_at < REFUSED_MS &&
+	    refused.tv_sec == written.tv_sec &&
+	    refused.tv_nsec == written.tv_nsec);
+}
+
 static void
 session_login(void)
 {
 	char	*body;
 	size_t	 len = 0;
 
-	if ((body = login_body(&len)) == NULL) {
-		log_warnx("the secret id file is empty or no text");
-		timer_set(later, LATER_MS);
+	if ((body = login_body(&len)) == NULL)
+		strlcpy(failure, "the secret id file is empty or no text",
+		    sizeof(failure));
+	if (body == NULL || login_is_vain()) {
+		if (body != NULL)
+			freezero(body, len);
+		token_later();
+		if (!session_ready())
+			vault_unready(failure);
 		return;
 	}
 	snprintf(path, sizeof(path), "/v1/auth/%s/login", vault.login);
@@ -206,10 +253,22 @@ session_renew(void)
 	session_call(STEP_RENEW, "POST", body, 2, 0);
 }
 
+/* A renewal that hangs is no use to who wants another token. */
+static void
+session_drop(void)
+{
+	if (doing != STEP_RENEW || !doubted)
+		return;
+	call_cancel(call);
+	call = NULL;
+	doing = STEP_NONE;
+}
+
 /* What is missing first; all there: who waits may go. */
 static void
 session_step(void)
 {
+	session_drop();
 	if (doing != STEP_NONE)
 		return;
 	if (vault.role_id[0] == '\0' && (!has_token || doubted) &&
@@ -222,12 +281,26 @@ session_step(void)
 	else if (!looked_up || doubted) {
 		snprintf(path, sizeof(path), "/v1/auth/token/lookup-self");
 		session_call(STEP_LOOKUP, "GET", NULL, 0, 0);
-	} else if (vault.version == 0) {
+	} else if (!mount_known) {
 		snprintf(path, sizeof(path), "/v1/sys/internal/ui/mounts/%s",
 		    vault.mount);
 		session_call(STEP_MOUNT, "GET", NULL, 0, 0);
 	} else
 		vault_ready();
+}
+
+/* Nothing more can be done for it here. */
+static void
+token_ends(void)
+{
+	uint64_t	 now = now_ms(), left = expires > now ? expires - now :
+			    0;
+
+	if (left > 0)
+		log_warnx("the token ends in %llu s and can't be renewed: "
+		    "put another one into its file",
+		    (unsigned long long)left / 1000);
+	timer_set(later, left > 2 * LATER_MS ? left / 2 : LATER_MS);
 }
 
 static void
@@ -256,13 +329,8 @@ session_later(int fd, short what, void *arg)
 		session_login();
 	else if (token_reload())
 		session_step();
-	else if (expires != 0) {
-		log_warnx("the token ends in %llu s and can't be renewed: "
-		    "put another one into its file", expires > now_ms() ?
-		    (unsigned long long)(expires - now_ms()) / 1000 : 0);
-		timer_set(later, expires > now_ms() + 2 * LATER_MS ?
-		    (expires - now_ms()) / 2 : LATER_MS);
-	}
+	else if (expires != 0)
+		token_ends();
 }
 
 /* --- answers ------------------------------------------------------------ */
@@ -272,13 +340,17 @@ read_login(json_t *whole)
 {
 	const json_t	*auth = json_object_get(whole, "auth");
 	const json_t	*text = json_object_get(auth, "client_token");
+	json_int_t	 ttl;
 
 	if (!json_is_string(text) || token_set(json_string_value(text),
 	    json_string_length(text)) == -1)
 		return ("its answer has no token");
-	token_lives((uint64_t)json_integer_value(json_object_get(auth,
-	    "lease_duration")), json_is_true(json_object_get(auth,
-	    "renewable")));
+	ttl = json_integer_value(json_object_get(auth, "lease_duration"));
+	if (ttl == 0)
+		token_stays();
+	else
+		token_lives((uint64_t)ttl, json_is_true(json_object_get(auth,
+		    "renewable")));
 	log_info("logged in by AppRole");
 	return (NULL);
 }
@@ -287,40 +359,69 @@ static const char *
 read_lookup(json_t *whole)
 {
 	const json_t	*data = json_object_get(whole, "data");
+	json_int_t	 ttl = json_integer_value(json_object_get(data, "ttl"));
 
-	token_lives((uint64_t)json_integer_value(json_object_get(data,
-	    "ttl")), json_is_true(json_object_get(data, "renewable")));
+	/* The last second is 0, too. */
+	if (ttl == 0 && !json_is_string(json_object_get(data, "expire_time")))
+		token_stays();
+	else
+		token_lives((uint64_t)ttl, json_is_true(json_object_get(data,
+		    "renewable")));
 	doubted = 0;
 	return (NULL);
 }
 
-/* Null where it never had options: version 1. */
+/*
+ * Null where it never had options: version 1.  With the wrong one keys would
+ * be written that no removal finds.
+ */
 static const char *
 read_mount(json_t *whole)
 {
+	static char	 why[VAULT_NAME_MAX + 192];
 	const json_t	*data = json_object_get(whole, "data");
-	const char	*text;
+	const char	*text, *at;
+	unsigned int	 version;
+	size_t		 len = strlen(vault.mount);
 
 	text = json_string_value(json_object_get(json_object_get(data,
 	    "options"), "version"));
-	vault.version = text != NULL && strcmp(text, "2") == 0 ? 2 : 1;
+	at = json_string_value(json_object_get(data, "path"));
+	version = text != NULL && strcmp(text, "2") == 0 ? 2 : 1;
+	if (told != 0 && told != version) {
+		snprintf(why, sizeof(why), "mount %s is KV version %u, and "
+		    "the configuration says %u", vault.mount, version, told);
+		return (why);
+	}
+	if (version == 2 && at != NULL && (strncmp(at, vault.mount, len) != 0 ||
+	    strcmp(at + len, "/") != 0)) {
+		snprintf(why, sizeof(why), "%s is no mount, but lies within "
+		    "%.128s", vault.mount, at);
+		return (why);
+	}
+	vault.version = version;
+	mount_known = 1;
+	guessed = 0;
 	log_info("mount %s is KV version %u", vault.mount, vault.version);
 	return (NULL);
 }
 
-/* What comes back shorter than it was will soon come back as nothing. */
+/*
+ * As long as each renewal moves its end it may be renewed; what does not is
+ * held by its greatest time, and Vault answers the next with an error.
+ */
 static const char *
 read_renew(json_t *whole)
 {
 	const json_t	*auth = json_object_get(whole, "auth");
-	uint64_t	 old = expires > since ? (expires - since) / 1000 : 0;
+	uint64_t	 old = expires;
 	uint64_t	 ttl;
 
 	ttl = (uint64_t)json_integer_value(json_object_get(auth,
 	    "lease_duration"));
-	token_lives(ttl, json_is_true(json_object_get(auth, "renewable")) &&
-	    ttl >= old / 2);
-	since = now_ms();
+	token_lives(ttl, json_is_true(json_object_get(auth, "renewable")));
+	if (expires < old + ttl * 1000 / 4)
+		renewable = 0;
 	log_debug("the token is renewed for %llu s",
 	    (unsigned long long)ttl);
 	return (NULL);
@@ -341,27 +442,46 @@ static const struct {
  * and a mount is as the reference server has it.  1: go on.
  */
 static int
-session_refused(enum step step, long status)
+session_refused(enum step step, const struct reply *reply)
 {
-	if (status != 403 && status != 404)
+	if (reply->status != 403 && reply->status != 404)
 		return (0);
-	if (step == STEP_LOOKUP && !doubted && status == 403) {
+	if (step == STEP_LOOKUP && !doubted && reply->status == 403 &&
+	    strstr(reply->why, "invalid token") == NULL) {
 		log_warnx("the token may not look itself up: it won't be "
 		    "renewed");
-		token_lives(0, 0);
+		token_stays();
 		return (1);
 	}
 	if (step == STEP_MOUNT) {
-		log_warnx("mount %s can't be looked up: taken for KV version "
-		    "1; say `version 2' if it is not", vault.mount);
-		vault.version = 1;
+		vault.version = told != 0 ? told : 1;
+		if (!guessed)
+			log_warnx("mount %s can't be looked up: taken for KV "
+			    "version %u", vault.mount, vault.version);
+		mount_known = guessed = 1;
 		return (1);
 	}
 	return (0);
 }
 
+/* A step's answer, where one came, that is not for another time. */
 static void
-session_failed(enum step step, const char *why)
+session_denied(enum step step, long status)
+{
+	if (step == STEP_RENEW)
+		renewable = 0;	/* another one is got in time */
+	else if (step == STEP_LOOKUP && status == 403)
+		has_token = 0;
+	else if (step == STEP_LOGIN && status == 400) {
+		refused = written;
+		refused_at = now_ms();
+		log_warnx("the secret id is not tried again until its file is "
+		    "written or touched");
+	}
+}
+
+static void
+session_failed(enum step step, const struct reply *reply, const char *why)
 {
 	char	 text[sizeof(failure)];
 
@@ -370,13 +490,13 @@ session_failed(enum step step, const char *why)
 	if (strcmp(text, failure) != 0)
 		log_warnx("%s", text);
 	strlcpy(failure, text, sizeof(failure));
-	if (step == STEP_RENEW)
-		renewable = 0;	/* another one is got in time */
+	if (reply->status == 400 || reply->status == 403)
+		session_denied(step, reply->status);
 	if (doubted) {
 		has_token = 0;
 		doubted = 0;
 	}
-	timer_set(later, LATER_MS);
+	token_later();
 	if (!session_ready())
 		vault_unready(failure);
 }
@@ -397,10 +517,10 @@ session_answered(void *arg, const struct reply *reply)
 		    &limits, scrap, sizeof(scrap));
 		why = whole == NULL ? scrap : steps[step].read(whole);
 		json_decref(whole);
-	} else if (session_refused(step, reply->status))
+	} else if (session_refused(step, reply))
 		why = NULL;
 	if (why != NULL)
-		session_failed(step, why);
+		session_failed(step, reply, why);
 	else {
 		failure[0] = '\0';
 		timer_set(soon, 0);
@@ -431,6 +551,12 @@ session_doubt(unsigned int which)
 }
 
 void
+session_doubt_mount(void)
+{
+	mount_known = 0;
+}
+
+void
 session_open(int fd)
 {
 	struct stat	 st;
@@ -443,6 +569,7 @@ session_open(int fd)
 		fatalx("token file: empty, or more than %d bytes",
 		    VAULT_TOKEN_MAX);
 	file = fd;
+	told = vault.version;
 	header = secret_alloc(sizeof(HEADER) + VAULT_TOKEN_MAX);
 	secret = secret_alloc(VAULT_TOKEN_MAX + 1);
 	if (header == NULL || secret == NULL)

@@ -294,14 +294,16 @@ void
 value_errors(const uint8_t *data, size_t len, char *text, size_t size)
 {
 	json_t		*whole;
-	const json_t	*one;
+	const json_t	*list, *one;
 	char		 scrap[128];
 	size_t		 i;
 
 	text[0] = '\0';
 	whole = json_read((const char *)data, len, &limits_answer, scrap,
 	    sizeof(scrap));
-	json_array_foreach(json_object_get(whole, "errors"), i, one)
+	if ((list = json_object_get(whole, "errors")) == NULL)
+		list = json_object_get(whole, "warnings");
+	json_array_foreach(list, i, one)
 		if (json_is_string(one))
 			errors_add(text, size, json_string_value(one));
 	json_decref(whole);

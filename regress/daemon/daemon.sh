@@ -214,20 +214,20 @@ keystore_pkcs11()
 # vault_set JSON: of the stand-in (POST /standin); what it tells is in `said'.
 vault_set()
 {
-	curl -sSf -m 10 --cacert "$dir/vault/tls-ca.pem" -d "$1" -o said \
+	curl -sSf -m 120 --cacert "$dir/vault/tls-ca.pem" -d "$1" -o said \
 	    "$vault/standin" || atf_fail "vault_set $1"
 }
 
 vault_fault()
 {
-	curl -sSf -m 10 --cacert "$dir/vault/tls-ca.pem" -d "$1" -o said \
+	curl -sSf -m 120 --cacert "$dir/vault/tls-ca.pem" -d "$1" -o said \
 	    "$vault/fault" || atf_fail "vault_fault $1"
 }
 
 # fault JSON: something goes wrong at the stand-in; {"clear": true} ends it.
 fault()
 {
-	curl -sSf -m 10 --cacert "$dir/ita/tls-ca.pem" -d "$1" -o /dev/null \
+	curl -sSf -m 120 --cacert "$dir/ita/tls-ca.pem" -d "$1" -o /dev/null \
 	    "$ita/fault" || atf_fail "fault $1"
 }
 

@@ -75,7 +75,7 @@ forms_body()
 vault_put()
 {
 	jq -n --arg id "$2" --arg text "$3" '{($id): $text}' >put
-	curl -sSf -m 10 --cacert "$dir/vault/tls-ca.pem" -d @put -o /dev/null \
+	curl -sSf -m 120 --cacert "$dir/vault/tls-ca.pem" -d @put -o /dev/null \
 	    -H 'Content-Type: application/json' -H 'X-Vault-Request: true' \
 	    -H "X-Vault-Token: $(cat "$dir/vault/token")" \
 	    "$vault/v1/$1/$2" || atf_fail "vault_put"
@@ -203,6 +203,93 @@ several_body()
 	wait_for 150 none_pending || atf_fail "a key write is left over"
 	exits 0 ctl keystore check
 	stop_kbsd
+}
+
+# real MOUNT ID ...: what lies there, asked by regress/standin/vault-real
+real()
+{
+	"$standin/vault-real" "$@"
+}
+
+# keystore_real NAME MOUNT VERSION FILE ROLE LOGIN: for a line of its plan
+keystore_real()
+{
+	echo "keystore \"$1\" vault {"
+	echo "	url \"$(cat real/url)\""
+	case $(cat real/url) in
+	http:*) echo "	insecure" ;;
+	*) echo "	ca \"$(cat real/ca)\"" ;;
+	esac
+	[ ! -s real/namespace ] || echo "	namespace \"$(cat real/namespace)\""
+	echo "	mount \"$2\""
+	[ "$3" = 0 ] || echo "	version $3"
+	if [ "$5" = - ]; then
+		echo "	token file \"$dir/real/$4\""
+	else
+		echo "	approle \"$5\" secret file \"$dir/real/$4\""
+		echo "	approle mount \"$6\""
+	fi
+	echo "}"
+}
+
+# real_life NAME MOUNT: of each kind of key
+real_life()
+{
+	for kind in "AES -l 256" "RSA -l 3072" "EC -c secp384r1"; do
+		key=$(made -k "$1" -a $kind)
+		real show real "$2" "$key" >stored || atf_fail "$kind in $2"
+		jq -r '.key_data // .private_key' stored | base64 -d >first
+		get_key "$key" got
+		atf_check cmp first got
+		[ "$(jq -r .id stored)" = "$key" ] || atf_fail "$(cat stored)"
+		exits 0 ctl key rotate "$key"
+		real show real "$2" "$key.2" >stored || atf_fail "$kind in $2"
+		jq -r '.key_data // .private_key' stored | base64 -d >second
+		get_key "$key" got
+		atf_check cmp second got
+		atf_check -s exit:1 cmp -s first second
+		kbsget -V 1 -k "$key" -o got \
+		    -q "$standin/tee -d $dir/tee -t tdx" || atf_fail "version 1"
+		atf_check cmp first got
+		exits 0 ctl key delete "$key"
+		exits 1 get_key "$key" got
+		real gone real "$2" "$key" || atf_fail "$key is in $2"
+		real gone real "$2" "$key.2" || atf_fail "$key.2 is in $2"
+	done
+}
+
+daemon_case real "a real server, each way that its token opens" "" 600
+real_body()
+{
+	[ -n "${KBSD_TEST_VAULT_ADDR:-}" ] &&
+	    [ -n "${KBSD_TEST_VAULT_TOKEN:-${KBSD_TEST_VAULT_TOKEN_FILE:-}}" ] ||
+	    atf_skip "KBSD_TEST_VAULT_ADDR and KBSD_TEST_VAULT_TOKEN name no \
+Vault or OpenBao server"
+	start_ita
+	real begin real || atf_fail "it can't be used"
+	n=0
+	while read -r way; do
+		n=$((n + 1))
+		keystore_real "way$n" $way
+	done <real/plan >blocks
+	start_kbsd "$(cat blocks)"
+	policy=$(policy)
+	exits 0 ctl keystore check
+	n=0
+	while read -r mount way; do
+		n=$((n + 1))
+		real_life "way$n" "$mount" </dev/null
+	done <real/plan
+	exits 0 ctl show keystores
+	cat said
+	stop_kbsd
+	real end real || atf_fail "something is left there"
+}
+real_cleanup()
+{
+	leave_nothing
+	daemon_find
+	[ ! -f real/state ] || real end real
 }
 
 # kmip_has NUMBER: so many keys has PyKMIP, halves of pairs counted

@@ -16,7 +16,8 @@
 
 /*
  * The kms program with a keystore in Vault, against the stand-in, over TLS on
- * loopback: what lies there, and what each of its faults becomes.
+ * loopback: what lies there, and what each of its faults becomes.  And against
+ * a real server, where one is named.
  */
 #include <signal.h>
 #include <stdarg.h>
@@ -41,6 +42,7 @@ static struct {
 	const char	*namespace;
 	uint8_t		 version;
 	const char	*role;
+	const char	*login;
 	const char	*secret;	/* file */
 } conf;
 
@@ -68,7 +70,7 @@ kms_begin(void)
 	wb_str(&w, conf.namespace);
 	wb_u8(&w, conf.version);
 	wb_str(&w, conf.role);
-	wb_str(&w, "approle");
+	wb_str(&w, conf.login);
 	child_config(kms, &w);
 	child_descriptor(kms, FD_SEAL_KEY, key_file("seal"));
 	child_descriptor(kms, FD_KMS_SECRET, key_file(conf.secret));
@@ -90,6 +92,7 @@ vault_start(const atf_tc_t *tc)
 	    port);
 	conf.mount = "keybroker";
 	conf.namespace = conf.role = "";
+	conf.login = "approle";
 	conf.secret = "v/token";
 	ca = "v/tls-ca.pem";
 }
@@ -235,47 +238,139 @@ TEST(kv, "KV 1 and 2, asked or told; a namespace; AppRole; plain http")
 	standin_stop(vault, "v");
 }
 
-/*
- * The same against a real server, where one is named:
- *	KBSD_TEST_VAULT_ADDR	its URL
- *	KBSD_TEST_VAULT_TOKEN	a file with a token
- *	KBSD_TEST_VAULT_MOUNT	where KV is (default: keybroker)
- *	KBSD_TEST_VAULT_CA	whom its certificate is of (default: Debian's)
- */
-TEST(real, "a real server keeps, moves and removes a key")
-{
-	const char		*url = getenv("KBSD_TEST_VAULT_ADDR");
-	const char		*token = getenv("KBSD_TEST_VAULT_TOKEN");
-	const char		*mount = getenv("KBSD_TEST_VAULT_MOUNT");
-	struct key_record	 k, old;
-	struct uuid		 policy;
-	char			 state[REASON_TEXT_MAX];
+/* --- a real server ------------------------------------------------------ */
 
-	if (url == NULL || token == NULL)
-		atf_tc_skip("KBSD_TEST_VAULT_ADDR and KBSD_TEST_VAULT_TOKEN "
-		    "name no Vault or OpenBao server");
-	memset(&conf, 0, sizeof(conf));
-	strlcpy(conf.urls[0], url, sizeof(conf.urls[0]));
-	conf.mount = mount != NULL ? mount : "keybroker";
-	conf.namespace = conf.role = "";
-	conf.secret = token;
-	ca = getenv("KBSD_TEST_VAULT_CA") != NULL ?
-	    getenv("KBSD_TEST_VAULT_CA") :
-	    "/etc/ssl/certs/ca-certificates.crt";
+#define REAL	"%s/vault-real %s r %s %s"
+
+/* One way to go: a line of the plan that vault-real has made. */
+static void
+real_way(const char *where, char *line)
+{
+	static char		 file[64];
+	struct key_record	 k;
+	char			 id[UUID_TEXT], state[REASON_TEXT_MAX];
+	char			*word[5], *p = line;
+
+	for (int i = 0; i < 5; i++)
+		ATF_REQUIRE((word[i] = strsep(&p, " ")) != NULL);
+	conf.mount = word[0];
+	conf.version = (uint8_t)atoi(word[1]);
+	snprintf(file, sizeof(file), "r/%s", word[2]);
+	conf.secret = file;
+	conf.role = strcmp(word[3], "-") == 0 ? "" : word[3];
+	conf.login = word[4];
 	kms_start();
 	ATF_CHECK_EQ_MSG(1, check(1, state, sizeof(state)), "%s", state);
+	life_of_versions();
 	made(&k, 0);
+	run(REAL, where, "form", conf.mount, uuid_format(&k.id, id));
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
-	old = k;
-	uuid_make(&policy);
-	ATF_CHECK_EQ(DONE_OK, do_move(&k, &policy, 'n'));
-	ATF_CHECK_EQ(DONE_STALE, do_fetch(&old, &old));
-	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(DONE_OK, rotate_to(&k, SECOND));
 	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
 	ATF_CHECK_EQ(DONE_NONE, do_fetch(&k, NULL));
-	new_record(&old, 0);
-	ATF_CHECK_EQ(DONE_INVALID, do_register(&old, "no-such-key"));
+	run(REAL, where, "gone", conf.mount, id);
+	strlcat(id, ".2", sizeof(id));
+	run(REAL, where, "gone", conf.mount, id);
+	/* A key that another server has put there; and stays there. */
+	new_record(&k, 0);
+	ATF_CHECK_EQ(DONE_INVALID, do_register(&k, "no-such-key"));
+	new_record(&k, 0);
+	uuid_format(&k.id, id);
+	run(REAL, where, "put", conf.mount, id);
+	ATF_CHECK_EQ(DONE_OK, do_register(&k, id));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_take_away(OP_KEY_FORGET, &k, NULL));
+	run(REAL, where, "form", conf.mount, id);
+	run(REAL, where, "delete", conf.mount, id);
 	kms_end();
+}
+
+/* Each way that its token opens, and the table of what Vault answers. */
+static void
+real_server(const char *where)
+{
+	static char	 url[URL_MAX], namespace[256], plan[4096];
+	char		*line, *p = plan;
+
+	run("%s/vault-real begin r", where);
+	memset(&conf, 0, sizeof(conf));
+	strlcpy(url, slurp("r/url", NULL), sizeof(url));
+	ATF_REQUIRE(strlcpy(conf.urls[0], url, sizeof(conf.urls[0])) <
+	    sizeof(conf.urls[0]));
+	strlcpy(namespace, slurp("r/namespace", NULL), sizeof(namespace));
+	conf.namespace = namespace;
+	strlcpy(plan, slurp("r/plan", NULL), sizeof(plan));
+	while ((line = strsep(&p, "\n")) != NULL && line[0] != '\0')
+		real_way(where, line);
+	run("%s/vault-real facts r", where);
+}
+
+static void
+real_end(const char *where)
+{
+	if (access("r/state", F_OK) == 0)
+		run("%s/vault-real end r", where);
+}
+
+/*
+ * What the variables mean is written in regress/standin/vault-real: only
+ * KBSD_TEST_VAULT_ADDR, the URL, and KBSD_TEST_VAULT_TOKEN, a file, are needed.
+ */
+ATF_TC_WITH_CLEANUP(real);
+ATF_TC_HEAD(real, tc)
+{
+	atf_tc_set_md_var(tc, "descr", "a real server keeps, turns and removes "
+	    "keys, and answers as is known");
+	atf_tc_set_md_var(tc, "require.progs", "python3");
+}
+ATF_TC_BODY(real, tc)
+{
+	static char	 file[4096];
+
+	if (getenv("KBSD_TEST_VAULT_ADDR") == NULL)
+		atf_tc_skip("KBSD_TEST_VAULT_ADDR and KBSD_TEST_VAULT_TOKEN "
+		    "name no Vault or OpenBao server");
+	if (getenv("KBSD_TEST_VAULT_TOKEN") == NULL &&
+	    getenv("KBSD_TEST_VAULT_TOKEN_FILE") == NULL)
+		atf_tc_skip("KBSD_TEST_VAULT_TOKEN names no file with a token "
+		    "for KBSD_TEST_VAULT_ADDR");
+	run("%s/vault-real settings r", standin_find(tc));
+	strlcpy(file, slurp("r/ca", NULL), sizeof(file));
+	ca = file;
+	real_server(standin_find(tc));
+	real_end(standin_find(tc));
+}
+ATF_TC_CLEANUP(real, tc)
+{
+	real_end(standin_find(tc));
+}
+
+TEST(alike, "the stand-in answers as a real server, and is tested like one")
+{
+	static const char	*const names[] = { "MOUNT", "CA", "NAMESPACE" };
+	char			 name[64], word[4096];
+	size_t			 i;
+
+	vault_start(tc);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(name, sizeof(name), "KBSD_TEST_VAULT_%s", names[i]);
+		unsetenv(name);
+	}
+	setenv("KBSD_TEST_VAULT_ADDR", conf.urls[0], 1);
+	setenv("KBSD_TEST_VAULT_CA", ca, 1);
+	ATF_REQUIRE(getcwd(word, sizeof(word) - 8) != NULL);
+	strlcat(word, "/v/root", sizeof(word));
+	setenv("KBSD_TEST_VAULT_TOKEN", word, 1);
+	real_server(standin_find(tc));
+	real_end(standin_find(tc));
+	set("{}");
+	ATF_CHECK(strstr(slurp("stand", NULL), "\"keys\":{}") != NULL);
+	/* One that may make nothing: what there is is used, and left. */
+	strlcpy(strstr(word, "root"), "token", sizeof("token"));
+	setenv("KBSD_TEST_VAULT_TOKEN", word, 1);
+	real_server(standin_find(tc));
+	ATF_CHECK(strstr(slurp("r/plan", NULL), "keybroker 0 given") != NULL);
+	standin_stop(vault, "v");
 }
 
 TEST(kept, "a hundred keys go over one connection")
@@ -327,7 +422,7 @@ TEST(changed, "what was changed in Vault is no key any more")
 		overwrite(uuid_format(&k.id, id), rows[i].value);
 		ATF_CHECK_EQ_MSG(DONE_REFUSED, do_fetch(&k, NULL), "%s",
 		    rows[i].value);
-		ATF_CHECK_MSG(child_logged(kms, rows[i].says, 1000), "%s",
+		ATF_CHECK_MSG(child_logged(kms, rows[i].says, AGES), "%s",
 		    rows[i].says);
 	}
 	/* Members that nobody knows do not matter. */
@@ -384,7 +479,7 @@ TEST(registered, "a key that is there already, once it was looked at")
 			ATF_CHECK(is_there("keybroker", &k));
 		}
 	}
-	ATF_CHECK(child_logged(kms, "attestation only", 1000));
+	ATF_CHECK(child_logged(kms, "attestation only", AGES));
 	end();
 }
 
@@ -620,7 +715,7 @@ TEST(faults, "each fault of the transport, for a while and for good")
 		fault(json);
 		ATF_CHECK_EQ_MSG(rows[i].lasting, fetch_within(&k, 700),
 		    "%s", rows[i].fault);
-		ATF_CHECK_MSG(child_logged(kms, rows[i].says, 1000), "%s",
+		ATF_CHECK_MSG(child_logged(kms, rows[i].says, AGES), "%s",
 		    rows[i].says);
 	}
 	for (i = 0; i < 6; i++) {
@@ -645,7 +740,7 @@ TEST(sealed, "sealed: said so, and well again when it is unsealed")
 	made(&k, 0);
 	set("{\"sealed\":true}");
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, fetch_within(&k, 500));
-	ATF_CHECK(child_logged(kms, "Vault is sealed", 1000));
+	ATF_CHECK(child_logged(kms, "Vault is sealed", AGES));
 	/* It comes back within the request's time. */
 	number++;
 	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 4000);
@@ -659,13 +754,13 @@ TEST(sealed, "sealed: said so, and well again when it is unsealed")
 	kms_start();
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, fetch_within(&k, 500));
 	ATF_CHECK(child_logged(kms, "took too long: localhost answered 503",
-	    1000));
+	    AGES));
 	set("{\"sealed\":false}");
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
 	/* Down altogether. */
 	standin_stop(vault, "v");
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, fetch_within(&k, 500));
-	ATF_CHECK(child_logged(kms, "connection to localhost", 1000));
+	ATF_CHECK(child_logged(kms, "connection to localhost", AGES));
 	new_record(&k2, 0);
 	number++;
 	ask_store(OP_KEY_CREATE, &k2);
@@ -714,7 +809,7 @@ TEST(servers, "the next server, a standby's redirect, and no stranger's")
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, fetch_within(&k, 600));
 	set("{\"standby\":\"https://localhost:4\"}");
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, fetch_within(&k, 600));
-	ATF_CHECK(child_logged(kms, "elsewhere than", 1000));
+	ATF_CHECK(child_logged(kms, "elsewhere than", AGES));
 	set("{\"standby\":\"http://localhost:%u\"}", port);
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, fetch_within(&k, 600));
 	/* Active again while the request goes on. */
@@ -743,12 +838,20 @@ TEST(wrong_ca, "a server whose certificate is not under the CA gets nothing")
 	tell(OP_KEY_CREATE, &k, k.policy_digest, zero);
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, answer(maker, IMSG_ENGINE_STORED,
 	    NULL));
-	ATF_CHECK(child_logged(kms, "certificate of localhost", 1000));
+	ATF_CHECK(child_logged(kms, "certificate of localhost", AGES));
 	ATF_CHECK_EQ(0, stat_of("requests"));
 	end();
 }
 
 /* --- the token ---------------------------------------------------------- */
+
+/* A token with the settings of now, put into its file. */
+static void
+another_token(void)
+{
+	set("{\"token\":true}");
+	run("sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/' stand >v/token");
+}
 
 TEST(expired, "a token that ended: another one in the file, a new login")
 {
@@ -759,9 +862,8 @@ TEST(expired, "a token that ended: another one in the file, a new login")
 	usleep(1100000);
 	set("{\"revoke\":true}");
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
-	ATF_CHECK(child_logged(kms, "permission denied", 1000));
-	set("{\"token\":true}");
-	run("sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/' stand >v/token");
+	ATF_CHECK(child_logged(kms, "permission denied", AGES));
+	another_token();
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
 	kms_end();
 	conf.role = "kbsd";
@@ -776,19 +878,20 @@ TEST(expired, "a token that ended: another one in the file, a new login")
 	set("{\"deny\":\"keybroker\"}");
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
 	ATF_CHECK_EQ(2, stat_of("tokens"));
-	ATF_CHECK(child_logged(kms, "answered 403", 1000));
+	ATF_CHECK(child_logged(kms, "answered 403", AGES));
 	kms_end();
 	/* Another secret. */
 	run("echo wrong >v/secret-id");
 	kms_start();
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
-	ATF_CHECK(child_logged(kms, "invalid role or secret ID", 1000));
+	ATF_CHECK(child_logged(kms, "invalid role or secret ID", AGES));
 	end();
 }
 
 TEST(renewed, "a token is renewed at half of its time, while it can be")
 {
 	struct key_record	 k;
+	int			 i;
 
 	vault_start(tc);
 	conf.role = "kbsd";
@@ -803,19 +906,147 @@ TEST(renewed, "a token is renewed at half of its time, while it can be")
 	set("{\"ttl\":2,\"max_ttl\":3,\"revoke\":true}");
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
 	ATF_CHECK_EQ(1, stat_of("tokens"));
-	usleep(4500000);
-	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	for (i = 0; i < 15; i++) {
+		usleep(300000);
+		ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	}
 	ATF_CHECK(stat_of("tokens") > 1);
 	kms_end();
 	/* One that may not look itself up is used as it is. */
-	set("{\"lookup\":false,\"ttl\":3600,\"token\":true}");
-	run("sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/' stand >v/token");
+	set("{\"lookup\":false,\"ttl\":3600}");
+	another_token();
 	conf.role = "";
 	conf.secret = "v/token";
 	kms_start();
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
-	ATF_CHECK(child_logged(kms, "may not look itself up", 1000));
+	ATF_CHECK(child_logged(kms, "may not look itself up", AGES));
 	end();
+}
+
+/* Vault locks a role out after five of them. */
+TEST(vain, "a secret id that was refused is not sent until it is another one")
+{
+	struct key_record	 k;
+	int			 i, before;
+
+	begin(tc);
+	made(&k, 0);
+	kms_end();
+	conf.role = "kbsd";
+	conf.secret = "v/secret-id";
+	run("cp v/secret-id good; echo wrong >v/secret-id");
+	kms_start();
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	ATF_CHECK(child_logged(kms, "until its file is written", AGES));
+	before = stat_of("requests");
+	for (i = 0; i < 6; i++)
+		ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(before, stat_of("requests"));
+	run("cat good >v/secret-id");
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	end();
+}
+
+TEST(unlucky, "a renewal that fails is made again while there is time")
+{
+	struct key_record	 k;
+
+	vault_start(tc);
+	set("{\"ttl\":3}");
+	another_token();
+	kms_start();
+	made(&k, 0);
+	fault("{\"auth:status\":\"418x1\"}");
+	usleep(5000000);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	kms_end();
+	/* In its last second it has a ttl of 0, as root's has for ever. */
+	set("{\"ttl\":4,\"last_second\":true}");
+	another_token();
+	kms_start();
+	ATF_CHECK(child_logged(kms, "the token is renewed", 3000));
+	kms_end();
+	/* One that hangs holds up nobody who needs another token. */
+	conf.role = "kbsd";
+	conf.secret = "v/secret-id";
+	set("{\"ttl\":2,\"last_second\":false}");
+	kms_start();
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	fault("{\"auth:hang\":\"x1\"}");
+	usleep(1200000);
+	set("{\"revoke\":true}");
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	end();
+}
+
+/* --- which KV it is ------------------------------------------------------- */
+
+TEST(which, "a mount of another version than was thought harms no key")
+{
+	struct key_record	 k, k2;
+	char			 state[REASON_TEXT_MAX];
+
+	vault_start(tc);
+	conf.version = 2;
+	kms_start();
+	ATF_CHECK_EQ(0, check(1, state, sizeof(state)));
+	ATF_CHECK_MSG(strstr(state, "is KV version 1, and the configuration "
+	    "says 2") != NULL, "%s", state);
+	kms_end();
+	conf.version = 0;
+	conf.mount = "secret/below";
+	kms_start();
+	ATF_CHECK_EQ(0, check(1, state, sizeof(state)));
+	ATF_CHECK_MSG(strstr(state, "lies within secret/") != NULL, "%s",
+	    state);
+	kms_end();
+	set("{}");
+	ATF_CHECK(strstr(slurp("stand", NULL), "\"keys\":{}") != NULL);
+	/* Enabled while we run: it is not taken for removed. */
+	conf.mount = "keybroker";
+	kms_start();
+	made(&k, 0);
+	made(&k2, 0);
+	set("{\"version2\":\"keybroker\"}");
+	run(CURL "-o root -H \"X-Vault-Token: $(cat v/root)\" "
+	    "-H 'X-Vault-Request: true' -H 'Content-Type: application/json' "
+	    "-d '{\"policy\":\"path \\\"keybroker/*\\\" { capabilities = "
+	    "[\\\"read\\\", \\\"delete\\\"] }\"}' "
+	    "https://localhost:%u/v1/sys/policies/acl/kbsd", port);
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_remove(&k2, NULL));
+	ATF_CHECK(child_logged(kms, "Invalid path for a versioned", AGES));
+	ATF_CHECK(is_there("keybroker", &k2));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_remove(&k2, NULL));
+	ATF_CHECK(!is_there("keybroker", &k2));
+	end();
+}
+
+TEST(guessed, "which version it is, without being told, is a guess")
+{
+	struct key_record	 k;
+
+	vault_start(tc);
+	conf.mount = "secret";
+	set("{\"openbao\":true}");
+	run("cp v/token good; echo hvs.ended >v/token");
+	kms_start();
+	new_record(&k, 0);
+	number++;
+	ask_store(OP_KEY_CREATE, &k);
+	tell(OP_KEY_CREATE, &k, k.policy_digest, zero);
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, answer(maker, IMSG_ENGINE_STORED,
+	    NULL));
+	ATF_CHECK(child_logged(kms, "taken for KV version 1", AGES));
+	usleep(1100000);
+	run("cat good >v/token");
+	made(&k, 0);
+	ATF_CHECK(is_there("secret", &k));
+	kms_end();
+	conf.version = 2;
+	set("{\"mounts\":false}");
+	whole_life("secret");
+	standin_stop(vault, "v");
 }
 
 /* --- at the same time ---------------------------------------------------- */
@@ -965,6 +1196,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, kv);
 	ATF_TP_ADD_TC(tp, real);
+	ATF_TP_ADD_TC(tp, alike);
 	ATF_TP_ADD_TC(tp, kept);
 	ATF_TP_ADD_TC(tp, changed);
 	ATF_TP_ADD_TC(tp, registered);
@@ -980,6 +1212,10 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, wrong_ca);
 	ATF_TP_ADD_TC(tp, expired);
 	ATF_TP_ADD_TC(tp, renewed);
+	ATF_TP_ADD_TC(tp, vain);
+	ATF_TP_ADD_TC(tp, unlucky);
+	ATF_TP_ADD_TC(tp, which);
+	ATF_TP_ADD_TC(tp, guessed);
 	ATF_TP_ADD_TC(tp, meanwhile);
 	ATF_TP_ADD_TC(tp, checked);
 	ATF_TP_ADD_TC(tp, cached);

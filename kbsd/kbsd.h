@@ -267,7 +267,9 @@ enum imsg_type {
 	 * engine, maker -> kms.
 	 * FETCH: NAME, u8 operation, u8 half (HALF_*), bytes key record, digest
 	 *   of the policy, digest of the wrapping key, u32 version of the
-	 *   material (0: the record's), u64 deadline.
+	 *   material (0: the record's), u64 deadline, bytes wrapping key
+	 *   (empty, but where the keystore wraps by it itself: of a verdict
+	 *   bytes e, bytes n; of a grant the SubjectPublicKeyInfo).
 	 * STORE (maker only): NAME, u8 operation, u8 half, bytes key record
 	 *   (without seal; KEY_ROTATE: the newest), digest of the policy,
 	 *   digest of the material, u64 deadline, u8 what it is (enum given),
@@ -283,7 +285,9 @@ enum imsg_type {
 	IMSG_KMS_DELETE,
 	/*
 	 * kms -> engine, maker.
-	 * FETCHED: NAME, u8 result (DONE_*), str reason, bytes material.
+	 * FETCHED: NAME, u8 result (DONE_*), str reason, bytes material; where
+	 *   the keystore has wrapped it: bytes IV, ciphertext and tag, bytes
+	 *   wrapped SWK (empty: the first is the key, wrapped without one).
 	 * STORED (STORE, RESEAL, DELETE): NAME, u8 result, str reason, bytes
 	 *   key record (sealed; empty on failure and after DELETE).
 	 */
@@ -539,7 +543,8 @@ enum descriptor_role {
  *   in the directory where it stands), u32 retry least (ms), u32 retry most
  *   (ms), str proxy (""), u32 least seconds between two fetches of the same.
  * engine, maker: u32 count, then per keystore (instance order of kms): str
- *   name, u8 which keys it makes itself (a mask of 1 << ALG_*).
+ *   name, u8 which keys it makes itself (a mask of 1 << ALG_*), u8 it wraps
+ *   its keys itself.
  * kms: str name, u8 type (KEYSTORE_*), u32 seconds that material from
  *   elsewhere is kept (0: not), then the type's own.
  *   local: nothing.
@@ -553,6 +558,8 @@ enum descriptor_role {
  *   pkcs11: str path of the module, str label of the token, str label of the
  *   key in it; then, each as u32 count, strs: paths that the module reads,
  *   paths that it writes below, NAME=value of its environment.
+ *   token: as pkcs11; the label of a key is that for keys of KEYSTORE_PKCS11
+ *   alone.
  */
 enum fetcher_kind { FETCHER_SERVICE, FETCHER_DCAP, FETCHER_SNP, FETCHER_JWKS,
 	FETCHER_KIND_MAX };
@@ -565,7 +572,7 @@ enum claim_row { CLAIM_FROM, CLAIM_IS, CLAIM_REQUIRE, CLAIM_ROW_MAX };
 /* ROLE_METRICS is that of the metrics process alone. */
 enum role { ROLE_ALL, ROLE_ADMIN, ROLE_TRANSFER, ROLE_METRICS, ROLE_MAX };
 enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
-	KEYSTORE_PKCS11, KEYSTORE_TYPE_MAX };
+	KEYSTORE_PKCS11, KEYSTORE_TOKEN, KEYSTORE_TYPE_MAX };
 
 /* Limits, in one place. */
 #define DEADLINE_REQUEST_MS	30000
@@ -592,6 +599,7 @@ enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
 #define TOKEN_TEXT_MAX		(64 * 1024)	/* attestation tokens */
 #define BEARER_TEXT_MAX		4096
 #define MATERIAL_MAX		(16 * 1024)	/* one key, PKCS#8 DER */
+#define MATERIAL_WRAPPED_MAX	(MATERIAL_MAX + 2048)	/* and its SWK */
 #define NONCE_PART_MAX		1024
 #define COUNTERS_MAX		(32 * 1024)	/* bytes, of one process */
 #define CLAIM_ROWS_MAX		64		/* of one block */

@@ -48,10 +48,12 @@ $(FAULT_SO): regress/torture/fault.c
 # A PKCS#11 module in front of SoftHSM's, which fails as it is told.
 MODULE_SO =	$(O)/regress/kms/module.so
 
-$(MODULE_SO): regress/kms/module.c
+$(MODULE_SO): regress/kms/module.c regress/kms/module_wrap.c \
+    regress/kms/module_wrap.h
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -g -fPIC \
-	    $(call pkg_cflags,p11-kit-1) -shared -o $@ $< -ldl
+	    $(call pkg_cflags,p11-kit-1) -shared -o $@ $(filter %.c,$^) -ldl \
+	    -lcrypto
 
 # A simulated kernel, linked into the tests of kbsget and loaded into it.
 CONFIGFS_SO =	$(O)/regress/kbsget/configfs.so
@@ -114,6 +116,7 @@ FUZZ_AREA_conf =	parent
 FUZZ_AREA_service =	fetcher
 FUZZ_AREA_vault =	kms
 FUZZ_AREA_kmip =	kms
+FUZZ_AREA_wrapping =	kms
 # Not all of them: the rest calls what stands beside main.
 FUZZ_OBJS_conf =	$(patsubst %,$(O)/obj/kbsd/parent/%.o,\
 			conf conf_attestation conf_keystore certificates idps \

@@ -165,7 +165,7 @@ const char	*agree(const struct request *, uint64_t now);
 void	 release_start(struct request *);
 /* Ask kms for what only the backup's recipient can open. */
 void	 release_backup(struct request *);
-/* Here it is: wrap, if kms has not sealed it; send, forget. */
+/* Here it is: wrap, if that is not done; send, forget. */
 void	 release_fetched(struct request *, const uint8_t *, size_t len);
 
 /* kms.c */
@@ -173,6 +173,8 @@ void	 release_fetched(struct request *, const uint8_t *, size_t len);
 int	 kms_config(struct rbuf *);
 /* Does the key's keystore make such keys itself? */
 int	 kms_makes(const struct key_record *);
+/* Does it wrap its keys itself?  Then no material comes from there. */
+int	 kms_wraps(const struct key_record *);
 /* Each asks, or ends the request. */
 void	 kms_fetch(struct request *);
 void	 kms_store(struct request *, const uint8_t *material, size_t len);
@@ -255,6 +257,11 @@ void	 wrap_init(void);
 int	 wrap_transfer(struct wrapped *, EVP_PKEY *, const void *, size_t);
 /* OAEP with SHA-384 of the key itself, or where it is too long as above. */
 int	 wrap_release(struct wrapped *, EVP_PKEY *, const void *, size_t);
+/*
+ * What a keystore has wrapped itself, as it comes from kms: nonce, ciphertext
+ * and tag get their lengths in front.  0 or -1.
+ */
+int	 wrap_ready(struct wrapped *, const void *, size_t);
 
 /* The rest is the maker's. */
 
@@ -301,7 +308,8 @@ const char	*pem_read(const uint8_t *, size_t, enum pem_label *,
 #define MATERIAL_LEAST	(8 + 4)
 #define MATERIAL_MOST	(MATERIAL_LEAST + MATERIAL_MAX)
 #define FETCHED_LEAST	(12 + 1 + 4 + 4)
-#define FETCHED_MOST	(FETCHED_LEAST + REASON_TEXT_MAX + MATERIAL_MAX)
+#define FETCHED_MOST	(FETCHED_LEAST + REASON_TEXT_MAX + \
+			MATERIAL_WRAPPED_MAX)
 #define STORED_LEAST	(12 + 1 + 4 + 4)
 #define STORED_MOST	(STORED_LEAST + REASON_TEXT_MAX + KEY_RECORD_MAX)
 

@@ -33,6 +33,7 @@
 static struct {
 	char	 name[NAME_MAX_STORE];
 	uint8_t	 makes;			/* 1 << ALG_*: it makes those itself */
+	int	 wraps;			/* its keys, itself */
 } keystores[KEYSTORES_MAX];
 static uint32_t	 nkeystores;
 
@@ -47,6 +48,7 @@ kms_config(struct rbuf *r)
 	for (i = 0; i < nkeystores; i++) {
 		rb_str(r, keystores[i].name, sizeof(keystores[i].name));
 		keystores[i].makes = rb_u8(r);
+		keystores[i].wraps = rb_bool(r);
 	}
 	return (rb_end(r));
 }
@@ -70,6 +72,14 @@ kms_makes(const struct key_record *record)
 
 	return (i < nkeystores &&
 	    (keystores[i].makes & 1 << record->algorithm) != 0);
+}
+
+int
+kms_wraps(const struct key_record *record)
+{
+	uint32_t	 i = kms_find(record->keystore);
+
+	return (i < nkeystores && keystores[i].wraps);
 }
 
 static uint64_t
@@ -122,6 +132,27 @@ kms_ask(struct request *req, uint32_t type, struct wbuf *w, uint64_t deadline)
 		request_done(req, DONE_BUSY, "the keystore is busy", NULL, 0);
 }
 
+/* What the digest is of, for a keystore that wraps by it itself. */
+static void
+put_wrapping(struct wbuf *w, const struct request *req)
+{
+	const struct half_verdict	*v = &req->verdict;
+	struct wbuf			 key = { 0 };
+
+	if (kms_wraps(&req->order.record) &&
+	    req->order.operation == OP_KEY_RELEASE) {
+		wb_bytes(w, req->order.argument, req->order.argumentlen);
+		return;
+	}
+	if (kms_wraps(&req->order.record) &&
+	    req->order.operation == OP_TRANSFER) {
+		wb_bytes(&key, v->e, v->elen);
+		wb_bytes(&key, v->n, v->nlen);
+	}
+	wb_bytes_of(w, &key);
+	wb_free(&key);
+}
+
 void
 kms_fetch(struct request *req)
 {
@@ -133,6 +164,7 @@ kms_fetch(struct request *req)
 	wb_digest(&w, req->wrapping);
 	wb_u32(&w, req->version);
 	wb_u64(&w, deadline);
+	put_wrapping(&w, req);
 	kms_ask(req, IMSG_KMS_FETCH, &w, deadline);
 }
 
@@ -239,7 +271,7 @@ kms_fetched(struct edge *edge, struct rbuf *r)
 	rb_name(r, &name);
 	result = (enum done_result)rb_enum(r, DONE_RESULT_MAX - 1);
 	rb_str(r, reason, sizeof(reason));
-	p = rb_bytes(r, &len, 0, MATERIAL_MAX);
+	p = rb_bytes(r, &len, 0, MATERIAL_WRAPPED_MAX);
 	if (rb_end(r) == -1 || (result == DONE_OK && len == 0))
 		return (-1);
 	if ((req = halves_asked(edge, &name, 1)) == NULL)

@@ -135,18 +135,33 @@ release_send(struct request *req, const struct wrapped *wrapped)
 	return (edge_send(release_front(req), IMSG_FRONTEND_WRAPPED, &w));
 }
 
+/* What is backed up is sealed already, for its recipient. */
+static int
+release_wrap(struct request *req, struct wrapped *w, const uint8_t *material,
+    size_t len)
+{
+	if (req->order.operation == OP_KEY_BACKUP) {
+		w->key = material;
+		w->keylen = len;
+		return (0);
+	}
+	/* No workload is answered without an SWK. */
+	if (kms_wraps(&req->order.record))
+		return (wrap_ready(w, material, len) == 0 &&
+		    (w->swklen > 0 || req->order.operation != OP_TRANSFER) ?
+		    0 : -1);
+	if (req->order.operation == OP_TRANSFER)
+		return (wrap_transfer(w, req->pkey, material, len));
+	return (wrap_release(w, req->pkey, material, len));
+}
+
 void
 release_fetched(struct request *req, const uint8_t *material, size_t len)
 {
-	struct wrapped	 wrapped = { .key = material, .keylen = len };
+	struct wrapped	 wrapped = { 0 };
 	uint64_t	 began = now_us();
-	int		 error = 0;
 
-	if (req->order.operation == OP_TRANSFER)
-		error = wrap_transfer(&wrapped, req->pkey, material, len);
-	else if (req->order.operation == OP_KEY_RELEASE)
-		error = wrap_release(&wrapped, req->pkey, material, len);
-	if (error == -1) {
+	if (release_wrap(req, &wrapped, material, len) == -1) {
 		request_done(req, DONE_REFUSED, "the key can't be wrapped",
 		    NULL, 0);
 		return;

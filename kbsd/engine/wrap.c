@@ -17,7 +17,8 @@
 /*
  * Wrapping: the key by AES-256-GCM under a symmetric wrapping key (SWK) that
  * is new each time, the SWK by RSA-OAEP.  The only place where a plaintext
- * key and its ciphertext meet; neither is kept.
+ * key and its ciphertext meet; neither is kept.  A keystore that wraps its
+ * keys itself has done all of it but the contract's form.
  */
 
 #include <openssl/evp.h>
@@ -101,6 +102,15 @@ wrap_gcm(uint8_t *out, const uint8_t *key, size_t len)
 	return (rv);
 }
 
+/* The three lengths in front of nonce, ciphertext and tag. */
+static void
+put_head(size_t len)
+{
+	put_le32(keybuf, IV_LEN);
+	put_le32(keybuf + 4, TAG_LEN);
+	put_le32(keybuf + 8, len + TAG_LEN);
+}
+
 static int
 wrap_both(struct wrapped *w, EVP_PKEY *pkey, const EVP_MD *md,
     const uint8_t *key, size_t len)
@@ -112,9 +122,7 @@ wrap_both(struct wrapped *w, EVP_PKEY *pkey, const EVP_MD *md,
 	    (size_t)EVP_PKEY_size(pkey) > sizeof(swkbuf))
 		return (-1);
 	arc4random_buf(swk, SWK_LEN);
-	put_le32(keybuf, IV_LEN);
-	put_le32(keybuf + 4, TAG_LEN);
-	put_le32(keybuf + 8, len + TAG_LEN);
+	put_head(len);
 	w->swklen = sizeof(swkbuf);
 	if (wrap_gcm(keybuf + HEAD_LEN, key, len) == 0 &&
 	    wrap_oaep(pkey, md, swk, SWK_LEN, swkbuf, &w->swklen) == 0)
@@ -146,4 +154,30 @@ wrap_release(struct wrapped *w, EVP_PKEY *pkey, const void *key, size_t len)
 	w->key = keybuf;
 	w->keylen = sizeof(keybuf);
 	return (wrap_oaep(pkey, sha384, key, len, keybuf, &w->keylen));
+}
+
+int
+wrap_ready(struct wrapped *w, const void *data, size_t size)
+{
+	struct rbuf	 r;
+	const uint8_t	*p;
+	size_t		 len;
+
+	memset(w, 0, sizeof(*w));
+	rb_init(&r, data, size);
+	p = rb_bytes(&r, &len, 1, sizeof(keybuf) - HEAD_LEN);
+	w->swk = rb_bytes(&r, &w->swklen, 0, sizeof(swkbuf));
+	if (rb_end(&r) == -1)
+		return (-1);
+	w->key = p;
+	w->keylen = len;
+	if (w->swklen == 0)
+		return (0);
+	if (len <= IV_LEN + TAG_LEN)
+		return (-1);
+	put_head(len - IV_LEN - TAG_LEN);
+	memcpy(keybuf + HEAD_LEN, p, len);
+	w->key = keybuf;
+	w->keylen = HEAD_LEN + len;
+	return (0);
 }

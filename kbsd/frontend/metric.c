@@ -39,6 +39,7 @@ static const char *const	 keystore_types[KEYSTORE_TYPE_MAX] = {
 	[KEYSTORE_VAULT] = "vault",
 	[KEYSTORE_KMIP] = "kmip",
 	[KEYSTORE_PKCS11] = "pkcs11",
+	[KEYSTORE_TOKEN] = "pkcs11",
 };
 
 /* One line, or those of one histogram. */

@@ -83,6 +83,7 @@ job_free(struct job *job)
 		event_free(job->timer);
 	OPENSSL_secure_clear_free(job->material, job->materiallen);
 	free(job->box);
+	free(job->wrapping);
 	freezero(job, sizeof(*job));
 }
 
@@ -306,11 +307,20 @@ int
 jobs_fetch(struct edge *edge, struct rbuf *r)
 {
 	struct job	*job = job_new(edge, IMSG_KMS_FETCH, r);
+	const uint8_t	*p;
+	uint64_t	 deadline;
 
 	rb_digest(r, job->policy_digest);
 	rb_digest(r, job->detail);
 	job->version = rb_u32(r);
-	return (job_take(job, r, rb_u64(r)));
+	deadline = rb_u64(r);
+	p = rb_bytes(r, &job->wrappinglen, 0, WRAPPING_BYTES_MAX);
+	if (rb_end(r) == 0 && job->wrappinglen > 0) {
+		if ((job->wrapping = malloc(job->wrappinglen)) == NULL)
+			fatal("malloc");
+		memcpy(job->wrapping, p, job->wrappinglen);
+	}
+	return (job_take(job, r, deadline));
 }
 
 int

@@ -45,12 +45,13 @@ static const struct backend *const backends[KEYSTORE_TYPE_MAX] = {
 	[KEYSTORE_VAULT] = &backend_vault,
 	[KEYSTORE_KMIP] = &backend_kmip,
 	[KEYSTORE_PKCS11] = &backend_pkcs11,
+	[KEYSTORE_TOKEN] = &backend_token,
 };
 
 static const struct edge_rule engine_rules[] = {
 	{ IMSG_KMS_TRACE, TRACE_BODY, TRACE_BODY, trace_take },
-	{ IMSG_KMS_FETCH, FETCH_LEAST, FETCH_LEAST + KEY_RECORD_MAX,
-	    jobs_fetch },
+	{ IMSG_KMS_FETCH, FETCH_LEAST, FETCH_LEAST + KEY_RECORD_MAX +
+	    WRAPPING_BYTES_MAX, jobs_fetch },
 	{ IMSG_KMS_RESEAL, RESEAL_LEAST, RESEAL_LEAST + KEY_RECORD_MAX,
 	    jobs_reseal },
 	{ IMSG_KMS_DELETE, DELETE_LEAST, DELETE_LEAST + KEY_RECORD_MAX,

@@ -29,10 +29,13 @@
 #include "trace.h"
 
 struct event;
+struct evp_pkey_st;
 
 #define SEAL_KEY_LEN	32
 #define MASTER_KEY_LEN	32
 #define KEY_RECORD_MAX	1024		/* bytes of wb_key_record() */
+
+#define WRAPPING_BYTES_MAX	4096	/* SubjectPublicKeyInfo at most */
 
 #define BOX_NONCE	12
 #define BOX_TAG		16
@@ -56,6 +59,8 @@ struct job {
 	uint32_t		 version;	/* FETCH: wanted; 0: newest */
 	uint8_t			 detail[DIGEST_LEN]; /* of wrapping key, */
 					/* of material (STORE) */
+	uint8_t			*wrapping;	/* FETCH: that key, or NULL */
+	size_t			 wrappinglen;
 	enum given		 given;		/* STORE: what comes */
 	int			 made_there;	/* STORE: nothing comes */
 	uint8_t			*material;	/* STORE: locked heap */
@@ -111,6 +116,12 @@ struct backend {
 	int		 boxes_travel;
 	/* It is a library, loaded as the configuration says. */
 	int		 module;
+	/*
+	 * It wraps its keys itself: get() answers with what is for the
+	 * workload, or, where nobody is to have it, with nothing, once it has
+	 * looked at the key.
+	 */
+	int		 wraps;
 	/* Before the chroot; may be NULL, as all that follow but three. */
 	void		(*libraries)(void);
 	/* The type's own part of CONFIG; -1 if it is not understood. */
@@ -364,9 +375,25 @@ extern const struct backend	 backend_kmip;
 
 /* pkcs11.c */
 extern const struct backend	 backend_pkcs11;
+extern const struct backend	 backend_token;
+
+/* wrapping.c: the key that a keystore wraps by itself */
+
+struct wrapping_key {
+	uint8_t	 e[16];
+	size_t	 elen;
+	uint8_t	 n[1152];
+	size_t	 nlen;
+};
+/* NULL: none came, or the one that the digest is of.  Else what not fits. */
+const char	*wrapping_wrong(const struct job *);
+/* Its numbers; -1: there is none, or it is no RSA key. */
+int		 wrapping_read(const struct job *, struct wrapping_key *);
+/* Of a key of libcrypto's; -1: it is none, or no RSA key. */
+int		 wrapping_of(const struct evp_pkey_st *, struct wrapping_key *);
 
 /* Of what comes in. */
-#define FETCH_LEAST	(12 + 1 + 1 + 4 + 2 * DIGEST_LEN + 4 + 8)
+#define FETCH_LEAST	(12 + 1 + 1 + 4 + 2 * DIGEST_LEN + 4 + 8 + 4)
 #define STORE_LEAST	(12 + 1 + 1 + 4 + 2 * DIGEST_LEN + 8 + 1 + 4)
 #define RESEAL_LEAST	(12 + 1 + 1 + 4 + DIGEST_LEN + 16 + 8)
 #define DELETE_LEAST	(12 + 1 + 1 + 4 + 8)

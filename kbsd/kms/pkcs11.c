@@ -18,12 +18,14 @@
 /*
  * The keystore under a key in a PKCS#11 token: material lies in our own
  * database, each key in a box that the token seals and opens by AES-256-GCM.
- * Disks and copies of them are worth nothing without the token.
+ * Disks and copies of them are worth nothing without the token.  The one whose
+ * keys the token holds itself (pkcs11_keys.c) is configured here too.
  */
 
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -83,7 +85,7 @@ config_words(struct rbuf *r, int (*take)(const char *))
 	return (r->failed ? -1 : 0);
 }
 
-static int
+int
 pkcs11_config(struct rbuf *r)
 {
 	rb_str(r, pkcs11.module, sizeof(pkcs11.module));
@@ -96,7 +98,7 @@ pkcs11_config(struct rbuf *r)
 	return (rb_end(r));
 }
 
-static int
+int
 pkcs11_descriptor(uint32_t role, int fd)
 {
 	if (role != FD_KMS_SECRET || pinfd != -1)
@@ -153,28 +155,24 @@ pkcs11_pin_refused(void)
 
 /* --- start --------------------------------------------------------------- */
 
-static void
-pkcs11_open(int sealed)
+void
+pkcs11_load(const struct token_use *use)
 {
-	(void)sealed;
 	if (pinfd == -1)
 		fatalx("no pin file");
 	pin_file();
 	if ((pkcs11.pin = secret_read(pinfd, PIN_MAX, &pkcs11.pinlen)) == NULL)
 		fatal("pin file");
 	close(pinfd);
-	if ((plain = secret_alloc(MATERIAL_MAX + BOX_TAG)) == NULL)
-		fatal("secret memory");
-	token_load();
+	token_load(use);
 }
 
-static void
-pkcs11_run(void)
+void
+pkcs11_attach(const char *what)
 {
 	switch (token_attach()) {
 	case TOKEN_READY:
-		log_info("token \"%s\": keys are sealed by its key \"%s\"",
-		    pkcs11.token, pkcs11.key);
+		log_info("token \"%s\": keys are %s", pkcs11.token, what);
 		break;
 	case TOKEN_AWAY:
 		log_warnx("%s: it is looked for when a key is asked for",
@@ -183,6 +181,24 @@ pkcs11_run(void)
 	case TOKEN_WRONG:
 		fatalx("%s", token_why());
 	}
+}
+
+static void
+pkcs11_open(int sealed)
+{
+	(void)sealed;
+	if ((plain = secret_alloc(MATERIAL_MAX + BOX_TAG)) == NULL)
+		fatal("secret memory");
+	pkcs11_load(&kek_use);
+}
+
+static void
+pkcs11_run(void)
+{
+	char	 what[sizeof("sealed by its key \"\"") + LABEL_MAX];
+
+	snprintf(what, sizeof(what), "sealed by its key \"%s\"", pkcs11.key);
+	pkcs11_attach(what);
 }
 
 /* --- jobs ---------------------------------------------------------------- */

@@ -81,6 +81,7 @@ static const char *
 rule_fetch(const struct job *job)
 {
 	const struct key_record	*record = &job->record;
+	const char		*why;
 
 	if (!job->fits)
 		return ("the seal of the record does not fit");
@@ -88,6 +89,8 @@ rule_fetch(const struct job *job)
 	if (job->operation == OP_KEY_BACKUP)
 		return (job->version != 0 ? backup_wrong() :
 		    "a backup is of one version");
+	if ((why = wrapping_wrong(job)) != NULL)
+		return (why);
 	if (job->half == HALF_GRANT) {
 		if ((record->flags & KEY_ATTESTED_ONLY) != 0)
 			return ("the key is released on attestation only");

@@ -235,7 +235,7 @@ work_got(struct job *job, enum done_result result, const char *reason,
 		return;
 	}
 	/* It was only to be seen what is there. */
-	if (result == DONE_OK &&
+	if (result == DONE_OK && !backend->wraps &&
 	    (reason = material_wrong(&job->record, material, len)) != NULL)
 		result = DONE_INVALID;
 	if (result == DONE_OK && job->given == GIVEN_BOX)

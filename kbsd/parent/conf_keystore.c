@@ -226,16 +226,28 @@ check_variable(const struct keystore *k, const char *text)
 	return (-1);
 }
 
+int
+keystore_is_module(const struct keystore *k)
+{
+	return (k->type == KEYSTORE_PKCS11 || k->type == KEYSTORE_TOKEN);
+}
+
 static int
 check_pkcs11(struct keystore *k)
 {
 	const struct word	*w;
 	int			 n = 0, bad = 0;
 
-	conf_default(&k->kek, "kbsd");
 	bad |= check_absolute(k, "module", k->module);
 	bad |= check_label(k, "token", k->token);
-	bad |= check_label(k, "key", k->kek);
+	if (k->type == KEYSTORE_PKCS11) {
+		conf_default(&k->kek, "kbsd");
+		bad |= check_label(k, "key", k->kek);
+	} else if (k->kek != NULL) {
+		log_warnx("keystore \"%s\": key is of keys outside the token: "
+		    "not with `keys by token'", k->name);
+		bad = -1;
+	}
 	if (k->secret == NULL) {
 		log_warnx("keystore \"%s\": pin file is missing", k->name);
 		bad = -1;
@@ -272,7 +284,7 @@ keystores_check(struct config *conf)
 			bad |= check_vault(k);
 		if (k->type == KEYSTORE_KMIP)
 			bad |= check_kmip(k);
-		if (k->type == KEYSTORE_PKCS11)
+		if (keystore_is_module(k))
 			bad |= check_pkcs11(k);
 		if (n++ == KEYSTORES_MAX) {
 			log_warnx("keystore \"%s\": there are more than %d",

@@ -56,7 +56,7 @@ give_keystore(uint8_t flags, const struct keystore *k)
 	if (k->type == KEYSTORE_VAULT || k->type == KEYSTORE_KMIP ||
 	    k->network)
 		flags |= START_OUTSIDE;
-	if (k->type == KEYSTORE_PKCS11)
+	if (keystore_is_module(k))
 		flags = (flags & ~START_CHROOT) | START_MODULE;
 	return (flags);
 }

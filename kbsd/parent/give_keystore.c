@@ -27,10 +27,12 @@
 #include "log.h"
 #include "parent.h"
 
-/* Which keys its server makes itself: no server makes any of EC. */
+/* Which keys it makes itself: no KMIP server makes any of EC. */
 static uint8_t
 keystore_makes(const struct keystore *k)
 {
+	if (k->type == KEYSTORE_TOKEN)
+		return (1 << ALG_AES | 1 << ALG_RSA | 1 << ALG_EC);
 	return (k->by_server ? 1 << ALG_AES | 1 << ALG_RSA : 0);
 }
 
@@ -47,6 +49,7 @@ give_engine(struct child *c, struct wbuf *w)
 	TAILQ_FOREACH(k, &conf->keystores, entry) {
 		wb_str(w, k->name);
 		wb_u8(w, keystore_makes(k));
+		wb_u8(w, k->type == KEYSTORE_TOKEN);
 	}
 	return (0);
 }
@@ -132,6 +135,7 @@ give_kms(struct child *c, struct wbuf *w)
 		[KEYSTORE_VAULT] = give_vault,
 		[KEYSTORE_KMIP] = give_kmip,
 		[KEYSTORE_PKCS11] = give_pkcs11,
+		[KEYSTORE_TOKEN] = give_pkcs11,
 	};
 	const struct keystore	*k = c->object;
 

@@ -59,6 +59,7 @@ static const char *const	 types[KEYSTORE_TYPE_MAX] = {
 	[KEYSTORE_VAULT] = "vault",
 	[KEYSTORE_KMIP] = "kmip",
 	[KEYSTORE_PKCS11] = "pkcs11",
+	[KEYSTORE_TOKEN] = "pkcs11",
 };
 
 /* Sets and their processes come and go meanwhile. */

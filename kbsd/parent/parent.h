@@ -237,6 +237,8 @@ void		 keystore_init(struct keystore *);
 void		 keystore_free(struct keystore *);
 /* "local", where the file has none. */
 void		 keystore_default(struct config *);
+/* Does a PKCS#11 module stand behind it? */
+int		 keystore_is_module(const struct keystore *);
 /* Defaults and checks of each; as config_finish(). */
 int		 keystores_check(struct config *);
 

@@ -632,6 +632,7 @@ pkcs11_opt	: MODULE STRING {
 			add_word(&keystore->environment, $2);
 		}
 		| NETWORK		{ keystore->network = 1; }
+		| KEYS BY TOKEN		{ keystore->type = KEYSTORE_TOKEN; }
 		;
 
 %%

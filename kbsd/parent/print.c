@@ -204,7 +204,8 @@ print_pkcs11(const struct keystore *k)
 	print_list("\tread ", &k->reads);
 	print_list("\twrite ", &k->writes);
 	print_list("\tenvironment ", &k->environment);
-	printf("%s}\n", k->network ? "\tnetwork\n" : "");
+	printf("%s%s}\n", k->network ? "\tnetwork\n" : "",
+	    k->type == KEYSTORE_TOKEN ? "\tkeys by token\n" : "");
 }
 
 static void
@@ -254,6 +255,7 @@ config_print(const struct config *conf)
 		[KEYSTORE_VAULT] = print_vault,
 		[KEYSTORE_KMIP] = print_kmip,
 		[KEYSTORE_PKCS11] = print_pkcs11,
+		[KEYSTORE_TOKEN] = print_pkcs11,
 	};
 	const struct listener		*l;
 	const struct attestation	*a;

@@ -493,7 +493,7 @@ held_token()
 start_load()
 {
 	held_token
-	rm -f load.ready
+	rm -f load.ready load.enough
 	python3 "$(atf_get_srcdir)/load.py" "$port" "$state/tls.crt" "$1" \
 	    token.jwt admin.password "${2:+'$bin/kbsget' \
 	    -u 'https://localhost:$port' -c '$state/tls.crt' -k '$1' \

@@ -75,6 +75,96 @@ released_body()
 	stop_kbsd
 }
 
+# The first version of $key.
+get_first()
+{
+	kbsget -k "$key" -o "$1" -V 1 -q "$standin/tee -d $dir/tee -t tdx"
+}
+
+# The module of the unit tests: SoftHSM's, and it wraps as the contract says.
+daemon_case held "the token makes keys, and wraps them for workloads" "sqlite3"
+held_body()
+{
+	module=$(cd "$(atf_get_srcdir)/../kms" && pwd)/module.so
+	start_ita
+	start_token
+	cp "$module" module.so
+	openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:3072 \
+	    -out my.key 2>/dev/null
+	openssl pkey -in my.key -pubout -out my.pem
+	chmod 600 my.key
+	keystore=$(keystore_pkcs11 "keys by token" |
+	    sed "s,/usr/lib.*so,$dir/module.so,")
+	start_kbsd "backup recipient \"$dir/my.pem\"" "$keystore"
+	policy=$(policy)
+	key=$(made -a AES -l 256 -A)
+	get_key "$key" want
+	atf_check -o inline:"32\n" sh -c "wc -c <want"
+	get_key "$key" got
+	atf_check cmp want got
+	exits 1 in_files want "$state"
+	pair=$(made -a RSA -l 2048)
+	get_key "$pair" got
+	atf_check -o match:"2048 bit" openssl pkey -inform DER -in got -noout \
+	    -text
+	ec=$(made -a EC -c secp521r1)
+	get_key "$ec" got
+	atf_check -o match:"521 bit" openssl pkey -inform DER -in got -noout \
+	    -text
+	# For an administrator as for a workload, but where it is marked.
+	bare=$(made -a AES -l 256)
+	login
+	http 200 POST "/keys/$bare" -H "Authorization: Bearer $token" \
+	    -H "Content-Type: application/x-pem-file" --data-binary @my.pem
+	jq -r .wrapped_key body | base64 -d >wrapped
+	openssl pkeyutl -decrypt -inkey my.key -in wrapped -out got \
+	    -pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha384 \
+	    -pkeyopt rsa_mgf1_md:sha384 || atf_fail "not wrapped for us"
+	atf_check -o inline:"32\n" sh -c "wc -c <got"
+	http 401 POST "/keys/$key" -H "Authorization: Bearer $token" \
+	    -H "Content-Type: application/x-pem-file" --data-binary @my.pem
+	exits 0 ctl key rotate "$key"
+	get_key "$key" got
+	atf_check -s exit:1 cmp -s want got
+	get_first got
+	atf_check cmp want got
+	exits 0 ctl -j keystore check
+	atf_check -o inline:"pkcs11 pkcs11 yes\n" \
+	    jq -r '.[] | .keystore + " " + .type + " " + .ok' said
+	# What is given would have been seen; what is there is registered.
+	exits 1 ctl key register -a AES -l 256 -p "$policy" -f want
+	atf_check -o match:"none is given to it" cat cried
+	exits 1 ctl key register -a AES -l 256 -p "$policy" -b nobodys
+	atf_check -o match:"has no such key" cat cried
+	# Another kms, another daemon.
+	kill -9 "$(pid_of kms)"
+	wait_for 50 get_first got || atf_fail "no key after a crash"
+	stop_kbsd
+	run_kbsd
+	get_first got
+	atf_check cmp want got
+	# Another kbsd, from a backup, with the same token.
+	exits 0 ctl backup all
+	stop_kbsd
+	mv "$state" state.first
+	start_kbsd "$keystore"
+	exits 0 ctl restore -K my.key all
+	get_first got
+	atf_check cmp want got
+	for key in "$key" "$pair" "$ec" "$bare"; do
+		exits 0 ctl key delete "$key"
+		exits 1 get_key "$key" got
+	done
+	stop_kbsd
+	atf_check -o not-match:Label env \
+	    SOFTHSM2_CONF="$dir/token/softhsm2.conf" pkcs11-tool \
+	    --module /usr/lib/softhsm/libsofthsm2.so --token-label kbsd \
+	    --login --pin "$(cat token/pin)" --list-objects
+	# SoftHSM by itself can't.
+	write_conf "$(keystore_pkcs11 "keys by token")"
+	start_refused "the token has no such mechanism"
+}
+
 # in_files FILE DIRECTORY: some of its bytes are there, in the clear or in hex
 in_files()
 {

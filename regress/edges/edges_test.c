@@ -322,8 +322,10 @@ engine_words(struct wbuf *w)
 	wb_u32(w, 2);
 	wb_str(w, "main");
 	wb_u8(w, 0);
+	wb_u8(w, 0);
 	wb_str(w, "other");
 	wb_u8(w, 1 << ALG_AES);
+	wb_u8(w, 1);
 }
 
 static struct child *

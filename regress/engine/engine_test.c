@@ -169,6 +169,7 @@ release(struct play *p, uint64_t number, EVP_PKEY *pkey, const uint8_t *key,
 		send_order(p, &h);
 	}
 	recv_fetch(p->kms[0], &f);
+	ATF_CHECK_EQ(0, f.keylen);
 	ATF_CHECK_EQ(OP_KEY_RELEASE, f.op);
 	ATF_CHECK_EQ(HALF_GRANT, f.half);
 	ATF_CHECK(memcmp(f.wrapping, h.detail, DIGEST_LEN) == 0);
@@ -204,6 +205,121 @@ ATF_TC_BODY(release_on_grant, tc)
 	release(&p, 2, pkey, key, 158, 1);	/* 256 - 2 * 48 - 2 */
 	release(&p, 3, pkey, key, 159, 0);
 	release(&p, 4, pkey, key, sizeof(key), 0);
+	play_end(&p);
+	EVP_PKEY_free(pkey);
+}
+
+/* --- wrapped by the keystore itself --- */
+
+/* What its kms answers: nonce, ciphertext and tag; the SWK. */
+static void
+send_ready(struct play *p, const struct request_name *name, const void *sealed,
+    size_t len, const void *swk, size_t swklen)
+{
+	struct wbuf	 w = { 0 };
+
+	wb_bytes(&w, sealed, len);
+	wb_bytes(&w, swk, swklen);
+	send_fetched(p->kms[2], name, DONE_OK, "", w.data, w.len);
+	wb_free(&w);
+}
+
+static void
+ask_ready(struct play *p, struct halves *h, uint64_t number, EVP_PKEY *pkey,
+    struct fetch *f)
+{
+	halves_init(h, OP_TRANSFER, number, pkey);
+	(void)strlcpy(h->record.keystore, KEYSTORE2,
+	    sizeof(h->record.keystore));
+	send_verdict(p, h);
+	send_order(p, h);
+	recv_fetch(p->kms[2], f);
+}
+
+/* It has the numbers that the digest is of; the contract's form is ours. */
+ATF_TC_WITHOUT_HEAD(wrapped_there);
+ATF_TC_BODY(wrapped_there, tc)
+{
+	static const uint8_t	 head[] = { 12, 0, 0, 0, 16, 0, 0, 0, 48, 0, 0,
+				    0 };
+	struct play		 p;
+	struct halves		 h;
+	struct fetch		 f;
+	struct wrapped_got	 g;
+	struct rbuf		 r;
+	EVP_PKEY		*pkey = play_rsa(3072);
+	const uint8_t		*e, *n;
+	uint8_t			 sealed[60], swk[384], d[DIGEST_LEN];
+	size_t			 elen, nlen;
+
+	arc4random_buf(sealed, sizeof(sealed));
+	arc4random_buf(swk, sizeof(swk));
+	play_start(&p, PROC_ENGINE);
+	ask_ready(&p, &h, 1, pkey, &f);
+	rb_init(&r, f.key, f.keylen);
+	e = rb_bytes(&r, &elen, 1, 16);
+	n = rb_bytes(&r, &nlen, 1, 1200);
+	ATF_REQUIRE_EQ(0, rb_end(&r));
+	wrapping_key_digest(d, e, elen, n, nlen);
+	ATF_CHECK_EQ(0, memcmp(d, f.wrapping, sizeof(d)));
+	send_ready(&p, &h.name, sealed, sizeof(sealed), swk, sizeof(swk));
+	recv_wrapped(p.front, &g);
+	ATF_REQUIRE_EQ(sizeof(head) + sizeof(sealed), g.keylen);
+	ATF_CHECK_EQ(0, memcmp(head, g.key, sizeof(head)));
+	ATF_CHECK_EQ(0, memcmp(sealed, g.key + sizeof(head), sizeof(sealed)));
+	ATF_REQUIRE_EQ(sizeof(swk), g.swklen);
+	ATF_CHECK_EQ(0, memcmp(swk, g.swk, sizeof(swk)));
+	want_done(&p, &h, DONE_OK);
+	/* For an administrator: the key that the grant is of. */
+	halves_init(&h, OP_KEY_RELEASE, 2, NULL);
+	halves_spki(&h, pkey);
+	(void)strlcpy(h.record.keystore, KEYSTORE2,
+	    sizeof(h.record.keystore));
+	(void)strlcpy(h.gkeystore, KEYSTORE2, sizeof(h.gkeystore));
+	send_order(&p, &h);
+	send_grant(&p, &h);
+	recv_fetch(p.kms[2], &f);
+	digest(d, f.key, f.keylen);
+	ATF_CHECK_EQ(0, memcmp(d, f.wrapping, sizeof(d)));
+	send_ready(&p, &h.name, swk, sizeof(swk), NULL, 0);
+	recv_wrapped(p.front, &g);
+	ATF_CHECK_EQ(0, g.swklen);
+	ATF_REQUIRE_EQ(sizeof(swk), g.keylen);
+	ATF_CHECK_EQ(0, memcmp(swk, g.key, sizeof(swk)));
+	want_done(&p, &h, DONE_OK);
+	free((void *)(uintptr_t)h.argument);
+	play_end(&p);
+	EVP_PKEY_free(pkey);
+}
+
+/* Nothing that came in another form is handed on. */
+ATF_TC_WITHOUT_HEAD(wrapped_badly);
+ATF_TC_BODY(wrapped_badly, tc)
+{
+	struct play	 p;
+	struct halves	 h;
+	struct fetch	 f;
+	EVP_PKEY	*pkey = play_rsa(3072);
+	uint8_t		 bytes[1200] = { 0 };
+	size_t		 i;
+	const struct {
+		size_t	 len, swklen;
+	} rows[] = { { 0, 384 }, { 28, 384 }, { 60, 1025 }, { 0, 0 },
+	    { 60, 0 } };
+
+	play_start(&p, PROC_ENGINE);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ask_ready(&p, &h, i + 1, pkey, &f);
+		send_ready(&p, &h.name, bytes, rows[i].len, bytes,
+		    rows[i].swklen);
+		want_done(&p, &h, DONE_REFUSED);
+	}
+	/* Material as other keystores give it. */
+	ask_ready(&p, &h, 9, pkey, &f);
+	memset(bytes, 'k', 32);
+	send_fetched(p.kms[2], &h.name, DONE_OK, "", bytes, 32);
+	want_done(&p, &h, DONE_REFUSED);
+	ATF_CHECK(peer_silent(p.front, 20));
 	play_end(&p);
 	EVP_PKEY_free(pkey);
 }
@@ -1226,6 +1342,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, transfer_sizes);
 	ATF_TP_ADD_TC(tp, transfer_leading_zeros);
 	ATF_TP_ADD_TC(tp, release_on_grant);
+	ATF_TP_ADD_TC(tp, wrapped_there);
+	ATF_TP_ADD_TC(tp, wrapped_badly);
 	ATF_TP_ADD_TC(tp, verdict_mismatch);
 	ATF_TP_ADD_TC(tp, grant_mismatch);
 	ATF_TP_ADD_TC(tp, one_half);

@@ -48,7 +48,7 @@
 struct play {
 	struct child	*c;
 	struct peer	*broker, *verifier, *auth, *front, *gate, *control;
-	struct peer	*kms[2];
+	struct peer	*kms[3];
 };
 
 struct halves {
@@ -83,6 +83,7 @@ struct halves {
 
 #define KEYSTORE0	"canary-keystore-b1946ac92492d234"
 #define KEYSTORE1	"second"
+#define KEYSTORE2	"wraps"		/* its keys itself */
 
 static inline void
 play_start(struct play *p, enum process_kind kind)
@@ -91,17 +92,23 @@ play_start(struct play *p, enum process_kind kind)
 
 	memset(p, 0, sizeof(*p));
 	p->c = child_start("engine", kind, 0, 0, NULL);
-	wb_u32(&w, 2);
+	wb_u32(&w, 3);
 	wb_str(&w, KEYSTORE0);
+	wb_u8(&w, 0);
 	wb_u8(&w, 0);
 	wb_str(&w, KEYSTORE1);
 	wb_u8(&w, 1 << ALG_AES | 1 << ALG_RSA);
+	wb_u8(&w, 0);
+	wb_str(&w, KEYSTORE2);
+	wb_u8(&w, 1 << ALG_AES | 1 << ALG_RSA | 1 << ALG_EC);
+	wb_u8(&w, 1);
 	child_config(p->c, &w);
 	child_go(p->c);
 	p->broker = child_edge(p->c, PROC_BROKER, 0, BROKER);
 	p->auth = child_edge(p->c, PROC_AUTH, 0, 0);
 	p->kms[0] = child_edge(p->c, PROC_KMS, 0, 0);
 	p->kms[1] = child_edge(p->c, PROC_KMS, 1, 0);
+	p->kms[2] = child_edge(p->c, PROC_KMS, 2, 0);
 	p->front = child_edge(p->c, PROC_FRONTEND, 0, FRONT);
 	p->control = child_edge(p->c, PROC_CONTROL, 0, CONTROL);
 	if (kind == PROC_MAKER)
@@ -352,6 +359,8 @@ struct fetch {
 	uint8_t			 wrapping[DIGEST_LEN];
 	uint32_t		 version;
 	uint64_t		 deadline;
+	uint8_t			 key[4096];	/* the wrapping key */
+	size_t			 keylen;
 };
 
 static inline void
@@ -375,6 +384,7 @@ static inline void
 recv_fetch(struct peer *kms, struct fetch *f)
 {
 	struct rbuf	 r;
+	const uint8_t	*p;
 
 	memset(f, 0, sizeof(*f));
 	peer_recv(kms, IMSG_KMS_FETCH, &r, WAIT);
@@ -383,6 +393,9 @@ recv_fetch(struct peer *kms, struct fetch *f)
 	rb_digest(&r, f->wrapping);
 	f->version = rb_u32(&r);
 	f->deadline = rb_u64(&r);
+	p = rb_bytes(&r, &f->keylen, 0, sizeof(f->key));
+	ATF_REQUIRE(p != NULL || f->keylen == 0);
+	memcpy(f->key, p, f->keylen);
 	ATF_REQUIRE(rb_end(&r) == 0);
 }
 

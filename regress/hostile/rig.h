@@ -166,6 +166,7 @@ rig_config(struct rig *g, enum who who, struct wbuf *w)
 	case W_MAKER:
 		rig_keystores(w);
 		wb_u8(w, 0);
+		wb_u8(w, 0);
 		break;
 	case W_KMS:
 		wb_str(w, "main");

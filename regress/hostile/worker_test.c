@@ -87,6 +87,7 @@ fetch(const struct request_name *name, uint8_t op, uint8_t half,
 	wb_digest(&w, wrap);
 	wb_u32(&w, 0);
 	wb_u64(&w, now_ms() + SOON);
+	wb_bytes(&w, NULL, 0);
 	peer_send(g.edge[W_ENGINE][W_KMS], IMSG_KMS_FETCH, &w);
 }
 

@@ -18,7 +18,9 @@
 /*
  * A PKCS#11 module for tests: SoftHSM's, of which some calls fail.  FAULTS in
  * its environment says which: NAME:N:RV, or NAME:N+:RV for all from the Nth
- * on, with commas between.  Logins are counted in the log.
+ * on, or NAME:N!:RV for one that is done all the same, with commas between.
+ * Logins are counted in the log.  It wraps by AES-GCM and by RSA-OAEP with
+ * SHA-2, which SoftHSM does not (module_wrap.c).
  */
 
 #include <p11-kit/pkcs11.h>
@@ -28,19 +30,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "module_wrap.h"
+
 #define REAL	"/usr/lib/softhsm/libsofthsm2.so"
 
 static CK_FUNCTION_LIST	*real, list;
 
-/* What the nth call of this name is to answer, or CKR_OK. */
+/* What the nth call of this name is to answer before or after, or CKR_OK. */
 static CK_RV
-fault(const char *name, unsigned long n)
+fault_at(const char *name, unsigned long n, int after)
 {
 	const char	*p = getenv("FAULTS");
 	unsigned long	 at;
 	size_t		 len = strlen(name);
 	char		*end;
-	int		 on;
+	int		 on, done;
 
 	for (; p != NULL && *p != '\0'; p = strchr(p, ',')) {
 		p += *p == ',';
@@ -48,10 +52,17 @@ fault(const char *name, unsigned long n)
 			continue;
 		at = strtoul(p + len + 1, &end, 10);
 		on = *end == '+';
-		if (n == at || (on && n > at))
-			return (strtoul(end + on + 1, NULL, 0));
+		done = *end == '!';
+		if (done == after && (n == at || (on && n > at)))
+			return (strtoul(end + (on || done) + 1, NULL, 0));
 	}
 	return (CKR_OK);
+}
+
+static CK_RV
+fault(const char *name, unsigned long n)
+{
+	return (fault_at(name, n, 0));
 }
 
 #define CALL(name, types, arguments)					\
@@ -62,7 +73,9 @@ name types								\
 	CK_RV			 rv;					\
 									\
 	rv = fault(#name, ++calls);					\
-	return (rv != CKR_OK ? rv : real->name arguments);		\
+	if (rv == CKR_OK)						\
+		rv = real->name arguments;				\
+	return (rv == CKR_OK ? fault_at(#name, calls, 1) : rv);		\
 }
 
 CALL(C_Initialize, (void *args), (args))
@@ -77,6 +90,12 @@ CALL(C_GetAttributeValue, (CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o,
     CK_ATTRIBUTE *a, CK_ULONG n), (s, o, a, n))
 CALL(C_GenerateKey, (CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_ATTRIBUTE *a,
     CK_ULONG n, CK_OBJECT_HANDLE *o), (s, m, a, n, o))
+CALL(C_CreateObject, (CK_SESSION_HANDLE s, CK_ATTRIBUTE *a, CK_ULONG n,
+    CK_OBJECT_HANDLE *o), (s, a, n, o))
+CALL(C_DestroyObject, (CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o), (s, o))
+CALL(C_GenerateKeyPair, (CK_SESSION_HANDLE s, CK_MECHANISM *m,
+    CK_ATTRIBUTE *a, CK_ULONG n, CK_ATTRIBUTE *b, CK_ULONG k,
+    CK_OBJECT_HANDLE *o, CK_OBJECT_HANDLE *p), (s, m, a, n, b, k, o, p))
 CALL(C_EncryptInit, (CK_SESSION_HANDLE s, CK_MECHANISM *m,
     CK_OBJECT_HANDLE o), (s, m, o))
 CALL(C_Encrypt, (CK_SESSION_HANDLE s, unsigned char *in, CK_ULONG inlen,
@@ -85,6 +104,17 @@ CALL(C_DecryptInit, (CK_SESSION_HANDLE s, CK_MECHANISM *m,
     CK_OBJECT_HANDLE o), (s, m, o))
 CALL(C_Decrypt, (CK_SESSION_HANDLE s, unsigned char *in, CK_ULONG inlen,
     unsigned char *out, CK_ULONG *outlen), (s, in, inlen, out, outlen))
+
+CK_RV
+C_WrapKey(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE by,
+    CK_OBJECT_HANDLE key, unsigned char *out, CK_ULONG *outlen)
+{
+	static unsigned long	 calls;
+	CK_RV			 rv = fault("C_WrapKey", ++calls);
+
+	return (rv != CKR_OK ? rv : module_wrap(real, s, m, by, key, out,
+	    outlen));
+}
 
 CK_RV
 C_Login(CK_SESSION_HANDLE s, CK_USER_TYPE user, unsigned char *pin,
@@ -131,6 +161,10 @@ C_GetFunctionList(CK_FUNCTION_LIST **p)
 	list.C_FindObjects = C_FindObjects;
 	list.C_GetAttributeValue = C_GetAttributeValue;
 	list.C_GenerateKey = C_GenerateKey;
+	list.C_GenerateKeyPair = C_GenerateKeyPair;
+	list.C_CreateObject = C_CreateObject;
+	list.C_DestroyObject = C_DestroyObject;
+	list.C_WrapKey = C_WrapKey;
 	list.C_EncryptInit = C_EncryptInit;
 	list.C_Encrypt = C_Encrypt;
 	list.C_DecryptInit = C_DecryptInit;

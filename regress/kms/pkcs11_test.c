@@ -19,134 +19,9 @@
  * The kms program with a key in a token of SoftHSM: what it seals, and what
  * becomes of it when token, PIN or key are not as they were.
  */
-#include <sys/wait.h>
-
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "play.h"
-#include "standin.h"
-
-#define MODULE	"/usr/lib/softhsm/libsofthsm2.so"
-#define TOOL	"SOFTHSM2_CONF=$PWD/softhsm.conf softhsm2-util "
-#define P11_PIN(pin)	"SOFTHSM2_CONF=$PWD/softhsm.conf pkcs11-tool " \
-			"--module " MODULE " --token-label kbsd --login "      \
-			"--pin " pin " "
-#define P11	P11_PIN("123456")
-
-/* What the next kms is told. */
-static struct {
-	const char	*module, *token, *key;
-	const char	*pin;		/* file */
-	const char	*write;		/* directory */
-	int		 network;
-	const char	*variable;	/* one more; NULL: none */
-} conf;
-
-static void
-path(char *text, size_t size, const char *name)
-{
-	ATF_REQUIRE(getcwd(text, size) != NULL);
-	ATF_REQUIRE(strlcat(text, name, size) < size);
-}
-
-static void
-kms_begin(void)
-{
-	struct wbuf	 w = { 0 };
-	char		 text[4096], variable[4200];
-	int		 fd;
-
-	mkdir("d", 0700);
-	path(dir, sizeof(dir), "/d");
-	child_module = 1;
-	child_outside = conf.network;
-	kms = child_start("kms", PROC_KMS, 0, 0, dir);
-	wb_str(&w, "main");
-	wb_u8(&w, KEYSTORE_PKCS11);
-	wb_u32(&w, 0);
-	wb_str(&w, conf.module);
-	wb_str(&w, conf.token);
-	wb_str(&w, conf.key);
-	path(text, sizeof(text), "/softhsm.conf");
-	wb_u32(&w, 1);
-	wb_str(&w, text);
-	snprintf(variable, sizeof(variable), "SOFTHSM2_CONF=%s", text);
-	path(text, sizeof(text), conf.write);
-	wb_u32(&w, 1);
-	wb_str(&w, text);
-	wb_u32(&w, conf.variable != NULL ? 2 : 1);
-	wb_str(&w, variable);
-	if (conf.variable != NULL)
-		wb_str(&w, conf.variable);
-	child_config(kms, &w);
-	child_descriptor(kms, FD_SEAL_KEY, key_file("seal"));
-	ATF_REQUIRE((fd = open(conf.pin, O_RDONLY)) != -1);
-	child_descriptor(kms, FD_KMS_SECRET, fd);
-	memset(wrapping, 'w', sizeof(wrapping));
-}
-
-/* A token in the directory t. */
-static void
-token_make(const char *label)
-{
-	run(TOOL "--init-token --free --label %s --so-pin 12345678 "
-	    "--pin 123456 >/dev/null", label);
-}
-
-static void
-prepare(void)
-{
-	if (access(MODULE, R_OK) == -1)
-		atf_tc_skip("softhsm2 is missing");
-	memset(&conf, 0, sizeof(conf));
-	conf.module = MODULE;
-	conf.token = "kbsd";
-	conf.key = "kek";
-	conf.pin = "pin";
-	conf.write = "/t";
-	run("mkdir t && printf 'directories.tokendir = %%s/t\\n"
-	    "objectstore.backend = file\\nlog.level = ERROR\\n' \"$PWD\" "
-	    ">softhsm.conf && echo 123456 >pin && chmod 600 pin");
-	token_make("other");
-	token_make("kbsd");
-}
-
-/* It does not come up, and says why. */
-static void
-refused(const char *says)
-{
-	struct wbuf	 w = { 0 };
-	int		 status;
-
-	kms_begin();
-	peer_send(child_parent(kms), IMSG_PROCESS_GO, &w);
-	ATF_CHECK_MSG(child_logged(kms, says, 10000), "not said: %s", says);
-	/* No PIN is. */
-	ATF_CHECK(!child_logged(kms, "654321", 0));
-	ATF_CHECK(!child_logged(kms, "123456", 0));
-	/* By itself, and not by the sandbox. */
-	status = child_end(kms);
-	ATF_CHECK_MSG(WIFEXITED(status) && WEXITSTATUS(status) == 1,
-	    "status %x", (unsigned int)status);
-}
-
-static void
-sql(const char *text)
-{
-	run("cd d && python3 -c \"import sqlite3; d = sqlite3.connect("
-	    "'keys.db'); d.executescript(\\\"%s\\\"); d.commit()\"", text);
-}
-
-#define TEST(name, text)						\
-ATF_TC(name);								\
-ATF_TC_HEAD(name, tc)							\
-{									\
-	atf_tc_set_md_var(tc, "descr", text);				\
-	atf_tc_set_md_var(tc, "require.progs",				\
-	    "softhsm2-util pkcs11-tool python3");			\
-}									\
-ATF_TC_BODY(name, tc)
+#include "pkcs11_play.h"
 
 /* --- sealing ------------------------------------------------------------- */
 
@@ -157,7 +32,7 @@ TEST(life, "made, fetched, moved, deleted; over a restart")
 
 	prepare();
 	kms_start();
-	ATF_CHECK(child_logged(kms, "made the key \"kek\"", 1000));
+	ATF_CHECK(child_logged(kms, "made the key \"kek\"", AGES));
 	made(&k, 0);
 	ATF_CHECK_EQ(1, k.serial);
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
@@ -220,7 +95,7 @@ TEST(checked, "whether it is usable is found out by using it")
 	/* The probe left no box: another key may be made. */
 	run(P11 "--delete-object --type secrkey --label kek >/dev/null");
 	kms_start();
-	ATF_CHECK(child_logged(kms, "made the key", 1000));
+	ATF_CHECK(child_logged(kms, "made the key", AGES));
 	kms_end();
 }
 
@@ -236,7 +111,7 @@ TEST(bound, "a box opens for its own key, whole and unchanged")
 	    "UPDATE keys SET box = (SELECT box FROM t WHERE t.id != keys.id)");
 	ATF_CHECK_EQ(DONE_REFUSED, do_fetch(&a, NULL));
 	ATF_CHECK(child_logged(kms, "the material in keys.db was changed",
-	    1000));
+	    AGES));
 	ATF_CHECK_EQ(DONE_REFUSED, do_fetch(&b, NULL));
 	sql("UPDATE keys SET box = (SELECT box FROM t WHERE t.id = keys.id)");
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&a, NULL));
@@ -308,7 +183,7 @@ TEST(pin_changed, "the PIN is another one when the token comes back")
 	run("mv away/* t && " P11 "--change-pin --new-pin 654321 >/dev/null");
 	sleep(2);
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
-	ATF_CHECK(child_logged(kms, "the PIN is wrong", 1000));
+	ATF_CHECK(child_logged(kms, "the PIN is wrong", AGES));
 	/* Right again: but it was refused, and is not tried any more. */
 	run(P11_PIN("654321") "--change-pin --new-pin 123456 >/dev/null");
 	sleep(2);
@@ -417,11 +292,11 @@ TEST(away, "not there at the start, later it is")
 	/* The sandbox knows the directory itself, not its name. */
 	run("mkdir away && mv t/* away");
 	kms_start();
-	ATF_CHECK(child_logged(kms, "token \"kbsd\" is not there", 1000));
+	ATF_CHECK(child_logged(kms, "token \"kbsd\" is not there", AGES));
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
 	new_record(&other, 0);
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_store(&other));
-	ATF_CHECK(child_logged(kms, "key create of key", 1000));
+	ATF_CHECK(child_logged(kms, "key create of key", AGES));
 	run("mv away/* t");
 	sleep(2);
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
@@ -429,7 +304,7 @@ TEST(away, "not there at the start, later it is")
 	kms_end();
 	conf.token = "nobody's";
 	kms_start();
-	ATF_CHECK(child_logged(kms, "token \"nobody's\" is not there", 1000));
+	ATF_CHECK(child_logged(kms, "token \"nobody's\" is not there", AGES));
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
 	kms_end();
 }
@@ -447,7 +322,7 @@ TEST(out_of_sight, "where the sandbox lets the module see nothing of it")
 	kms_end();
 	conf.write = "/d";
 	kms_start();
-	ATF_CHECK(child_logged(kms, "works outside the sandbox only", 1000));
+	ATF_CHECK(child_logged(kms, "works outside the sandbox only", AGES));
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
 	kms_end();
 }
@@ -483,20 +358,20 @@ TEST(replaced, "another token comes back in its place")
 	token_make("kbsd");
 	sleep(2);
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
-	ATF_CHECK(child_logged(kms, "bring it back, none is made", 1000));
+	ATF_CHECK(child_logged(kms, "bring it back, none is made", AGES));
 	run(P11 "--keygen --label kek --sensitive --private "
 	    "--key-type AES:32 >/dev/null");
 	sleep(2);
 	new_record(&other, 0);
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_store(&other));
-	ATF_CHECK(child_logged(kms, "is not the one that keys.db", 1000));
+	ATF_CHECK(child_logged(kms, "is not the one that keys.db", AGES));
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
 	run(P11 "--delete-object --type secrkey --label kek >/dev/null; " P11
 	    "--keygen --label kek --private --key-type AES:32 >/dev/null");
 	sleep(2);
 	new_record(&other, 0);
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_store(&other));
-	ATF_CHECK(child_logged(kms, "may be read: it is not used", 1000));
+	ATF_CHECK(child_logged(kms, "may be read: it is not used", AGES));
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
 	run("rm -R t/* && mv away/* t");
 	sleep(2);
@@ -505,13 +380,6 @@ TEST(replaced, "another token comes back in its place")
 }
 
 /* --- a module that fails as it is told ------------------------------------ */
-
-static void
-faults(const char *what)
-{
-	conf.module = build_path("regress/kms/module.so");
-	conf.variable = what;
-}
 
 TEST(sessions, "one new session and one more try, whatever was lost")
 {
@@ -534,9 +402,9 @@ TEST(sessions, "one new session and one more try, whatever was lost")
 		faults(text);
 		kms_start();
 		ATF_CHECK_EQ_MSG(DONE_OK, do_fetch(&k, NULL), "%s", text);
-		ATF_CHECK_MSG(child_logged(kms, "a new session", 1000), "%s",
+		ATF_CHECK_MSG(child_logged(kms, "a new session", AGES), "%s",
 		    text);
-		ATF_CHECK(child_logged(kms, "login 2", 1000));
+		ATF_CHECK(child_logged(kms, "login 2", AGES));
 		ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
 		ATF_CHECK(!child_logged(kms, "login 3", 0));
 		kms_end();
@@ -545,7 +413,7 @@ TEST(sessions, "one new session and one more try, whatever was lost")
 	faults("FAULTS=C_Encrypt:2:0xb3");
 	kms_start();
 	made(&other, 0);
-	ATF_CHECK(child_logged(kms, "a new session", 1000));
+	ATF_CHECK(child_logged(kms, "a new session", AGES));
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&other, NULL));
 	kms_end();
 	/* It is lost again and again: once more each time, then no. */
@@ -553,7 +421,7 @@ TEST(sessions, "one new session and one more try, whatever was lost")
 	kms_start();
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
 	ATF_CHECK(child_logged(kms, "the session is gone "
-	    "(CKR_SESSION_HANDLE_INVALID)", 1000));
+	    "(CKR_SESSION_HANDLE_INVALID)", AGES));
 	ATF_CHECK(!child_logged(kms, "login 3", 0));
 	kms_end();
 	/* An error that comes once is no changed box. */
@@ -567,7 +435,7 @@ TEST(sessions, "one new session and one more try, whatever was lost")
 	kms_start();
 	new_record(&other, 0);
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_store(&other));
-	ATF_CHECK(child_logged(kms, "the module answers 0x80000123", 1000));
+	ATF_CHECK(child_logged(kms, "the module answers 0x80000123", AGES));
 	kms_end();
 }
 
@@ -601,7 +469,7 @@ TEST(unable, "a module or token that can't be used: kms does not start")
 	kms_end();
 	faults("TOKEN_FLAGS=0x20000");
 	kms_start();
-	ATF_CHECK(child_logged(kms, "one more wrong PIN locks it", 1000));
+	ATF_CHECK(child_logged(kms, "one more wrong PIN locks it", AGES));
 	kms_end();
 }
 
@@ -626,7 +494,7 @@ TEST(waits, "what may get better is waited for")
 		token_make("kbsd");
 		faults(rows[i]);
 		kms_start();
-		ATF_CHECK_MSG(child_logged(kms, "it is looked for when", 1000),
+		ATF_CHECK_MSG(child_logged(kms, "it is looked for when", AGES),
 		    "%s", rows[i]);
 		if (i == 0) {
 			kms_end();

@@ -43,9 +43,12 @@ static char		 dir[4096];
  * so nothing is given, and what came back is kept.
  */
 static const char	*secret = SECRET;
-static uint8_t		 came[MATERIAL_MAX];
+static uint8_t		 came[MATERIAL_WRAPPED_MAX];
 static size_t		 camelen;
 static uint32_t		 wanted;	/* version; 0: the newest */
+/* Of a keystore that wraps by it itself. */
+static uint8_t		 wrapping_key[WRAPPING_BYTES_MAX];
+static size_t		 wrapping_keylen;
 
 static int
 key_file(const char *name)
@@ -141,6 +144,7 @@ ask_fetch(enum operation op, enum half half, const struct key_record *k,
 	wb_digest(&w, wrapping);
 	wb_u32(&w, wanted);
 	wb_u64(&w, now_ms() + ms);
+	wb_bytes(&w, wrapping_key, wrapping_keylen);
 	peer_send(engine, IMSG_KMS_FETCH, &w);
 }
 
@@ -178,7 +182,7 @@ answer(struct peer *peer, uint32_t type, struct key_record *k)
 	ATF_CHECK_EQ(number, name.number);
 	result = rb_enum(&r, DONE_RESULT_MAX - 1);
 	rb_str(&r, reason, sizeof(reason));
-	p = rb_bytes(&r, &len, 0, MATERIAL_MAX);
+	p = rb_bytes(&r, &len, 0, MATERIAL_WRAPPED_MAX);
 	ATF_REQUIRE_EQ(0, rb_end(&r));
 	ATF_CHECK_EQ(result == DONE_OK, reason[0] == '\0');
 	if (type == IMSG_ENGINE_FETCHED && result == DONE_OK) {

@@ -836,7 +836,9 @@ ATF_TC_BODY(malformed, tc)
 	put_head(&good, OP_TRANSFER, HALF_VERDICT, &k);
 	wb_digest(&good, k.policy_digest);
 	wb_digest(&good, wrapping);
+	wb_u32(&good, 0);
 	wb_u64(&good, now_ms() + 1000);
+	wb_bytes(&good, NULL, 0);
 	for (i = 0; i <= good.len + 1; i++) {
 		if (i == good.len)
 			continue;

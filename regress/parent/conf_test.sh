@@ -59,6 +59,7 @@ taken_body()
 	good 'keystore "v" vault { url "http://v" token file "/t"; cache 60s; insecure }\n'
 	good 'keystore "h" pkcs11 { module "/m" token "t" pin file "/p" }\n'
 	good 'keystore "h" pkcs11 {\nmodule "/m"\ntoken "a b"\npin file "/p"\nkey "k"\nread "/a"; read "/b"\nwrite "/c"\nenvironment "A_1=x y=z"\nenvironment "B="\nnetwork\n}\n'
+	good 'keystore "h" pkcs11 {\nmodule "/m"\ntoken "t"\npin file "/p"\nkeys by token\n}\n'
 	good 'audit syslog\naudit syslog local7\naudit socket "/s"\n'
 	good 'log format json\n'
 	good 'log format "key=value"\nlog format plain\n'
@@ -464,6 +465,8 @@ refused_body()
 	done
 	bad 1 'pin file is set twice' "$h pin file \"/q\" }\n"
 	bad 1 'near "cache"' "$h cache 5s }\n"
+	bad - 'key is of keys outside the token' "$h keys by token; key \"k\" }\n"
+	bad 1 'syntax error' "$h keys by server }\n"
 	bad 1 'near "master"' "$v master key file \"/m\" }\n"
 	bad 1 'keystore name "../x"' 'keystore "../x" local\n'
 	bad 1 'attestation name "a/b"' "attestation \"a/b\" { $ita }\n"

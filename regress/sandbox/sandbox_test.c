@@ -138,6 +138,8 @@ TRY(module_make, openat(AT_FDCWD, world.writes, O_RDWR | O_CREAT, 0600))
 TRY(openat2, syscall(SYS_openat2, AT_FDCWD, world.file,
     &(uint64_t[3]){ 0 }, sizeof(uint64_t[3])))
 TRY(unlink_outside, unlinkat(AT_FDCWD, world.file, 0))
+TRY(statx, syscall(SYS_statx, AT_FDCWD, world.file, 0, STATX_SIZE,
+    &(struct statx){ 0 }))
 TRY(stat_outside, fstatat(AT_FDCWD, world.file, &(struct stat){ 0 }, 0))
 TRY(access_outside, syscall(SYS_faccessat, AT_FDCWD, world.file, R_OK))
 TRY(creat, syscall(SYS_openat, AT_FDCWD, world.file, O_CREAT | O_TRUNC |
@@ -547,11 +549,13 @@ static const struct attempt attempts[] = {
 	BUT(stat_outside, 1, { FETCHER, EITHER, ACCES },
 	    { MODULE, EITHER, WORKS }, { FILES | READS, CHROOT, NOENT },
 	    { FILES | READS, PLAIN, WORKS }),
+	MAY(statx, MODULE),
 	BUT(access_outside, 1, { MODULE, EITHER, WORKS },
 	    { DATABASES, CHROOT, NOENT }, { DATABASES, PLAIN, WORKS }),
 	FREE(openat2), BUT(mkdir, 1, { MODULE, EITHER, ACCES }),
 	BUT(rename, 1, { MODULE, EITHER, ACCES | OTHER }), FREE(link),
-	FREE(symlink), FREE(readlink), FREE(chmod), FREE(fchmod), NO(chown),
+	FREE(symlink), FREE(readlink), FREE(chmod),
+	BUT(fchmod, 1, { MODULE, EITHER, ACCES }), NO(chown),
 	FREE(truncate), FREE(mknod), FREE(utimes), NO(xattr),
 	MAY(getdents, MODULE), FREE(getcwd), FREE(chdir), FREE(fchdir),
 	NO(chroot), BUT(chroot_again, 0, { MODULE, EITHER, ACCES }),

@@ -169,6 +169,17 @@ interrupted_cleanup() { cleanup; }
 
 # As at boot: the broker comes later, is busy, and is asked again from the
 # start; but a denial is final, and without -w everything is.
+# until_said TEXT FILE
+until_said()
+{
+	n=0
+	until grep -q "$1" $2; do
+		n=$((n + 1))
+		[ $n -lt 900 ] || atf_fail "not said: $1: $(cat $2)"
+		sleep 0.1
+	done
+}
+
 atf_test_case waiting cleanup
 waiting_body()
 {
@@ -181,9 +192,12 @@ waiting_body()
 	get 3 match:'trying again in 1 seconds' good -q "$q" -w 2
 	get 3 match:'check the name in -u' good -q "$q" -w 1 \
 	    -u https://no-such-host.invalid
-	(sleep 3; start port server 1.3 $port) &
-	get 0 match:'trying again in 2 seconds' good -q "$q" -w 60
-	wait
+	"$KBSGET" -c ca.crt -u "$URL/good" -k $KEYID -o out -q "$q" -w 60 \
+	    2>err &
+	pid=$!
+	until_said 'trying again in 2 seconds' err
+	start port server 1.3 $port
+	wait $pid || atf_fail "$(cat err)"
 	rm out
 	get 1 match:'in 1 seconds' soon -q "$q"
 	: >requests

@@ -271,6 +271,8 @@ int	 wrap_ready(struct wrapped *, const void *, size_t);
 void	 queue_add(struct request *);
 /* It is freed before its turn. */
 void	 queue_remove(struct request *);
+/* kms has stored a key, or has not: the next may be made. */
+void	 queue_answered(void);
 
 /* make.c */
 

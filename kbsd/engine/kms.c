@@ -307,5 +307,6 @@ kms_stored(struct edge *edge, struct rbuf *r)
 	else if (result == DONE_OK)
 		counts.changed++;
 	kms_answered(req, result, reason, p, len);
+	queue_answered();
 	return (0);
 }

@@ -19,14 +19,18 @@
  * is done meanwhile: one at a time, few wait, the others are told so.
  * Between two keys the edges are served, and between the making of a key and
  * its way to kms: if the broker died meanwhile, a new one undoes what it finds,
- * and what would be stored after that nobody would ever know of.
+ * and what would be stored after that nobody would ever know of.  And whoever
+ * has his key is told so before the next one takes its time.
  */
 
 #include <event2/event.h>
 #include <string.h>
 
 #include "engine.h"
-#include "log.h"
+#include "timer.h"
+
+/* For kms to answer, before the next key is made. */
+#define STORED_MS	250
 
 static TAILQ_HEAD(, request)	 waiting = TAILQ_HEAD_INITIALIZER(waiting);
 static unsigned int		 nwaiting;
@@ -43,14 +47,28 @@ static void	queue_run(int, short, void *);
 
 /* By the clock, so that what came meanwhile is read before. */
 static void
-queue_wake(void)
+queue_wake(uint64_t ms)
 {
-	struct timeval	 now = { 0, 0 };
+	if (runner == NULL)
+		runner = timer_new(queue_run, NULL);
+	timer_set(runner, ms);
+}
 
-	if (runner == NULL && (runner = event_new(base, -1, 0, queue_run,
-	    NULL)) == NULL)
-		fatalx("no memory for events");
-	event_add(runner, &now);
+static int
+queue_runs(void)
+{
+	return (runner != NULL && event_pending(runner, EV_TIMEOUT, NULL));
+}
+
+void
+queue_answered(void)
+{
+	if (!queue_runs())
+		return;
+	if (made.req != NULL || nwaiting > 0)
+		queue_wake(0);
+	else
+		event_del(runner);
 }
 
 void
@@ -64,7 +82,8 @@ queue_add(struct request *req)
 	halves_queued(req);
 	TAILQ_INSERT_TAIL(&waiting, req, queue);
 	nwaiting++;
-	queue_wake();
+	if (!queue_runs())
+		queue_wake(0);
 }
 
 void
@@ -155,17 +174,19 @@ queue_run(int fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if (made.req != NULL)
+	if (made.req != NULL) {
 		queue_store();
-	else if ((req = TAILQ_FIRST(&waiting)) != NULL) {
-		queue_remove(req);
-		if (queue_key(req, &key, &len) == 0) {
-			req->stage = STAGE_QUEUED;
-			made.req = req;
-			made.key = key;
-			made.len = len;
-		}
+		queue_wake(STORED_MS);
+		return;
 	}
-	if (made.req != NULL || nwaiting > 0)
-		queue_wake();
+	if ((req = TAILQ_FIRST(&waiting)) == NULL)
+		return;
+	queue_remove(req);
+	if (queue_key(req, &key, &len) == 0) {
+		req->stage = STAGE_QUEUED;
+		made.req = req;
+		made.key = key;
+		made.len = len;
+	}
+	queue_wake(0);
 }

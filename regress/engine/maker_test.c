@@ -631,6 +631,55 @@ ATF_TC_BODY(queued_long, tc)
 	play_end(&p);
 }
 
+/* Its time on the processor, in ticks. */
+static unsigned long
+ticks(pid_t pid)
+{
+	FILE		*fp;
+	char		 path[64];
+	unsigned long	 user = 0, system = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	ATF_REQUIRE((fp = fopen(path, "r")) != NULL);
+	ATF_CHECK_EQ(2, fscanf(fp, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u "
+	    "%*u %*u %*u %*u %lu %lu", &user, &system));
+	fclose(fp);
+	return (user + system);
+}
+
+/* Whoever has his key does not wait for the next one to be made. */
+ATF_TC_WITHOUT_HEAD(answered_first);
+ATF_TC_BODY(answered_first, tc)
+{
+	struct play	 p;
+	struct halves	 h[MAKER_QUEUE_MAX];
+	struct store	 s;
+	unsigned long	 then, before = 0, after = 0;
+	size_t		 i;
+
+	play_start(&p, PROC_MAKER);
+	for (i = 0; i < MAKER_QUEUE_MAX; i++) {
+		halves_init(&h[i], OP_KEY_CREATE, i + 1, NULL);
+		kind(&h[i], ALG_RSA, 4096, CURVE_NONE);
+		h[i].deadline = h[i].gexpiry = now_ms() + DEADLINE_MAKE_MS;
+		send_grant(&p, &h[i]);
+		send_order(&p, &h[i]);
+	}
+	for (i = 0; i < MAKER_QUEUE_MAX; i++) {
+		then = ticks(child_pid(p.c));
+		recv_store(&p, &s, AGES);
+		if (i > 0)
+			after += ticks(child_pid(p.c)) - then;
+		then = ticks(child_pid(p.c));
+		usleep(20000);		/* a keystore is not that fast */
+		stored(&p, &h[i]);
+		if (i + 1 < MAKER_QUEUE_MAX)
+			before += ticks(child_pid(p.c)) - then;
+	}
+	ATF_CHECK_MSG(before < after, "%lu ticks, then %lu", before, after);
+	play_end(&p);
+}
+
 /* More material than is held: it is not kept, and others go on. */
 ATF_TC_WITHOUT_HEAD(material_flood);
 ATF_TC_BODY(material_flood, tc)
@@ -813,6 +862,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, made_there);
 	ATF_TP_ADD_TC(tp, queue);
 	ATF_TP_ADD_TC(tp, queued_long);
+	ATF_TP_ADD_TC(tp, answered_first);
 	ATF_TP_ADD_TC(tp, material_flood);
 	ATF_TP_ADD_TC(tp, violations);
 	ATF_TP_ADD_TC(tp, memory_is_wiped);

@@ -213,7 +213,8 @@ admin_granted(struct edge *edge, struct rbuf *r)
 	wb_raw(&req->row, row, rowlen);
 	wb_raw(&req->intent, intent, intentlen);
 	memcpy(req->granted_seal, seal, DIGEST_LEN);
-	req->halved = 1;
+	req->halved = name.front == self.front ||
+	    operations[op].granted == keys_granted;
 	if (name.front == self.front) {
 		req->op = op;
 		return (leftover_granted(req));

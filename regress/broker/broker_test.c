@@ -816,6 +816,9 @@ ATF_TC_BODY(policy_create, tc)
 	ATF_CHECK(rec.reply);
 	/* Nothing is written before the line is. */
 	ATF_CHECK(peer_silent(store, 100));
+	/* No engine has a part in it. */
+	peer_close(engine);
+	ATF_CHECK(peer_silent(front, 50));
 	send_recorded(1, OP_POLICY_CREATE);
 	answer_put(IMSG_STORE_PUT, ROW_POLICY, ROW_OK, 1, NULL, NULL);
 	want_answer(1, 201, &r, &kind);

@@ -211,6 +211,12 @@ job_start(struct job *job, struct recorded *recorded)
 		job_refuse(job, DONE_REFUSED, why);
 		return;
 	}
+	/* A module that made a key may have held all others up. */
+	if (job->deadline <= now_ms()) {
+		job_refuse(job, DONE_TIMEOUT, "the keystore was busy too "
+		    "long");
+		return;
+	}
 	job->started = 1;
 	work_begin(job);
 }

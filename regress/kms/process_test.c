@@ -150,6 +150,25 @@ ATF_TC_BODY(no_line_no_key, tc)
 	kms_end();
 }
 
+/* What piled up while kms was held up is not done for nobody. */
+ATF_TC_WITHOUT_HEAD(held_up);
+ATF_TC_BODY(held_up, tc)
+{
+	struct key_record	 k;
+
+	kms_start();
+	made(&k, 0);
+	ATF_REQUIRE_EQ(0, kill(child_pid(kms), SIGSTOP));
+	number++;
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 100);
+	tell(OP_TRANSFER, &k, k.policy_digest, wrapping);
+	usleep(200000);
+	ATF_REQUIRE_EQ(0, kill(child_pid(kms), SIGCONT));
+	ATF_CHECK_EQ(DONE_TIMEOUT, answer(engine, IMSG_ENGINE_FETCHED, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	kms_end();
+}
+
 ATF_TC_WITHOUT_HEAD(other_line);
 ATF_TC_BODY(other_line, tc)
 {
@@ -914,6 +933,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, store_fetch);
 	ATF_TP_ADD_TC(tp, checked);
 	ATF_TP_ADD_TC(tp, no_line_no_key);
+	ATF_TP_ADD_TC(tp, held_up);
 	ATF_TP_ADD_TC(tp, other_line);
 	ATF_TP_ADD_TC(tp, changed_record);
 	ATF_TP_ADD_TC(tp, attested_only);

@@ -24,6 +24,7 @@
 #include <time.h>
 
 #include "kms.h"
+#include "secret.h"
 
 /* --- store -------------------------------------------------------------- */
 
@@ -69,7 +70,8 @@ known_there(const struct job *job, struct outcome *out)
 
 /*
  * No row is of this id; or that of a deleted key, buried, which comes back as
- * what it was: with its mark and under its policy.
+ * what it was: with its mark and under its policy, of the same text: the id of
+ * one that was deleted may have been given to another.
  */
 static int
 room(const struct job *job, int *buried, struct outcome *out)
@@ -83,8 +85,9 @@ room(const struct job *job, int *buried, struct outcome *out)
 	*buried = row.gone;
 	out->reason = "there is, or was, a key of this id";
 	return (row.gone && (job->record.flags & KEY_ATTESTED_ONLY) != 0 &&
-	    uuid_cmp(&job->record.policy, &row.record.policy) == 0 ?
-	    DONE_OK : DONE_REFUSED);
+	    uuid_cmp(&job->record.policy, &row.record.policy) == 0 &&
+	    secret_cmp(job->record.policy_digest, row.record.policy_digest,
+	    DIGEST_LEN) == 0 ? DONE_OK : DONE_REFUSED);
 }
 
 /* Material that is given is kept under the key's own id. */

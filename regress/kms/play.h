@@ -415,6 +415,9 @@ comes_back(struct key_record *k)
 	bad = *k;
 	uuid_make(&bad.policy);
 	ATF_CHECK_EQ(DONE_REFUSED, do_store(&bad));
+	bad = *k;
+	bad.policy_digest[0] ^= 1;
+	ATF_CHECK_EQ(DONE_REFUSED, do_store(&bad));
 	/* It was cut short: what was never there is undone. */
 	ATF_CHECK_EQ(DONE_OK, do_remove(k, NULL));
 	bad = *k;

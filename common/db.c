@@ -168,6 +168,12 @@ bind_uuid(sqlite3_stmt *stmt, int n, const struct uuid *u)
 /* --- transactions ------------------------------------------------------- */
 
 int
+db_changes(void)
+{
+	return (sqlite3_changes(db));
+}
+
+int
 db_begin(void)
 {
 	return (db_step(own[OWN_BEGIN]));

@@ -53,6 +53,8 @@ sqlite3_stmt	*db_statement(int n);
  * is reset.
  */
 int		 db_step(sqlite3_stmt *);
+/* How many rows the last change was of. */
+int		 db_changes(void);
 /* What is bound must stay until the statement was stepped. */
 void		 bind_uuid(sqlite3_stmt *, int n, const struct uuid *);
 

@@ -314,12 +314,18 @@ int	 records_next_version(const struct uuid *, uint32_t *version,
 	    char name[NAME_MAX_BACKEND]);
 /*
  * Material that may or may not be in a keystore elsewhere: any of it, as find;
- * that it is about to be put there; that it is there with its record, or not.
+ * that it is about to be put there.  0 or RECORDS_*.
  */
 int	 records_unsure(struct uuid *, uint32_t *version,
 	    char name[NAME_MAX_BACKEND]);
 int	 records_make_unsure(const struct key_record *);
+/*
+ * It is to be removed, by whoever it was put there; it is there, and gets its
+ * record; it is removed.  As find: none is what somebody else was faster with.
+ */
+int	 records_claim(const struct uuid *, uint32_t version);
 int	 records_sure(const struct uuid *, uint32_t version);
+int	 records_swept(const struct uuid *, uint32_t version);
 /* Nothing that was deleted stays in the file. */
 void	 records_checkpoint(void);
 /* A transaction; end() undoes what was not committed. */

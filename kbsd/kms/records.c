@@ -26,7 +26,9 @@
  *
  * What was the newest version of a key before it was rotated is a row of
  * versions.  One without a record there is material that was about to be put
- * into a keystore elsewhere, and may or may not have come there.
+ * into a keystore elsewhere, and may or may not have come there.  An empty box
+ * claims it: it is being removed, by us or by the kms beside us at a reload,
+ * and no longer about to be put there.
  */
 
 #include <string.h>
@@ -63,8 +65,8 @@ enum statement {
 	ST_FIND, ST_INSERT, ST_RESEAL, ST_DELETE, ST_BURY, ST_ANY, ST_BACKEND,
 	ST_NEXT, ST_BOX, ST_OLD_FIND, ST_OLD_KEEP, ST_REPLACE, ST_OLD_DELETE,
 	ST_OLD_BURY, ST_OLD_AFTER, ST_OLD_NEXT, ST_OLD_BOX, ST_UNSURE,
-	ST_UNSURE_PUT, ST_UNSURE_DELETE, ST_BURIED_KEEP, ST_OLD_UNBURY,
-	ST_META_GET, ST_META_PUT,
+	ST_UNSURE_PUT, ST_UNSURE_CLAIM, ST_UNSURE_SURE, ST_UNSURE_SWEPT,
+	ST_BURIED_KEEP, ST_OLD_UNBURY, ST_META_GET, ST_META_PUT,
 	ST_MAX
 };
 
@@ -102,9 +104,14 @@ static const char *const texts[ST_MAX] = {
 	[ST_UNSURE] = "SELECT id, version, backend FROM versions"
 	    " WHERE record IS NULL LIMIT 1",
 	[ST_UNSURE_PUT] = "INSERT INTO versions (id, version, backend)"
-	    " VALUES (?1, ?2, ?3)",
-	[ST_UNSURE_DELETE] = "DELETE FROM versions WHERE id = ?1"
+	    " VALUES (?1, ?2, ?3) ON CONFLICT (id, version) DO UPDATE"
+	    " SET box = NULL WHERE record IS NULL",
+	[ST_UNSURE_CLAIM] = "UPDATE versions SET box = x'' WHERE id = ?1"
 	    " AND version = ?2 AND record IS NULL",
+	[ST_UNSURE_SURE] = "DELETE FROM versions WHERE id = ?1"
+	    " AND version = ?2 AND record IS NULL AND box IS NULL",
+	[ST_UNSURE_SWEPT] = "DELETE FROM versions WHERE id = ?1"
+	    " AND version = ?2 AND record IS NULL AND box IS NOT NULL",
 	[ST_BURIED_KEEP] = "INSERT OR IGNORE INTO buried (backend, record)"
 	    " SELECT backend, record FROM keys WHERE id = ?1 AND"
 	    " backend IS NOT NULL UNION ALL SELECT backend, record"
@@ -318,8 +325,7 @@ records_rotate(const struct key_record *record, const uint8_t *box,
 {
 	int	 rc;
 
-	if ((rc = records_sure(&record->id, record->version)) != 0 ||
-	    (rc = db_step(version_statement(ST_OLD_KEEP, &record->id,
+	if ((rc = db_step(version_statement(ST_OLD_KEEP, &record->id,
 	    record->version - 1))) != 0)
 		return (rc);
 	return (records_put(ST_REPLACE, record, box, len));
@@ -379,10 +385,31 @@ records_make_unsure(const struct key_record *record)
 	return (db_step(stmt));
 }
 
+/* 1: there was one, and it is changed; 0: none; RECORDS_*. */
+static int
+change_unsure(enum statement n, const struct uuid *id, uint32_t version)
+{
+	int	 rc = db_step(version_statement(n, id, version));
+
+	return (rc == 0 ? db_changes() : rc);
+}
+
+int
+records_claim(const struct uuid *id, uint32_t version)
+{
+	return (change_unsure(ST_UNSURE_CLAIM, id, version));
+}
+
 int
 records_sure(const struct uuid *id, uint32_t version)
 {
-	return (db_step(version_statement(ST_UNSURE_DELETE, id, version)));
+	return (change_unsure(ST_UNSURE_SURE, id, version));
+}
+
+int
+records_swept(const struct uuid *id, uint32_t version)
+{
+	return (change_unsure(ST_UNSURE_SWEPT, id, version));
 }
 
 /* --- boxes -------------------------------------------------------------- */

@@ -18,7 +18,8 @@
  * What a rotation that was cut short left at a keystore elsewhere: material
  * that our own database knows of, and has no record for.  It is removed at the
  * start, when the keystore is checked, and when the key is rotated again; one
- * at a time, and never one of a rotation that goes on.
+ * at a time, and never one of a rotation of ours that goes on.  One of the kms
+ * beside us, at a reload, fails when what it has put is claimed here.
  */
 
 #include <event2/event.h>
@@ -57,7 +58,7 @@ sweep_removed(struct job *job, enum done_result result, const char *reason,
 	if (result != DONE_OK)
 		log_warnx("version %u of key %s, which was never recorded, "
 		    "can't be removed: %s", job->record.version, id, reason);
-	else if (records_sure(&job->record.id, job->record.version) == 0) {
+	else if (records_swept(&job->record.id, job->record.version) >= 0) {
 		log_info("version %u of key %s, which was never recorded, is "
 		    "removed", job->record.version, id);
 		timer_set(timer, SOON_MS);	/* there may be more */
@@ -93,7 +94,9 @@ sweep_next(int fd, short what, void *arg)
 		sweep_end();
 		return;
 	}
-	if (jobs_changing(sweep)) {
+	/* The kms beside us, at a reload, may have recorded it by now. */
+	if (jobs_changing(sweep) || records_claim(&sweep->record.id,
+	    sweep->record.version) != 1) {
 		sweep_end();
 		timer_set(timer, LATER_MS);
 		return;

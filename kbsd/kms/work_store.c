@@ -194,6 +194,30 @@ rotate_begin(struct job *job, struct outcome *out)
 	return (WORK_ASKED);
 }
 
+/*
+ * What we put at a keystore elsewhere is there.  If another kms has claimed it
+ * since, it may have been removed before it came: then it is unsure anew.
+ */
+static int
+rotate_sure(const struct job *job, struct outcome *out)
+{
+	const struct key_record	*next = &job->record;
+	int			 rc;
+
+	if (!work_backend()->elsewhere || job->given == GIVEN_ID ||
+	    job->given == GIVEN_BOX)
+		return (DONE_OK);
+	rc = records_sure(&next->id, next->version);
+	if (rc == 1)
+		return (DONE_OK);
+	records_end();
+	if (rc < 0 || (rc = records_make_unsure(next)) != 0)
+		return (work_failed(rc, out));
+	out->reason = "what it left at the keystore is being removed: try "
+	    "again";
+	return (DONE_UNAVAILABLE);
+}
+
 static int
 rotate_write(struct job *job, struct outcome *out)
 {
@@ -201,7 +225,8 @@ rotate_write(struct job *job, struct outcome *out)
 	struct key_record	 record = job->record;
 	int			 rc;
 
-	if ((rc = work_current(job, &row, out)) != DONE_OK)
+	if ((rc = work_current(job, &row, out)) != DONE_OK ||
+	    (rc = rotate_sure(job, out)) != DONE_OK)
 		return (rc);
 	record.policy = row.record.policy;
 	record.serial++;

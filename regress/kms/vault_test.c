@@ -681,6 +681,47 @@ TEST(cut, "a rotation that is cut short leaves nothing behind")
 	end();
 }
 
+/* At a reload two of them have one keys.db for a while. */
+TEST(beside, "the next kms sweeps what this one is about to record")
+{
+	struct key_record	 k;
+	struct child		*first;
+	struct peer		*peers[3];
+
+	begin(tc);
+	made(&k, 0);
+	/* It comes there, and the answer later. */
+	fault("{\"kv:slow\":\"2x1\"}");
+	secret = SECOND;
+	number++;
+	ask_store(OP_KEY_ROTATE, &k);
+	tell(OP_KEY_ROTATE, &k, k.policy_digest, zero);
+	secret = SECRET;
+	for (int i = 0; i < 20 && !is_named(&k, 2); i++)
+		usleep(50000);
+	first = kms;
+	peers[0] = engine;
+	peers[1] = maker;
+	peers[2] = audit;
+	kms_start();
+	ATF_CHECK(goes(&k, 2));
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, answer(peers[1], IMSG_ENGINE_STORED,
+	    NULL));
+	ATF_CHECK_EQ(1, k.version);
+	/* Of the two either can go on. */
+	ATF_CHECK_EQ(DONE_OK, fetch_version(&k, 0, SECRET));
+	kms_end();
+	kms = first;
+	engine = peers[0];
+	maker = peers[1];
+	audit = peers[2];
+	ATF_CHECK_EQ(DONE_OK, rotate_again(&k, THIRD));
+	ATF_CHECK_EQ(2, k.version);
+	ATF_CHECK_EQ(DONE_OK, fetch_version(&k, 0, THIRD));
+	ATF_CHECK_EQ(DONE_OK, fetch_version(&k, 1, SECRET));
+	end();
+}
+
 /* --- Vault is ill --------------------------------------------------------- */
 
 TEST(faults, "each fault of the transport, for a while and for good")
@@ -1205,6 +1246,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, versions);
 	ATF_TP_ADD_TC(tp, left);
 	ATF_TP_ADD_TC(tp, cut);
+	ATF_TP_ADD_TC(tp, beside);
 	ATF_TP_ADD_TC(tp, faults);
 	ATF_TP_ADD_TC(tp, sealed);
 	ATF_TP_ADD_TC(tp, lost);

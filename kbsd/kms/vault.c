@@ -276,7 +276,8 @@ asked_answered(void *arg, const struct reply *reply)
 	else if (reply->status == 200 &&
 	    (a->wanted == WANT_GET || a->compare))
 		answered_value(a, reply);
-	else if (reply->status == 200 || reply->status == 204)
+	else if ((reply->status == 200 || reply->status == 204) &&
+	    a->wanted != WANT_GET && !a->compare)
 		asked_end(a, DONE_OK, "", 0);
 	else
 		asked_end(a, DONE_UNAVAILABLE, reply->why, 0);

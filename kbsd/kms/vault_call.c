@@ -233,6 +233,7 @@ call_found(void *arg, const char *resolve, const char *why)
 		return;
 	/* resolve_find() may still be at it: go on from the loop. */
 	strlcpy(c->last, why, sizeof(c->last));
+	c->server = preferred = (c->server + 1) % vault.nservers;
 	event_del(c->timer);
 	c->over = call_left(c) <= WAIT_LEAST_MS;
 	timer_set(c->pause, c->over ? 0 : WAIT_LEAST_MS);

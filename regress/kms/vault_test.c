@@ -829,6 +829,11 @@ TEST(lost, "a write whose answer is lost is made once")
 	fault("{\"kv:close\":\"x1\"}");
 	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
 	ATF_CHECK(!is_there("secret", &k));
+	/* What is between us and Vault says yes, and brings nothing. */
+	made(&k, 0);
+	fault("{\"kv:status\":\"204x1\"}");
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
 	end();
 }
 
@@ -844,6 +849,12 @@ TEST(servers, "the next server, a standby's redirect, and no stranger's")
 	    port);
 	kms_start();
 	made(&k, 0);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	kms_end();
+	/* Nobody knows its name. */
+	strlcpy(conf.urls[0], "https://no-such-host.invalid",
+	    sizeof(conf.urls[0]));
+	kms_start();
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
 	/* It sends round in a circle. */
 	set("{\"standby\":\"https://127.0.0.1:%u\"}", port);

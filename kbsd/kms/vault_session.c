@@ -59,7 +59,9 @@ static int		 mount_known, guessed;
 static unsigned int	 told;		/* version of KV; 0: none */
 static unsigned int	 token;		/* which one it is */
 static uint64_t		 got;		/* when, in ms */
+static uint64_t		 granted;	/* when its time began, in ms */
 static uint64_t		 expires;	/* 0: never */
+static uint64_t		 due;		/* its renewal, in ms; 0: none */
 static struct timespec	 written, refused;	/* the secret id's file */
 static uint64_t		 refused_at;	/* in ms; 0: it was not */
 static char		 failure[REASON_TEXT_MAX];
@@ -113,6 +115,7 @@ token_set(const char *value, size_t len)
 		mount_known = 0;
 	got = now_ms();
 	expires = 0;
+	due = 0;
 	return (0);
 }
 
@@ -148,6 +151,14 @@ token_reload(void)
 	return (1);
 }
 
+/* When its renewal is due, whatever else the timer is set for meanwhile. */
+static void
+token_due(uint64_t ms)
+{
+	due = now_ms() + ms;
+	timer_set(later, ms);
+}
+
 /* What Vault gives it from now, in seconds; less than one is none. */
 static void
 token_lives(uint64_t seconds, int may_renew)
@@ -157,8 +168,9 @@ token_lives(uint64_t seconds, int may_renew)
 
 	looked_up = 1;
 	renewable = may_renew;
-	expires = now_ms() + ms;
-	timer_set(later, ms / 2);
+	granted = now_ms();
+	expires = granted + ms;
+	token_due(ms / 2);
 }
 
 /* As that of root, or one of which nothing is known. */
@@ -168,9 +180,13 @@ token_stays(void)
 	looked_up = 1;
 	renewable = 0;
 	expires = 0;
+	due = 0;
 }
 
-/* It is not tried again sooner than the token needs. */
+/*
+ * What failed is tried again, and not sooner than the token needs.  Where that
+ * was the renewal it is due then; what else failed leaves that as it is.
+ */
 static void
 token_later(void)
 {
@@ -178,7 +194,11 @@ token_later(void)
 
 	if (expires > now && (expires - now) / 2 < ms)
 		ms = (expires - now) / 2;
-	timer_set(later, ms > LEAST_MS ? ms : LEAST_MS);
+	if (ms < LEAST_MS)
+		ms = LEAST_MS;
+	timer_set(later, ms);
+	if (due != 0 && due < now + ms)
+		due = now + ms;
 }
 
 /* --- steps -------------------------------------------------------------- */
@@ -208,7 +228,7 @@ session_call(enum step step, const char *method, char *body, size_t len,
 	    flags, session_answered, NULL);
 	if (call == NULL) {
 		doing = STEP_NONE;
-		timer_set(later, LATER_MS);
+		token_later();
 	}
 }
 
@@ -264,7 +284,23 @@ session_drop(void)
 	doing = STEP_NONE;
 }
 
-/* What is missing first; all there: who waits may go. */
+/* All is there: the timer is the renewal's, and who waits may go. */
+static void
+session_whole(void)
+{
+	uint64_t	 now = now_ms();
+
+	if (due != 0)
+		timer_set(later, due > now ? due - now : 0);
+	else
+		event_del(later);
+	vault_ready();
+}
+
+/*
+ * What is missing first.  A token that is doubted is looked up, be it ours by
+ * a login: what it may not do is no reason for another one.
+ */
 static void
 session_step(void)
 {
@@ -276,7 +312,7 @@ session_step(void)
 		strlcpy(failure, "there is no token", sizeof(failure));
 		timer_set(later, LATER_MS);
 		vault_unready(failure);
-	} else if (vault.role_id[0] != '\0' && (!has_token || doubted))
+	} else if (!has_token)
 		session_login();
 	else if (!looked_up || doubted) {
 		snprintf(path, sizeof(path), "/v1/auth/token/lookup-self");
@@ -286,7 +322,7 @@ session_step(void)
 		    vault.mount);
 		session_call(STEP_MOUNT, "GET", NULL, 0, 0);
 	} else
-		vault_ready();
+		session_whole();
 }
 
 /* Nothing more can be done for it here. */
@@ -300,7 +336,7 @@ token_ends(void)
 		log_warnx("the token ends in %llu s and can't be renewed: "
 		    "put another one into its file",
 		    (unsigned long long)left / 1000);
-	timer_set(later, left > 2 * LATER_MS ? left / 2 : LATER_MS);
+	token_due(left > 2 * LATER_MS ? left / 2 : LATER_MS);
 }
 
 static void
@@ -320,8 +356,8 @@ session_later(int fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	if (doing != STEP_NONE)
-		timer_set(later, LATER_MS);
-	else if (!session_ready())
+		token_later();
+	else if (!session_ready() || !looked_up)
 		session_step();
 	else if (renewable)
 		session_renew();
@@ -414,13 +450,13 @@ static const char *
 read_renew(json_t *whole)
 {
 	const json_t	*auth = json_object_get(whole, "auth");
-	uint64_t	 old = expires;
+	uint64_t	 old = expires, passed = now_ms() - granted;
 	uint64_t	 ttl;
 
 	ttl = (uint64_t)json_integer_value(json_object_get(auth,
 	    "lease_duration"));
 	token_lives(ttl, json_is_true(json_object_get(auth, "renewable")));
-	if (expires < old + ttl * 1000 / 4)
+	if (expires < old + passed / 2)
 		renewable = 0;
 	log_debug("the token is renewed for %llu s",
 	    (unsigned long long)ttl);
@@ -451,6 +487,12 @@ session_refused(enum step step, const struct reply *reply)
 		log_warnx("the token may not look itself up: it won't be "
 		    "renewed");
 		token_stays();
+		return (1);
+	}
+	/* One that ended, or may not look: a login gives another. */
+	if (step == STEP_LOOKUP && doubted && reply->status == 403 &&
+	    vault.role_id[0] != '\0') {
+		has_token = doubted = 0;
 		return (1);
 	}
 	if (step == STEP_MOUNT) {
@@ -492,12 +534,14 @@ session_failed(enum step step, const struct reply *reply, const char *why)
 	strlcpy(failure, text, sizeof(failure));
 	if (reply->status == 400 || reply->status == 403)
 		session_denied(step, reply->status);
-	if (doubted) {
+	if (doubted && (reply->status == 400 || reply->status == 403)) {
 		has_token = 0;
 		doubted = 0;
 	}
 	token_later();
-	if (!session_ready())
+	if (session_ready())
+		vault_ready();
+	else
 		vault_unready(failure);
 }
 

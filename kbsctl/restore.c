@@ -92,6 +92,8 @@ decoded(const json_t *text, size_t *len)
 	if (!json_is_string(text) || json_base64(text, MATERIAL_MAX, &data,
 	    len, why, sizeof(why)) == -1)
 		wrong("what is sealed is no base64");
+	if (*len == 0)
+		wrong("nothing is sealed");
 	return (data);
 }
 

@@ -197,12 +197,23 @@ def store(o):
 for f in (policy, move, swap, mark, rights, store):
     write("changed." + f.__name__, f)
 write("same", lambda o: None)
+def none(kind, seal):
+    def change(o):
+        of(o, kind)["sealed"] = seal
+    return change
+write("none.user", none("user", ""))
+write("none.key", none("key", [""]))
 PY
 	for changed in changed.*; do
 		exits 1 ctl restore -K recipient.key "$changed"
 		atf_check -o match:"can't be opened" cat cried
 		exits 0 ctl -j key list
 		atf_check -o inline:"[]\n" cat said
+	done
+	for none in none.*; do
+		exits 1 ctl restore -K recipient.key "$none"
+		atf_check -o match:"line [0-9]*: nothing is sealed; nothing" \
+		    cat cried
 	done
 	exits 0 ctl restore -n -K recipient.key same
 	# The keystore is called otherwise here: all is taken back.

@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,30 +40,48 @@
 #define TRIES		5
 
 /* The file as it is written. */
-struct backup {
-	char		 path[4096];	/* until it is whole */
-	int		 fd;
-	EVP_MD_CTX	*md;
-	size_t		 policies, users, keys, versions;
-};
-
-static struct backup	 backup = { .fd = -1 };
-
-static void __attribute__((format(printf, 1, 2), noreturn))
-fail(const char *fmt, ...)
-{
-	char	 why[512];
-	va_list	 ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(why, sizeof(why), fmt, ap);
-	va_end(ap);
-	if (backup.fd != -1)
-		(void)unlink(backup.path);
-	die("%s", why);
-}
+static struct {
+	char			 path[4096];	/* until it is whole */
+	volatile sig_atomic_t	 part;		/* that is there, and ours */
+	int			 fd;
+	EVP_MD_CTX		*md;
+	char			 why[640];	/* what kbsd refused */
+	size_t			 policies, users, keys, versions;
+} backup;
 
 /* --- the file ------------------------------------------------------------ */
+
+/* However kbsctl ends: the next backup to this path would stop at it. */
+static void
+part_remove(void)
+{
+	if (backup.part)
+		(void)unlink(backup.path);
+	backup.part = 0;
+}
+
+/* Ends as if it had not been caught. */
+static void
+stopped(int sig)
+{
+	part_remove();
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+/* What is ignored, as under nohup(1), stays so. */
+static void
+part_watch(void)
+{
+	static const int	 signals[] = { SIGHUP, SIGINT, SIGTERM };
+	size_t			 i;
+
+	if (atexit(part_remove) != 0)
+		no_memory();
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (signal(signals[i], SIG_IGN) != SIG_IGN)
+			signal(signals[i], stopped);
+}
 
 static void
 file_write(const void *data, size_t len)
@@ -74,7 +93,7 @@ file_write(const void *data, size_t len)
 		if ((n = write(backup.fd, p, len)) == -1 && errno == EINTR)
 			continue;
 		if (n == -1)
-			fail("%s: %s", backup.path, strerror(errno));
+			die("%s: %s", backup.path, strerror(errno));
 		p += n;
 		len -= (size_t)n;
 	}
@@ -87,11 +106,11 @@ file_line(json_t *line)
 	size_t	 len;
 
 	if ((text = json_write(line, &len)) == NULL)
-		fail("out of memory");
+		no_memory();
 	text[len] = '\n';		/* in the place of the NUL */
 	file_write(text, len + 1);
 	if (EVP_DigestUpdate(backup.md, text, len + 1) != 1)
-		fail("SHA-256 failed");
+		die("SHA-256 failed");
 	freezero(text, len);
 	json_decref(line);
 }
@@ -114,6 +133,7 @@ file_begin(const char *path)
 	    0600);
 	if (backup.fd == -1)
 		die("%s: %s", backup.path, strerror(errno));
+	backup.part = 1;
 	set(line, "kbsd_backup", json_integer(BACKUP_FORM));
 	set(line, "created_at", json_string(rfc3339_format(time(NULL), now)));
 	set(line, "version", json_string(KBSD_VERSION));
@@ -127,10 +147,10 @@ directory_sync(const char *path)
 	int	 fd;
 
 	if (copy == NULL)
-		fail("out of memory");
+		no_memory();
 	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1 || fsync(fd) == -1)
-		fail("%s: %s", copy, strerror(errno));
+		die("%s: %s", copy, strerror(errno));
 	close(fd);
 	free(copy);
 }
@@ -144,7 +164,7 @@ file_end(const char *path, char digest[2 * DIGEST_LEN + 1])
 	unsigned int	 i, len;
 
 	if (EVP_DigestFinal_ex(backup.md, sum, &len) != 1)
-		fail("SHA-256 failed");
+		die("SHA-256 failed");
 	for (i = 0; i < DIGEST_LEN; i++)
 		(void)snprintf(digest + 2 * i, 3, "%02x", sum[i]);
 	set(line, "end", json_integer((json_int_t)(backup.policies +
@@ -152,12 +172,11 @@ file_end(const char *path, char digest[2 * DIGEST_LEN + 1])
 	set(line, "sha256", json_string(digest));
 	file_line(line);
 	if (fsync(backup.fd) == -1)
-		fail("%s: %s", backup.path, strerror(errno));
+		die("%s: %s", backup.path, strerror(errno));
 	if (link(backup.path, path) == -1)
-		fail("%s: %s", path, strerror(errno));
-	(void)unlink(backup.path);
+		die("%s: %s", path, strerror(errno));
+	part_remove();
 	close(backup.fd);
-	backup.fd = -1;
 	directory_sync(path);
 }
 
@@ -187,7 +206,7 @@ sealed_line(json_t *line, void *arg)
 	*sealed = json_incref(json_object_get(line, "sealed"));
 }
 
-/* NULL: kbsd says that there is none. */
+/* NULL: refused, and backup.why says it. */
 static json_t *
 sealed(const char *wire, const char *id, json_int_t version)
 {
@@ -201,63 +220,73 @@ sealed(const char *wire, const char *id, json_int_t version)
 	if (result.error[0] == '\0' && json_is_string(answer))
 		return (answer);
 	json_decref(answer);
-	if (result.status == 404)
-		return (NULL);
-	fail("%s %s: %s", wire, id, result.error);
+	(void)snprintf(backup.why, sizeof(backup.why), "%s %s: %s", wire, id,
+	    result.error);
+	return (NULL);
 }
 
-static void
+/* These return -1 when something is refused. */
+static int
 put_policy(const json_t *line)
 {
 	file_line(json_deep_copy(line));
 	backup.policies++;
+	return (0);
 }
 
-static void
+static int
 put_user(const json_t *line)
 {
-	json_t	*copy = json_deep_copy(line);
+	json_t	*copy, *one;
 
-	set(copy, "sealed", sealed("user backup", member_text(
-	    json_object_get(line, "user"), "id"), 0));
+	if ((one = sealed("user backup", member_text(json_object_get(line,
+	    "user"), "id"), 0)) == NULL)
+		return (-1);
+	copy = json_deep_copy(line);
+	set(copy, "sealed", one);
 	file_line(copy);
 	backup.users++;
+	return (0);
 }
 
-/* Each version that there is, from the first; null for one that is not. */
-static void
+/* Each version, from the first. */
+static int
 put_key(const json_t *line)
 {
 	const char	*id = member_text(json_object_get(line, "key"), "id");
 	json_int_t	 i, n;
-	json_t		*copy = json_deep_copy(line), *all = json_array();
-	json_t		*one;
+	json_t		*copy, *all = json_array(), *one;
 
 	n = json_integer_value(json_object_get(line, "version"));
 	for (i = 1; i <= n; i++) {
-		if ((one = sealed("key backup", id, i)) == NULL)
-			fail("key %s: version %lld is not there", id,
-			    (long long)i);
+		if ((one = sealed("key backup", id, i)) == NULL) {
+			json_decref(all);
+			return (-1);
+		}
 		if (json_array_append_new(all, one) == -1)
 			no_memory();
 		backup.versions++;
 	}
+	copy = json_deep_copy(line);
 	set(copy, "sealed", all);
 	file_line(copy);
 	backup.keys++;
+	return (0);
 }
 
-static void
+static int
 put_all(const json_t *all)
 {
-	static void	(*const put[])(const json_t *) = { put_policy,
+	static int	(*const put[])(const json_t *) = { put_policy,
 			    put_user, put_key };
 	const json_t	*line;
 	size_t		 i, k;
 
 	for (k = 0; k < sizeof(put) / sizeof(put[0]); k++)
 		json_array_foreach(json_array_get(all, k), i, line)
-			put[k](line);
+			if (put[k](line) == -1)
+				return (-1);
+	return (0);
 }
 
 static int
@@ -272,26 +301,31 @@ is_settled(const json_t *all)
 	return (1);
 }
 
-/* What is written is one state of kbsd: the same before and behind. */
+/*
+ * What is written is one state of kbsd: the same before and behind.  What is
+ * refused was changed or deleted meanwhile, or else is refused for good.
+ */
 static int
 backup_try(const char *path, char digest[2 * DIGEST_LEN + 1])
 {
 	json_t	*before = snapshot(), *behind = NULL;
-	int	 same = 0;
+	int	 rc, same = 0;
 
 	memset(&backup, 0, sizeof(backup));
 	if (is_settled(before)) {
 		file_begin(path);
-		put_all(before);
+		rc = put_all(before);
 		behind = snapshot();
-		if ((same = json_equal(before, behind)))
+		same = json_equal(before, behind);
+		if (same && rc == -1)
+			die("%s", backup.why);
+		if (same)
 			file_end(path, digest);
 		else {
+			part_remove();
 			close(backup.fd);
-			(void)unlink(backup.path);
 		}
 		EVP_MD_CTX_free(backup.md);
-		backup.fd = -1;
 	}
 	json_decref(before);
 	json_decref(behind);
@@ -306,6 +340,7 @@ run_backup(const struct command *c, const struct args *args)
 	int	 i;
 
 	(void)c;
+	part_watch();
 	for (i = 0; !backup_try(args->word[0], digest); i++) {
 		if (i == TRIES)
 			die("kbsd is being changed all the time: no backup "

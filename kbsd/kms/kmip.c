@@ -184,13 +184,20 @@ asked_new(struct job *job, const char *id)
 
 /* --- get ----------------------------------------------------------------- */
 
+/* Answers have the order of their requests; whose they are they say, too. */
 static const char *
 read_plain(struct asked *a, const struct kmip_answer *answer, size_t *len)
 {
+	char		 id[sizeof(a->id)];
 	const char	*why;
 
 	*len = 0;
-	if ((why = kmip_read_key(answer, &a->record, plain, len)) != NULL)
+	why = kmip_read_key(answer, &a->record, plain, len);
+	if (why == NULL)
+		why = kmip_read_id(answer, id, sizeof(id));
+	if (why == NULL && strcmp(id, a->id) != 0)
+		why = "it is another key";
+	if (why != NULL)
 		explicit_bzero(plain, MATERIAL_MAX);
 	return (why);
 }

@@ -429,6 +429,13 @@ acting_stop(void)
 	"4200400100000060" E("420042", "00000001")			\
 	"4200450100000028" "4200430800000020" ZEROS ZEROS		\
 	E("420028", "00000003") I("42002a", "00000100")
+/* One that nobody has asked for. */
+#define KEY_OTHER							\
+	E("420057", "00000002") "420094070000000138" "00000000000000"	\
+	"42008f0100000068"						\
+	"4200400100000060" E("420042", "00000001")			\
+	"4200450100000028" "4200430800000020" ZEROS ZEROS		\
+	E("420028", "00000003") I("42002a", "00000100")
 /* One that says nothing of its length, which is another. */
 #define KEY_SILENT							\
 	E("420057", "00000002") ID "42008f0100000048"			\
@@ -472,6 +479,8 @@ TEST(acting, "what a server says that it made is looked at")
 		    "not of the record's length" },
 		{ ALG_RSA, "02 " PRIVATE "\n0a " KEY256, DONE_UNAVAILABLE,
 		    "no key of the record's kind" },
+		{ ALG_AES, "01 " ID "\n0a " KEY_OTHER, DONE_UNAVAILABLE,
+		    "it is another key" },
 	};
 	struct key_record	 k;
 	size_t			 i;

@@ -45,6 +45,7 @@
 
 #define FILE_MAX	(256 * 1024)
 #define IDLE_MS		2000
+#define OPEN_MS		2000		/* for TCP, and again for TLS */
 #define AGAIN_LEAST_MS	50
 #define AGAIN_MOST_MS	1000
 #define TRIES_MAX	3
@@ -76,7 +77,7 @@ static struct tls		*tls;
 static char			*password;	/* secret; NULL: none */
 static int			 fd = -1;
 static struct event		*readable, *writable;
-static struct event		*idle, *again;
+static struct event		*idle, *again, *opening;
 static struct resolve		*naming;
 static char			 addresses[RESOLVE_MAX];
 static const char		*next_address;
@@ -145,6 +146,7 @@ wire_close(void)
 	hello = KMIP_NOTHING;
 	state = WIRE_CLOSED;
 	event_del(idle);
+	event_del(opening);
 }
 
 /*
@@ -364,6 +366,8 @@ wire_shake(void)
 		return;
 	}
 	state = WIRE_READY;
+	event_del(opening);
+	timer_set(idle, IDLE_MS);
 	count_connections++;
 	event_add(readable, NULL);
 	(void)wire_send();
@@ -392,6 +396,7 @@ wire_connected(void)
 		return;
 	}
 	state = WIRE_SHAKING;
+	timer_set(opening, OPEN_MS);
 	wire_shake();
 }
 
@@ -426,6 +431,7 @@ wire_connect(const struct sockaddr *sa, socklen_t len)
 		fatalx("no memory for a socket");
 	state = WIRE_CONNECTING;
 	event_add(writable, NULL);
+	timer_set(opening, OPEN_MS);
 	return (0);
 }
 
@@ -496,6 +502,21 @@ wire_again(int f, short what, void *arg)
 	else if (state == WIRE_CLOSED && naming == NULL &&
 	    !TAILQ_EMPTY(&ops))
 		wire_start();
+}
+
+/* Requests that come all the time must not keep what never opens. */
+static void
+wire_late(int f, short what, void *arg)
+{
+	(void)f;
+	(void)what;
+	(void)arg;
+	if (state == WIRE_CONNECTING) {
+		snprintf(last, sizeof(last), "connection to %s: no answer",
+		    kmip.server.name);
+		wire_address();
+	} else if (state == WIRE_SHAKING)
+		wire_broken("TLS with %s: no answer", kmip.server.name);
 }
 
 static void
@@ -624,6 +645,7 @@ wire_open(int cert, int key, int ca, int secret)
 		fatal("secret memory");
 	hello_init();
 	idle = timer_new(wire_idle, NULL);
+	opening = timer_new(wire_late, NULL);
 	again = timer_new(wire_again, NULL);
 }
 

@@ -160,8 +160,8 @@ ATF_TC_BODY(name, tc)
 
 /*
  * Bytes go through it both ways; but the first connection of each name in
- * `cut' ends at a request: before the server has it, or after.  The first
- * comes behind two flights of TLS, and is a Query.
+ * `cut' ends at a request: before the server has it, or after; or it is mute
+ * for ever.  The first comes behind two flights of TLS, and is a Query.
  */
 #define FIRST_QUERY	"3"
 #define FIRST_REQUEST	"4"
@@ -176,6 +176,7 @@ static const char	 relay[] =
     "while True:\n"
     "    a=s.accept()[0];b=socket.create_connection(('127.0.0.1',to))\n"
     "    cut=open('cut').read();open('cut','w').close();n=0\n"
+    "    if cut=='mute': mute=a;b.close();continue\n"
     "    while True:\n"
     "        r=select.select([a,b],[],[],10)[0]\n"
     "        if not r: break\n"

@@ -108,6 +108,42 @@ TEST(together, "fifty requests on one connection, and idle in between")
 	end();
 }
 
+static uint64_t
+counter(const char *want)
+{
+	struct wbuf	 w = { 0 };
+	struct rbuf	 r;
+	char		 name[64];
+	uint64_t	 v, found = UINT64_MAX;
+
+	peer_send(child_parent(kms), IMSG_PROCESS_COUNT, &w);
+	peer_recv(child_parent(kms), IMSG_PARENT_COUNTERS, &r, AGES);
+	while (r.left > 0) {
+		rb_str(&r, name, sizeof(name));
+		v = rb_u64(&r);
+		if (strcmp(name, want) == 0)
+			found = v;
+	}
+	ATF_REQUIRE_EQ(0, rb_end(&r));
+	return (found);
+}
+
+TEST(alone, "one request leaves no connection behind that keeps its key")
+{
+	struct key_record	 k;
+
+	begin(tc);
+	made(&k, 0);
+	kms_end();
+	kms_start();
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(1, counter("connections"));
+	sleep(4);
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK_EQ(2, counter("connections"));
+	end();
+}
+
 TEST(checked, "whether it is usable is found out by using it")
 {
 	struct key_record	 k;
@@ -327,6 +363,28 @@ TEST(cut_query, "who ends the connection at a Query does not get it again")
 	standin_stop(server, "k");
 }
 
+TEST(mute, "who never answers is given up, however many ask")
+{
+	struct key_record	 k;
+	int			 i, done = DONE_UNAVAILABLE;
+
+	prepare(tc);
+	server_start(NULL, NULL);
+	relay_start(FIRST_QUERY);
+	kms_start();
+	made(&k, 0);
+	kms_end();
+	run("printf mute >cut");
+	kms_start();
+	for (i = 0; i < 30 && done != DONE_OK; i++)
+		done = fetch_within(&k, 400);
+	ATF_CHECK_MSG(i > 1 && done == DONE_OK, "%d", i);
+	ATF_CHECK(child_logged(kms, "TLS with localhost: no answer", AGES));
+	kms_end();
+	relay_stop();
+	standin_stop(server, "k");
+}
+
 TEST(wrong_tls, "another CA, another name, no certificate of a client")
 {
 	struct key_record	 k;
@@ -450,6 +508,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, life);
 	ATF_TP_ADD_TC(tp, rsa);
 	ATF_TP_ADD_TC(tp, together);
+	ATF_TP_ADD_TC(tp, alone);
 	ATF_TP_ADD_TC(tp, checked);
 	ATF_TP_ADD_TC(tp, versions);
 	ATF_TP_ADD_TC(tp, registered);
@@ -457,6 +516,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, down);
 	ATF_TP_ADD_TC(tp, cut);
 	ATF_TP_ADD_TC(tp, cut_query);
+	ATF_TP_ADD_TC(tp, mute);
 	ATF_TP_ADD_TC(tp, wrong_tls);
 	ATF_TP_ADD_TC(tp, seeming);
 	return (atf_no_error());

@@ -371,7 +371,10 @@ enum imsg_type {
 	IMSG_AUDIT_SINK,
 	IMSG_PARENT_AUDITED,
 	IMSG_PARENT_SINK_WANT,
-	/* kms -> parent.  REKEYED: what it has is sealed by the new key. */
+	/*
+	 * kms -> parent.  REKEYED: u8: what it has is sealed by the new key
+	 *   that it was given; else by the old one.
+	 */
 	IMSG_PARENT_REKEYED,
 	/*
 	 * metrics -> parent.  SCRAPE: u64 tag, u8: the others are asked for

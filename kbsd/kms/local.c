@@ -102,12 +102,16 @@ local_key(int fd, const char *what, int *made)
 static int
 rebox(const struct key_record *record, uint8_t *box, size_t len)
 {
+	char	 id[UUID_TEXT];
 	int	 rc = -1;
 
 	if (len < BOX_MORE || len > BOX_MOST)
 		return (-1);
 	if (box_open(plain, master, record, box, len) == 0)
 		rc = box_seal(box, fresh, record, plain, len - BOX_MORE);
+	else
+		log_warnx("version %u of key %s does not open by the master "
+		    "key", record->version, uuid_format(&record->id, id));
 	explicit_bzero(plain, len);
 	return (rc);
 }
@@ -144,7 +148,8 @@ local_rekey(void)
 		if (rekey() != 0) {
 			log_alert("the keys can't be sealed by the new master "
 			    "key: they are by the old one; it is tried again "
-			    "at the next start");
+			    "at the next start, and by `kbsctl keystore "
+			    "rekey'");
 			return;
 		}
 	}
@@ -177,13 +182,16 @@ local_open(int sealed)
 		local_check_master(sealed);
 }
 
-/* The new key's file may take the place of the old one's. */
+/* The new key's file may take the place of the old one's, or may not. */
 static void
 local_run(void)
 {
 	struct wbuf	 w = { 0 };
 
-	if (rekeyed && edge_send(edge_parent, IMSG_PARENT_REKEYED, &w) == -1)
+	if (freshfd == -1)
+		return;
+	wb_u8(&w, rekeyed);
+	if (edge_send(edge_parent, IMSG_PARENT_REKEYED, &w) == -1)
 		log_warn("the new master key can't be told");
 }
 

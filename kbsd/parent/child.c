@@ -129,7 +129,7 @@ static const struct edge_rule rules_kms[] = {
 	RULES_ALL,
 	{ IMSG_PARENT_CHECKED,	 33, 33 + REASON_TEXT_MAX,
 	    keystores_answer },
-	{ IMSG_PARENT_REKEYED,	 0, 0,		rekey_done },
+	{ IMSG_PARENT_REKEYED,	 1, 1,		rekey_done },
 };
 
 static const struct edge_table table_kms = {

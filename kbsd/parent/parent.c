@@ -137,7 +137,7 @@ parent_is_busy(void)
 
 	TAILQ_FOREACH(set, &sets, entry)
 		n++;
-	return (stopping || reloading || n > 1);
+	return (stopping || reloading || n > 1 || rekey_goes_on());
 }
 
 int
@@ -146,7 +146,8 @@ parent_reload(struct child *control, uint64_t tag, char *why, size_t whysize)
 	struct config	*conf;
 
 	if (parent_is_busy()) {
-		strlcpy(why, "an earlier reload is not finished yet",
+		strlcpy(why, rekey_goes_on() ? "a keystore gets a new master "
+		    "key: try again" : "an earlier reload is not finished yet",
 		    whysize);
 		goto refused;
 	}

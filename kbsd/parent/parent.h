@@ -585,6 +585,8 @@ const char	*rekey_path(const struct config *, const struct keystore *);
 /* The file of a new one, that was begun with; -1: there is none. */
 int		 rekey_open(struct child *);
 /* -1 with why. */
+/* kms has not said yet what came of it: no other set may be started. */
+int		 rekey_goes_on(void);
 int		 rekey_begin(struct set *, const char *keystore, char *why,
 		    size_t whysize);
 /* The function of the table of a kms. */

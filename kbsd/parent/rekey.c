@@ -17,7 +17,9 @@
 /*
  * A new master key for a local keystore.  Its file lies beside the old one
  * until kms says that all is sealed by it; a start with both goes on with what
- * was begun.
+ * was begun.  Two sets of processes never have different keys: none is started
+ * before kms has said that it is done, or can't be; and while two live neither
+ * gets a new key.
  */
 
 #include <errno.h>
@@ -47,12 +49,32 @@ fresh_path(const struct config *conf, const struct keystore *k)
 	return (path);
 }
 
+/* Is it the only one? */
+static int
+set_alone(const struct set *set)
+{
+	return (TAILQ_FIRST(&sets) == set && TAILQ_NEXT(set, entry) == NULL);
+}
+
+int
+rekey_goes_on(void)
+{
+	const struct set	*set;
+	const struct child	*c;
+
+	TAILQ_FOREACH(set, &sets, entry)
+		TAILQ_FOREACH(c, &set->children, entry)
+			if (c->rekeying)
+				return (1);
+	return (0);
+}
+
 int
 rekey_open(struct child *c)
 {
 	const char	*path = fresh_path(c->set->conf, c->object);
 
-	c->rekeying = credential_name(path) == NULL &&
+	c->rekeying = set_alone(c->set) && credential_name(path) == NULL &&
 	    access(path, F_OK) == 0;
 	return (c->rekeying ? files_secret(path, 1) : -1);
 }
@@ -75,7 +97,7 @@ rekey_begin(struct set *set, const char *name, char *why, size_t whysize)
 	else if (credential_name(k->master_key) != NULL)
 		strlcpy(why, "its master key is a credential, which can't be "
 		    "written", whysize);
-	else if (TAILQ_FIRST(&sets) != set || TAILQ_NEXT(set, entry) != NULL)
+	else if (!set_alone(set))
 		strlcpy(why, "a reload is not finished yet", whysize);
 	else if (c->state != CHILD_READY || c->rekeying)
 		strlcpy(why, "its process is being started", whysize);
@@ -84,6 +106,7 @@ rekey_begin(struct set *set, const char *name, char *why, size_t whysize)
 		    "log", whysize);
 	else {
 		close(fd);
+		c->rekeying = 1;
 		log_info("keystore %s: a new master key", name);
 		child_renew(c);
 		return (0);
@@ -113,10 +136,13 @@ rekey_done(struct edge *edge, struct rbuf *r)
 	struct child		*c = edge->data;
 	const struct keystore	*k = c->object;
 	const char		*path;
+	int			 done = rb_bool(r);
 
 	if (rb_end(r) == -1 || !c->rekeying)
 		return (-1);
 	c->rekeying = 0;
+	if (!done)
+		return (0);
 	path = fresh_path(c->set->conf, k);
 	if (rename(path, rekey_path(c->set->conf, k)) == -1 ||
 	    directory_sync(path) == -1) {

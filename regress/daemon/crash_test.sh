@@ -341,12 +341,66 @@ rekey_body()
 	[ "$(sha256sum <"$state/keys/kms-local.master.key")" != "$old" ] ||
 	    atf_fail "it is the old key"
 	login
+	release_all
+	stop_kbsd
+}
+
+daemon_case rekey_reload "a new master key that can't be had, and reloads" \
+    "sqlite3" 240
+rekey_reload_body()
+{
+	start_kbsd
+	fresh=$state/keys/kms-local.master.key.new
+	db=$(find "$state" -name keys.db)
+	for i in 1 2 3; do
+		ctl -q key create -a AES -l 256 >>ids || atf_fail "key create"
+	done
+	openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 \
+	    -out rsa.pem
+	openssl pkey -in rsa.pem -pubout -out pub.pem
+	box=$(sqlite3 "$db" "SELECT hex(box) FROM keys ORDER BY id LIMIT 1")
+	put_box "zeroblob(60)"
+	exits 0 ctl keystore rekey local
+	wait_for 300 grep -q "they are by the old one" "$log" ||
+	    atf_fail "$(tail "$log")"
+	# The new processes are not given it, and the old key goes on.
+	exits 0 ctl reload
+	[ -e "$fresh" ] || atf_fail "it is gone"
+	ctl -q key create -a AES -l 256 >>ids || atf_fail "key create"
+	put_box "x'$box'"
+	login
+	release_all
+	# It is asked for again; no reload comes between.
+	wait_for 900 ctl -q keystore rekey local 2>/dev/null ||
+	    atf_fail "$(tail "$log")"
+	wait_for 300 rekeyed || atf_fail "$(ls "$state/keys")"
+	(echo "BEGIN IMMEDIATE;"; sleep 3; echo "COMMIT;") | sqlite3 "$db" &
+	sleep 0.3
+	exits 0 ctl keystore rekey local
+	exits 1 ctl reload
+	atf_check -o match:"gets a new master key" cat cried
+	wait_for 300 rekeyed || atf_fail "$(ls "$state/keys")"
+	release_all
+	exits 0 ctl reload
+	release_all
+	stop_kbsd
+}
+
+put_box()
+{
+	sqlite3 "$db" "PRAGMA busy_timeout = 20000; UPDATE keys SET box = $1
+	    WHERE id = (SELECT min(id) FROM keys)" >/dev/null ||
+	    atf_fail "keys.db"
+}
+
+# Each of the file ids, to an administrator.
+release_all()
+{
 	while read -r id; do
 		http 200 POST "/keys/$id" -H "Authorization: Bearer $token" \
 		    -H 'Content-Type: application/x-pem-file' \
 		    -H 'Accept: application/json' --data-binary @pub.pem
 	done <ids
-	stop_kbsd
 }
 
 rekeyed()

@@ -302,6 +302,8 @@ int	 records_backend(const struct key_record *);
 int	 records_insert(const struct key_record *, const uint8_t *box, size_t);
 int	 records_update(const struct key_record *);
 int	 records_remove(const struct key_record *);
+/* An older version of it that is no longer at the keystore. */
+int	 records_remove_version(const struct key_record *, uint32_t version);
 /* The rows that remove() kept make room for the key itself. */
 int	 records_unbury(const struct uuid *);
 /* An older version: 1: found; 0: none; RECORDS_*. */
@@ -309,7 +311,7 @@ int	 records_find_version(const struct uuid *, uint32_t version,
 	    struct row *);
 /* What is the newest becomes an older version, and this the newest. */
 int	 records_rotate(const struct key_record *, const uint8_t *box, size_t);
-/* The one behind *version, and the keystore's id of it; as find. */
+/* The one behind *version that is there, the keystore's id of it; as find. */
 int	 records_next_version(const struct uuid *, uint32_t *version,
 	    char name[NAME_MAX_BACKEND]);
 /*

@@ -64,7 +64,8 @@ static const char *const migrations[] = {
 enum statement {
 	ST_FIND, ST_INSERT, ST_RESEAL, ST_DELETE, ST_BURY, ST_ANY, ST_BACKEND,
 	ST_NEXT, ST_BOX, ST_OLD_FIND, ST_OLD_KEEP, ST_REPLACE, ST_OLD_DELETE,
-	ST_OLD_BURY, ST_OLD_AFTER, ST_OLD_NEXT, ST_OLD_BOX, ST_UNSURE,
+	ST_OLD_BURY, ST_OLD_DELETE_ONE, ST_OLD_BURY_ONE, ST_OLD_AFTER,
+	ST_OLD_NEXT, ST_OLD_BOX, ST_UNSURE,
 	ST_UNSURE_PUT, ST_UNSURE_CLAIM, ST_UNSURE_SURE, ST_UNSURE_SWEPT,
 	ST_BURIED_KEEP, ST_OLD_UNBURY, ST_META_GET, ST_META_PUT,
 	ST_MAX
@@ -94,8 +95,13 @@ static const char *const texts[ST_MAX] = {
 	    " backend = ?5 WHERE id = ?1",
 	[ST_OLD_DELETE] = "DELETE FROM versions WHERE id = ?1",
 	[ST_OLD_BURY] = "UPDATE versions SET box = NULL WHERE id = ?1",
+	[ST_OLD_DELETE_ONE] = "DELETE FROM versions WHERE id = ?1"
+	    " AND version = ?2",
+	[ST_OLD_BURY_ONE] = "UPDATE versions SET box = NULL WHERE id = ?1"
+	    " AND version = ?2",
 	[ST_OLD_AFTER] = "SELECT version, backend FROM versions"
-	    " WHERE id = ?1 AND version > ?2 ORDER BY version LIMIT 1",
+	    " WHERE id = ?1 AND version > ?2 AND (record IS NULL OR"
+	    " box IS NOT NULL) ORDER BY version LIMIT 1",
 	[ST_OLD_NEXT] = "SELECT id, record, box FROM versions"
 	    " WHERE (id, version) > (?1, ?3) AND length(box) > 0"
 	    " ORDER BY id, version LIMIT 1",
@@ -286,6 +292,18 @@ records_remove(const struct key_record *record)
 	    &record->id)) != 0)
 		return (rc);
 	return (change(bury ? ST_BURY : ST_DELETE, &record->id));
+}
+
+int
+records_remove_version(const struct key_record *record, uint32_t version)
+{
+	int		 bury = (record->flags & KEY_ATTESTED_ONLY) != 0;
+	sqlite3_stmt	*stmt = db_statement(bury ? ST_OLD_BURY_ONE :
+			    ST_OLD_DELETE_ONE);
+
+	bind_uuid(stmt, 1, &record->id);
+	sqlite3_bind_int64(stmt, 2, version);
+	return (db_step(stmt));
 }
 
 /* What a rotation has left at the keystore stays, to be swept. */

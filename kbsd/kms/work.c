@@ -155,7 +155,8 @@ answered(const struct job *job, enum done_result result, const char *reason)
 
 /*
  * Older versions go with their key: the next of them is asked for, 1; there
- * is none, 0; or RECORDS_*.
+ * is none, 0; or RECORDS_*.  What is removed is not removed again, when the
+ * time is not enough for all.
  */
 static int
 remove_older(struct job *job)
@@ -165,6 +166,8 @@ remove_older(struct job *job)
 
 	if (!backend->elsewhere)
 		return (0);
+	if (job->removed != 0)
+		(void)records_remove_version(&job->record, job->removed);
 	if ((rc = records_next_version(&job->record.id, &job->removed,
 	    name)) == 1)
 		backend->remove(job, name);

@@ -573,6 +573,30 @@ TEST(versions, "each version under a name of its own; all go with the key")
 	end();
 }
 
+/* Of many, each try takes away as many as it has time for. */
+TEST(piecemeal, "what is removed of a key is not removed once more")
+{
+	struct key_record	 k;
+	char			 id[UUID_TEXT];
+	int			 marked;
+
+	begin(tc);
+	for (marked = 0; marked < 2; marked++) {
+		rotated(&k, marked ? KEY_ATTESTED_ONLY : 0);
+		set("{\"deny\":\"keybroker/%s.2\"}",
+		    uuid_format(&k.id, id));
+		ATF_CHECK_EQ(DONE_UNAVAILABLE, do_remove(&k, NULL));
+		ATF_CHECK(is_named(&k, 2) && !is_named(&k, 3));
+		set("{\"deny\":\"\"}");
+		/* It has the name of one that went already. */
+		overwrite(id, "\"another's\"");
+		ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+		ATF_CHECK(!is_named(&k, 2));
+		ATF_CHECK(is_there("keybroker", &k));
+	}
+	end();
+}
+
 /* As a rotation leaves it that is cut between Vault and our database. */
 static void
 leave(const struct key_record *k, unsigned int version)
@@ -1276,6 +1300,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, names);
 	ATF_TP_ADD_TC(tp, undone);
 	ATF_TP_ADD_TC(tp, versions);
+	ATF_TP_ADD_TC(tp, piecemeal);
 	ATF_TP_ADD_TC(tp, left);
 	ATF_TP_ADD_TC(tp, cut);
 	ATF_TP_ADD_TC(tp, beside);

@@ -193,9 +193,10 @@ db_undo(void)
 		fatalx("%s: a transaction can't be undone", form->name);
 }
 
-void
+int
 db_checkpoint(void)
 {
-	sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
-	    NULL);
+	return (sqlite3_wal_checkpoint_v2(db, NULL,
+	    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) == SQLITE_OK ? 0 :
+	    DB_BUSY);
 }

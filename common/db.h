@@ -64,7 +64,10 @@ int		 db_commit(void);
 /* Undo what was begun and not committed, if anything; dies on failure. */
 void		 db_undo(void);
 
-/* Write all of the log (WAL) into the file and empty it, if nobody reads. */
-void		 db_checkpoint(void);
+/*
+ * Write all of the log (WAL) into the file and empty it.  0, or DB_BUSY: while
+ * another process reads or writes.
+ */
+int		 db_checkpoint(void);
 
 #endif

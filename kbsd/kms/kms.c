@@ -189,6 +189,7 @@ kms_run(void)
 {
 	if (backend->run != NULL)
 		backend->run();
+	work_clean();
 	sweep_start();
 }
 

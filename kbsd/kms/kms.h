@@ -182,6 +182,8 @@ int	 jobs_changing(const struct job *);
 /* work.c */
 
 void	 work_init(const struct backend *);
+/* What was deleted before the process was started. */
+void	 work_clean(void);
 /* All that must come first has come. */
 void	 work_begin(struct job *);
 /* What keeps it; NULL: not the keystore. */
@@ -328,8 +330,8 @@ int	 records_make_unsure(const struct key_record *);
 int	 records_claim(const struct uuid *, uint32_t version);
 int	 records_sure(const struct uuid *, uint32_t version);
 int	 records_swept(const struct uuid *, uint32_t version);
-/* Nothing that was deleted stays in the file. */
-void	 records_checkpoint(void);
+/* Nothing that was deleted stays in the file.  0 or RECORDS_BUSY. */
+int	 records_checkpoint(void);
 /* A transaction; end() undoes what was not committed. */
 int	 records_begin(void);
 int	 records_commit(void);

@@ -483,10 +483,10 @@ records_rebox(int (*fn)(const struct key_record *, uint8_t *, size_t))
 	return (rc);
 }
 
-void
+int
 records_checkpoint(void)
 {
-	db_checkpoint();
+	return (db_checkpoint());
 }
 
 /* --- transactions ------------------------------------------------------ */

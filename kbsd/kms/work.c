@@ -32,13 +32,17 @@
 
 #include "histogram.h"
 #include "kms.h"
+#include "log.h"
 #include "timer.h"
 
 #define BUSY_RETRY_MS	3
+#define CLEAN_MS	1000
+#define UNCLEAN_MAX	60	/* so often, and it is said */
 
 static TAILQ_HEAD(, job)	 queue = TAILQ_HEAD_INITIALIZER(queue);
 static const struct backend	*backend;
-static struct event		*retry;
+static struct event		*retry, *cleaner;
+static unsigned int		 unclean;
 static uint64_t			 count_busy;
 
 /* --- stages ------------------------------------------------------------- */
@@ -85,18 +89,43 @@ work_step(struct job *job, struct outcome *out)
 	return (stages[i].begin(job, out));
 }
 
-/* So that no box of a deleted key lives on in the WAL. */
+/*
+ * No box of a deleted key lives on in the WAL, once nobody reads or writes
+ * beside us.
+ */
+static void
+clean(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (records_checkpoint() == 0) {
+		unclean = 0;
+		return;
+	}
+	if (++unclean == UNCLEAN_MAX)
+		log_warnx("keys.db-wal can't be emptied, and holds what was "
+		    "deleted: who reads keys.db?");
+	timer_set(cleaner, CLEAN_MS);
+}
+
+void
+work_clean(void)
+{
+	if (!backend->elsewhere)
+		clean(-1, 0, NULL);
+}
+
 static void
 work_end(struct job *job, int rc, const struct outcome *out)
 {
-	int	 removed = job->type == IMSG_KMS_DELETE && rc == DONE_OK &&
-		    !backend->elsewhere;
+	int	 removed = job->type == IMSG_KMS_DELETE && rc == DONE_OK;
 	int	 unsure = job->operation == OP_KEY_ROTATE && rc != DONE_OK;
 
 	job_done(job, (enum done_result)rc, out->reason,
 	    out->has_record ? &out->record : NULL, NULL, 0);
 	if (removed)
-		records_checkpoint();
+		work_clean();
 	if (unsure)
 		sweep_start();
 }
@@ -328,6 +357,7 @@ work_init(const struct backend *b)
 {
 	backend = b;
 	retry = timer_new(work_run, NULL);
+	cleaner = timer_new(clean, NULL);
 }
 
 void

@@ -150,6 +150,33 @@ ATF_TC_BODY(no_line_no_key, tc)
 	kms_end();
 }
 
+/* Whoever reads keys.db keeps its WAL; that goes when he ends. */
+ATF_TC_WITHOUT_HEAD(read_beside);
+ATF_TC_BODY(read_beside, tc)
+{
+	struct key_record	 k;
+	struct stat		 st;
+	sqlite3			*db;
+	int			 i;
+
+	kms_start();
+	made(&k, 0);
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_open("d/keys.db", &db));
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_exec(db, "BEGIN; SELECT count(*) "
+	    "FROM keys", NULL, NULL, NULL));
+	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+	ATF_REQUIRE_EQ(0, stat("d/keys.db-wal", &st));
+	ATF_CHECK(st.st_size > 0);
+	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_exec(db, "COMMIT", NULL, NULL,
+	    NULL));
+	for (i = 0; i < AGES / 100 && stat("d/keys.db-wal", &st) == 0 &&
+	    st.st_size > 0; i++)
+		usleep(100000);
+	ATF_CHECK_EQ(0, st.st_size);
+	sqlite3_close(db);
+	kms_end();
+}
+
 /* What piled up while kms was held up is not done for nobody. */
 ATF_TC_WITHOUT_HEAD(held_up);
 ATF_TC_BODY(held_up, tc)
@@ -932,6 +959,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, store_fetch);
 	ATF_TP_ADD_TC(tp, checked);
 	ATF_TP_ADD_TC(tp, no_line_no_key);
+	ATF_TP_ADD_TC(tp, read_beside);
 	ATF_TP_ADD_TC(tp, held_up);
 	ATF_TP_ADD_TC(tp, other_line);
 	ATF_TP_ADD_TC(tp, changed_record);

@@ -270,6 +270,44 @@ check_pkcs11(struct keystore *k)
 	return (bad);
 }
 
+/* Tokens pad their labels with blanks: "t" and "t " are the same. */
+static size_t
+label_len(const char *label)
+{
+	size_t	 len = label == NULL ? 0 : strlen(label);
+
+	while (len > 0 && label[len - 1] == ' ')
+		len--;
+	return (len);
+}
+
+/*
+ * Each kms knows what is marked in its own database: a key that is released
+ * on attestation only could be registered without the mark at another one that
+ * has its token, by whatever module.
+ */
+static int
+check_shared(const struct config *conf, const struct keystore *k)
+{
+	const struct keystore	*o;
+	size_t			 len = label_len(k->token);
+
+	TAILQ_FOREACH(o, &conf->keystores, entry) {
+		if (o == k)
+			return (0);
+		if (o->type == KEYSTORE_TOKEN && len > 0 &&
+		    label_len(o->token) == len &&
+		    strncmp(o->token, k->token, len) == 0)
+			break;
+	}
+	if (o == NULL)
+		return (0);
+	log_warnx("keystore \"%s\": keys by token: keystore \"%s\" has the "
+	    "token \"%s\" already, and one alone may hold keys in it",
+	    k->name, o->name, o->token);
+	return (-1);
+}
+
 /* --- all --------------------------------------------------------------- */
 
 int
@@ -286,6 +324,8 @@ keystores_check(struct config *conf)
 			bad |= check_kmip(k);
 		if (keystore_is_module(k))
 			bad |= check_pkcs11(k);
+		if (k->type == KEYSTORE_TOKEN)
+			bad |= check_shared(conf, k);
 		if (n++ == KEYSTORES_MAX) {
 			log_warnx("keystore \"%s\": there are more than %d",
 			    k->name, KEYSTORES_MAX);

@@ -60,6 +60,9 @@ taken_body()
 	good 'keystore "h" pkcs11 { module "/m" token "t" pin file "/p" }\n'
 	good 'keystore "h" pkcs11 {\nmodule "/m"\ntoken "a b"\npin file "/p"\nkey "k"\nread "/a"; read "/b"\nwrite "/c"\nenvironment "A_1=x y=z"\nenvironment "B="\nnetwork\n}\n'
 	good 'keystore "h" pkcs11 {\nmodule "/m"\ntoken "t"\npin file "/p"\nkeys by token\n}\n'
+	# A token holds the keys of one keystore; keys that seal are others.
+	t='module "/m" pin file "/p" token'
+	good "keystore \"a\" pkcs11 { $t \"t\"; keys by token }\nkeystore \"b\" pkcs11 { $t \"u\"; keys by token }\nkeystore \"c\" pkcs11 { $t \"t\" }\nkeystore \"d\" pkcs11 { $t \"t\" }\n"
 	good 'audit syslog\naudit syslog local7\naudit socket "/s"\n'
 	good 'log format json\n'
 	good 'log format "key=value"\nlog format plain\n'
@@ -466,6 +469,11 @@ refused_body()
 	bad 1 'pin file is set twice' "$h pin file \"/q\" }\n"
 	bad 1 'near "cache"' "$h cache 5s }\n"
 	bad - 'key is of keys outside the token' "$h keys by token; key \"k\" }\n"
+	i='keystore "i" pkcs11 { keys by token; pin file "/p"; module'
+	for o in '"/m" token "t"' '"/n" token "t"' '"/m" token "t  "'; do
+		bad - "keystore \"i\": keys by token: keystore \"h\" has" \
+		    "$h keys by token }\n$i $o }\n"
+	done
 	bad 1 'syntax error' "$h keys by server }\n"
 	bad 1 'near "master"' "$v master key file \"/m\" }\n"
 	bad 1 'keystore name "../x"' 'keystore "../x" local\n'

@@ -437,7 +437,7 @@ enum half { HALF_VERDICT, HALF_GRANT, HALF_MAX };
 enum done_result {
 	DONE_OK,
 	DONE_REFUSED,		/* halves, seal, policy or mark: 401/500 */
-	DONE_INVALID,		/* material not of its kind: 400 */
+	DONE_INVALID,		/* what came is of no use: 400 */
 	DONE_NONE,		/* the backend does not have it */
 	DONE_STALE,		/* older serial: a newer record comes with it */
 	DONE_UNAVAILABLE,	/* backend down: 502 */

@@ -163,6 +163,8 @@ CK_RV		 wrap_key(CK_OBJECT_HANDLE, const struct wrapping_key *by,
 CK_RV		 wrap_release(CK_OBJECT_HANDLE, int secret,
 		    const struct wrapping_key *by, struct wbuf *,
 		    const char **call);
+/* Was this one done with by?  Then it need not be the token's fault. */
+int		 wrap_is_by(const char *call);
 /* Such an SWK. */
 CK_RV		 wrap_make(CK_OBJECT_HANDLE *);
 

@@ -19,6 +19,7 @@
  * and no other way; a key that somebody else made there must be such a one.
  */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "digest.h"
@@ -171,6 +172,51 @@ look(void *arg)
 
 /* --- wrapping ------------------------------------------------------------ */
 
+/* A session object, as nobody's key: can it be wrapped, and opened? */
+static enum token_state
+keys_try(void)
+{
+	const struct wrapping_key	*by = trial_key();
+	struct wbuf			 w = { 0 };
+	CK_OBJECT_HANDLE		 key;
+	uint8_t				 opened[32];
+	const char			*call = "C_GenerateKey", *why = NULL;
+	size_t				 len;
+	CK_RV				 rv;
+
+	if (by == NULL)
+		return (token_fail(TOKEN_AWAY, "no RSA key could be made"));
+	if ((rv = wrap_make(&key)) == CKR_OK) {
+		rv = wrap_key(key, by, &w, &call);
+		(void)p11->C_DestroyObject(token_session, key);
+	}
+	if (rv == CKR_OK)
+		why = trial_open(&w, opened, sizeof(opened), &len);
+	explicit_bzero(opened, sizeof(opened));
+	wb_free(&w);
+	if (why != NULL)
+		return (token_fail(TOKEN_WRONG, "token \"%s\": %s",
+		    pkcs11.token, why));
+	return (rv == CKR_OK ? TOKEN_READY : token_fail_call(call, rv));
+}
+
+/*
+ * A token need not take every wrapping key that a workload has.  What is only
+ * that one's fault costs nobody else the session: ours is still taken.
+ */
+static CK_RV
+by_refused(struct task *t, CK_RV rv)
+{
+	static char	 text[REASON_TEXT_MAX];
+
+	if (!wrap_is_by(t->call) || reason_is(rv, REASON_SESSION) ||
+	    keys_try() != TOKEN_READY)
+		return (rv);
+	snprintf(text, sizeof(text), "takes no such wrapping key: %s: %s",
+	    t->call, reason_text(rv));
+	return (refuse(t, DONE_INVALID, text));
+}
+
 /* Its bytes are not for us; their number is. */
 static CK_RV
 wrapped(struct task *t)
@@ -202,7 +248,7 @@ wrap(void *arg)
 		return (rv);
 	rv = t->release ? wrap_release(key, class == CKO_SECRET_KEY, t->by,
 	    t->w, &t->call) : wrap_key(key, t->by, t->w, &t->call);
-	return (rv == CKR_OK ? wrapped(t) : rv);
+	return (rv == CKR_OK ? wrapped(t) : by_refused(t, rv));
 }
 
 /* --- making -------------------------------------------------------------- */
@@ -373,34 +419,6 @@ keys_wrap(const struct key_record *record, const struct wrapping_key *by,
 	return (keys_do(wrap, &t));
 }
 
-/* A session object, as nobody's key: can it be wrapped, and opened? */
-static enum token_state
-keys_try(void)
-{
-	const struct wrapping_key	*by = trial_key();
-	struct wbuf			 w = { 0 };
-	CK_OBJECT_HANDLE		 key;
-	uint8_t				 opened[32];
-	const char			*call = "C_GenerateKey", *why = NULL;
-	size_t				 len;
-	CK_RV				 rv;
-
-	if (by == NULL)
-		return (token_fail(TOKEN_AWAY, "no RSA key could be made"));
-	if ((rv = wrap_make(&key)) == CKR_OK) {
-		rv = wrap_key(key, by, &w, &call);
-		(void)p11->C_DestroyObject(token_session, key);
-	}
-	if (rv == CKR_OK)
-		why = trial_open(&w, opened, sizeof(opened), &len);
-	explicit_bzero(opened, sizeof(opened));
-	wb_free(&w);
-	if (why != NULL)
-		return (token_fail(TOKEN_WRONG, "token \"%s\": %s",
-		    pkcs11.token, why));
-	return (rv == CKR_OK ? TOKEN_READY : token_fail_call(call, rv));
-}
-
 /* Boxes of before would be looked for in the token in vain. */
 static enum token_state
 keys_ready(void)
@@ -421,7 +439,10 @@ keys_ready(void)
 	}
 }
 
-/* Whatever fails, a new session finds out whether the token is there. */
+/*
+ * Whatever fails, a new session finds out whether the token is there: a trial
+ * in the old one may be done without anything that the token keeps.
+ */
 static int
 keys_good(CK_RV rv)
 {

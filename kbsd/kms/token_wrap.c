@@ -39,6 +39,9 @@ static const CK_RSA_PKCS_OAEP_PARAMS	 oaep384 = {
 	.source = CKZ_DATA_SPECIFIED,
 };
 
+static const char	 create[] = "C_CreateObject";
+static const char	 wrap_by[] = "C_WrapKey (RSA-OAEP)";
+
 CK_RV
 wrap_make(CK_OBJECT_HANDLE *swk)
 {
@@ -116,10 +119,10 @@ wrap_oaep(const CK_RSA_PKCS_OAEP_PARAMS *oaep, const struct wrapping_key *by,
 	CK_ULONG		 n = sizeof(out);
 	CK_RV			 rv;
 
-	*call = "C_CreateObject";
+	*call = create;
 	if ((rv = make_public(by, &public)) != CKR_OK)
 		return (rv);
-	*call = "C_WrapKey (RSA-OAEP)";
+	*call = wrap_by;
 	rv = p11->C_WrapKey(token_session, &mechanism, public, key, out, &n);
 	(void)p11->C_DestroyObject(token_session, public);
 	if (rv == CKR_OK && n != by->nlen)
@@ -164,4 +167,10 @@ wrap_release(CK_OBJECT_HANDLE key, int secret, const struct wrapping_key *by,
 	if ((rv = wrap_oaep(&oaep384, by, key, w, call)) == CKR_OK)
 		wb_bytes(w, NULL, 0);
 	return (rv);
+}
+
+int
+wrap_is_by(const char *call)
+{
+	return (call == create || call == wrap_by);
 }

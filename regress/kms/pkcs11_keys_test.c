@@ -512,15 +512,79 @@ TEST(sessions, "a lost session, a token that goes and comes back")
 	faults("FAULTS=");
 	start();
 	run("mkdir away && mv t/* away");
-	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	/* SoftHSM goes on with what it does not keep, as if it were there. */
 	key_new(&other, ALG_AES, 256, CURVE_NONE);
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_store(&other));
+	ATF_CHECK(child_logged(kms, "is not there", AGES));
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
 	/* Not there is not removed. */
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_remove(&k, NULL));
 	run("mv away/* t");
 	sleep(2);
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
 	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
+	kms_end();
+}
+
+/* A start has a C_CreateObject and two of C_WrapKey, as each fetch has. */
+TEST(not_taken, "a wrapping key that the token does not take is nobody else's")
+{
+	static const struct {
+		const char	*fails;
+		const char	*says;
+	} rows[] = {
+		{ "FAULTS=C_CreateObject:2:0x13,C_CreateObject:4:0x13",
+		    "wrapping key: C_CreateObject: the token takes no" },
+		{ "FAULTS=C_WrapKey:4:0x62,C_WrapKey:8:0x62",
+		    "wrapping key: C_WrapKey (RSA-OAEP): the token takes" },
+		{ "FAULTS=C_WrapKey:4:0x114,C_WrapKey:8:0x114",
+		    "wrapping key: C_WrapKey (RSA-OAEP): the token wraps" },
+	};
+	struct key_record	 k;
+	char			 state[REASON_TEXT_MAX];
+	size_t			 i;
+
+	begin();
+	start();
+	key_made(&k, ALG_AES, 256, CURVE_NONE);
+	kms_end();
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		faults(rows[i].fails);
+		start();
+		ATF_REQUIRE_EQ(DONE_INVALID, do_fetch(&k, NULL));
+		ATF_CHECK_MSG(child_logged(kms, rows[i].says, AGES), "%s",
+		    rows[i].says);
+		ATF_CHECK_EQ(1, check(0, state, sizeof(state)));
+		ATF_CHECK_STREQ("answers", state);
+		ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+		ATF_CHECK(!child_logged(kms, "a new session", 0));
+		ATF_CHECK(!child_logged(kms, "login 2", 0));
+		kms_end();
+	}
+	/* For an administrator there is one, of the key itself. */
+	faults("FAULTS=C_WrapKey:3:0x114,C_WrapKey:6:0x114");
+	start();
+	by_grant();
+	ATF_CHECK_EQ(DONE_INVALID, ask_release(&k));
+	ATF_CHECK_EQ(DONE_OK, ask_release(&k));
+	ATF_CHECK(!child_logged(kms, "a new session", 0));
+	kms_end();
+	/* Once is taken for a moment's; no key at all is the token's fault. */
+	faults("FAULTS=C_WrapKey:4:0x5");
+	start();
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK(!child_logged(kms, "a new session", 0));
+	kms_end();
+	faults("FAULTS=C_CreateObject:2+:0x13");
+	start();
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_fetch(&k, NULL));
+	ATF_CHECK(child_logged(kms, "a new session", AGES));
+	ATF_CHECK_EQ(0, check(0, state, sizeof(state)));
+	kms_end();
+	faults("FAULTS=C_WrapKey:4:0xb3");
+	start();
+	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
+	ATF_CHECK(child_logged(kms, "a new session", AGES));
 	kms_end();
 }
 
@@ -605,6 +669,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, checked);
 	ATF_TP_ADD_TC(tp, unable);
 	ATF_TP_ADD_TC(tp, sessions);
+	ATF_TP_ADD_TC(tp, not_taken);
 	ATF_TP_ADD_TC(tp, other_kind);
 	ATF_TP_ADD_TC(tp, real);
 	return (atf_no_error());

@@ -135,6 +135,19 @@ check_tell(uint64_t tag, int ok, const char *state)
 
 /* --- the probe --------------------------------------------------------- */
 
+/* What went wrong first is told in the end, when its key is gone again. */
+static int	 probe_failed;
+static char	 probe_why[REASON_TEXT_MAX];
+
+static void
+probe_wrong(const char *why)
+{
+	if (probe_failed)
+		return;
+	probe_failed = 1;
+	(void)strlcpy(probe_why, why, sizeof(probe_why));
+}
+
 static void
 probe_end(int ok, const char *state)
 {
@@ -157,7 +170,8 @@ probe_timeout(int fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	backend->cancel(probe);
-	probe_end(0, "it takes too long");
+	probe_wrong("it takes too long");
+	probe_end(0, probe_why);
 }
 
 static void
@@ -173,9 +187,21 @@ probe_get(void)
 	backend->get(probe, &row);
 }
 
+/* An id that the keystore gave is not to be that of a key in use. */
 static void
 probe_remove(void)
 {
+	char	 own[NAME_MAX_BACKEND];
+	int	 rc;
+
+	key_record_name(&probe->record, own);
+	if (strcmp(probe->record.backend, own) != 0 &&
+	    (rc = records_backend(&probe->record)) != 0) {
+		probe_wrong(rc < 0 ? "the key database failed" :
+		    "the keystore gave it the id of another key");
+		probe_end(0, probe_why);
+		return;
+	}
 	probe->type = IMSG_KMS_DELETE;
 	backend->remove(probe, probe->record.backend);
 }
@@ -204,31 +230,36 @@ probe_good(void)
 		    "removed" : "a key was put, got and removed");
 }
 
-/* put, get, remove: each answer leads to the next. */
+/* A box of ours, or nothing, where it lies elsewhere. */
+static void
+probe_there(const void *box, size_t len)
+{
+	if (len > 0 && (probe->box = malloc(len)) == NULL) {
+		probe_end(0, "no memory");
+		return;
+	}
+	if (len > 0)
+		memcpy(probe->box, box, len);
+	probe->boxlen = len;
+	probe_get();
+}
+
+/* put, get, remove: each answer leads to the next; what was put is removed. */
 static void
 probe_step(struct job *job, enum done_result result, const char *reason,
     const void *data, size_t len)
 {
-	char	 text[REASON_TEXT_MAX];
-
-	if (result != DONE_OK) {
-		(void)strlcpy(text, reason, sizeof(text));
-		probe_end(0, text);
-	} else if (job->type == IMSG_KMS_STORE) {
-		if (len > 0 && (job->box = malloc(len)) == NULL) {
-			probe_end(0, "no memory");
-			return;
-		}
-		if (len > 0)
-			memcpy(job->box, data, len);
-		job->boxlen = len;
-		probe_get();
-	} else if (job->type == IMSG_KMS_FETCH) {
-		if (probe_same(data, len))
-			probe_remove();
-		else
-			probe_end(0, "another key came back");
-	} else
+	if (result != DONE_OK)
+		probe_wrong(reason);
+	if (job->type == IMSG_KMS_STORE && result == DONE_OK)
+		probe_there(data, len);
+	else if (job->type == IMSG_KMS_FETCH) {
+		if (result == DONE_OK && !probe_same(data, len))
+			probe_wrong("another key came back");
+		probe_remove();
+	} else if (probe_failed)
+		probe_end(0, probe_why);
+	else
 		probe_good();
 }
 
@@ -251,6 +282,7 @@ probe_begin(const char *keystore)
 
 	if ((probe = calloc(1, sizeof(*probe))) == NULL)
 		fatal("calloc");
+	probe_failed = 0;
 	probe->ours = probe_step;
 	probe->type = IMSG_KMS_STORE;
 	probe->deadline = now_ms() + DEADLINE_KEYSTORE_MS;

@@ -156,7 +156,7 @@ held_body()
 		exits 1 get_key "$key" got
 	done
 	stop_kbsd
-	atf_check -o not-match:Label env \
+	atf_check -o not-match:label: env \
 	    SOFTHSM2_CONF="$dir/token/softhsm2.conf" pkcs11-tool \
 	    --module /usr/lib/softhsm/libsofthsm2.so --token-label kbsd \
 	    --login --pin "$(cat token/pin)" --list-objects

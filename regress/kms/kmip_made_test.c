@@ -350,7 +350,7 @@ TEST(cut_activation, "one that may be active or not is undone")
 
 /*
  * A line of `acts' is an operation and the payload of its answer, in hex; all
- * other operations are refused.
+ * other operations are refused.  What it was asked is in `asked'.
  */
 static const char	 acting[] =
     "import socket,ssl,struct,os\n"
@@ -365,6 +365,7 @@ static const char	 acting[] =
     "def number(tag,n): return it(tag,5,struct.pack('>I',n))\n"
     "def answer(r):\n"
     "    i=r.index(h('42005c0500000004'));op=r[i+11]\n"
+    "    print('%02x'%op,file=open('asked','a'))\n"
     "    acts=dict(l.split() for l in open('acts'))\n"
     "    p=acts.get('%02x'%op)\n"
     "    if p is None: x=number('42007f',1)+number('42007e',5)\n"
@@ -514,10 +515,11 @@ TEST(acting, "what a server says that it made is looked at")
 TEST(same_id, "a new key is no other one, least of all a marked one")
 {
 	struct key_record	 k;
+	char			 state[REASON_TEXT_MAX];
 
 	makes(tc);
 	acting_start();
-	run("printf '01 " ID "\n0a " KEY256 "\n' >acts");
+	run("printf '01 " ID "\n0a " KEY256 "\n14 " ID "\n' >acts");
 	kms_start();
 	kind(&k, ALG_AES, 256);
 	k.flags = KEY_ATTESTED_ONLY;
@@ -526,7 +528,41 @@ TEST(same_id, "a new key is no other one, least of all a marked one")
 	kind(&k, ALG_AES, 256);
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_store(&k));
 	ATF_CHECK(child_logged(kms, "the id of another key", AGES));
+	/* Nor is it the check's, which would remove it. */
+	ATF_CHECK_EQ(0, check(1, state, sizeof(state)));
+	ATF_CHECK_STREQ("the keystore gave it the id of another key", state);
+	run("! grep -q 14 asked");
 	kms_end();
+	acting_stop();
+}
+
+TEST(left, "what the check has made goes, whatever comes back")
+{
+	static const struct {
+		int		 makes;
+		const char	*acts;
+		const char	*says;
+	} rows[] = {
+		{ 1, "01 " ID "\n0a " KEY128, "is of another length" },
+		{ 1, "01 " ID, "refused it (reason 5)" },
+		{ 0, "03 " ID "\n0a " KEY256, "another key came back" },
+	};
+	char			 state[REASON_TEXT_MAX];
+	size_t			 i;
+
+	makes(tc);
+	acting_start();
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		conf.makes = rows[i].makes << ALG_AES;
+		run("printf '%s\n14 " ID "\n' >acts; rm -f asked",
+		    rows[i].acts);
+		kms_start();
+		ATF_CHECK_EQ(0, check(1, state, sizeof(state)));
+		ATF_CHECK_MSG(strstr(state, rows[i].says) != NULL, "%s",
+		    state);
+		run("grep -q 14 asked");
+		kms_end();
+	}
 	acting_stop();
 }
 
@@ -597,6 +633,7 @@ TEST(offered, "what the server lacks is said, and not held against it")
 	kms_start();
 	ATF_CHECK_EQ(DONE_OK, do_store(&k));
 	ATF_CHECK(child_logged(kms, "without a name", AGES));
+	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
 	ATF_CHECK_EQ(0, check(1, state, sizeof(state)));
 	ATF_CHECK_STREQ("localhost does not offer Create Key Pair", state);
 	kms_end();
@@ -631,10 +668,10 @@ TEST(not_offered, "a server that knows no Query, or answers nonsense, goes on")
 		kms_start();
 		kind(&k, ALG_AES, 256);
 		ATF_CHECK_EQ_MSG(DONE_OK, do_store(&k), "%zu", i);
+		ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
 		ATF_CHECK_EQ_MSG(1, check(1, state, sizeof(state)), "%zu: %s",
 		    i, state);
 		ATF_CHECK(!child_logged(kms, "does not offer", 0));
-		ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
 		kms_end();
 	}
 	acting_stop();
@@ -652,6 +689,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, cut_activation);
 	ATF_TP_ADD_TC(tp, acting);
 	ATF_TP_ADD_TC(tp, same_id);
+	ATF_TP_ADD_TC(tp, left);
 	ATF_TP_ADD_TC(tp, not_activated);
 	ATF_TP_ADD_TC(tp, no_locate);
 	ATF_TP_ADD_TC(tp, offered);

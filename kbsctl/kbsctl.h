@@ -265,9 +265,12 @@ TAILQ_HEAD(takings, taking);
 /* Behind the others of its list. */
 struct taking	*take_new(struct takings *, enum take_kind, const char *id);
 void		 take_free(struct takings *);
+/* As kbsd is asked for a key of which it says this, without material. */
+json_t		*take_key_body(const json_t *line);
 /*
- * With what is there.  Dies where names are taken, and into_empty where there
- * are policies or keys that are none of these.
+ * With what is there.  Dies where names are taken or a policy has another
+ * text, and into_empty where a key is another one, or where there are policies
+ * or keys that are none of these.
  */
 void		 take_compare(struct takings *, int into_empty);
 /* Dies when one is refused, and takes back what it has sent. */

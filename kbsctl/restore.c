@@ -242,22 +242,12 @@ user_line(json_t *line)
 static json_t *
 key_body(json_t *line, struct key_record *k)
 {
-	json_t		*one = json_object_get(line, "key"), *body = object();
-	json_t		*info, *policy;
+	json_t		*body = take_key_body(line);
 	struct ask	 ask = { .op = OP_KEY_CREATE };
 	uint8_t		*none;
 	char		*text, why[OBJECT_WHY];
 	size_t		 len, nonelen;
 
-	info = json_deep_copy(json_object_get(one, "key_info"));
-	json_object_del(info, "kmip_key_id");
-	if (strcmp(member_text(info, "algorithm"), "EC") == 0)
-		json_object_del(info, "key_length");
-	set(info, "keystore", json_string(member_text(line, "keystore")));
-	set(body, "key_information", info);
-	policy = json_object_get(one, "transfer_policy_id");
-	if (policy != NULL)
-		set(body, "transfer_policy_id", json_incref(policy));
 	if ((text = json_write(body, &len)) == NULL)
 		no_memory();
 	if (object_read_key(&ask, &none, &nonelen, text, len, why,

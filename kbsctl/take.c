@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "kbsctl.h"
+#include "policy.h"
 
 #define SECONDS		45
 #define SECONDS_KEY	195
@@ -68,11 +69,29 @@ take_free(struct takings *all)
 	}
 }
 
+json_t *
+take_key_body(const json_t *line)
+{
+	const json_t	*one = json_object_get(line, "key");
+	json_t		*body = object(), *info, *policy;
+
+	info = json_deep_copy(json_object_get(one, "key_info"));
+	json_object_del(info, "kmip_key_id");
+	if (strcmp(member_text(info, "algorithm"), "EC") == 0)
+		json_object_del(info, "key_length");
+	set(info, "keystore", json_string(member_text(line, "keystore")));
+	set(body, "key_information", info);
+	policy = json_object_get(one, "transfer_policy_id");
+	if (policy != NULL)
+		set(body, "transfer_policy_id", json_incref(policy));
+	return (body);
+}
+
 /* --- what kbsd has already ----------------------------------------------- */
 
 /*
- * Of each kind a member for each id, the version of a key, and for each user's
- * name its id.
+ * Of each kind a member for each id, with what kbsd says of it, and for each
+ * user's name its id.
  */
 struct present {
 	json_t	*ids[TAKE_KINDS];
@@ -94,9 +113,9 @@ settled(const json_t *line, const char *id)
 static void
 present_read(struct present *p)
 {
-	const json_t	*line, *one;
+	const json_t	*one;
 	const char	*id, *name;
-	json_t		*list, *version;
+	json_t		*line, *list;
 	size_t		 i, k;
 
 	p->names = object();
@@ -107,10 +126,8 @@ present_read(struct present *p)
 			one = json_object_get(line, kinds[k].name);
 			id = member_text(one, "id");
 			name = member_text(one, "username");
-			version = json_object_get(line, "version");
 			settled(line, id);
-			set(p->ids[k], id, version != NULL ?
-			    json_incref(version) : json_integer(1));
+			set(p->ids[k], id, json_incref(line));
 			if (name[0] != '\0')
 				set(p->names, name, json_string(id));
 		}
@@ -143,6 +160,88 @@ compare_user(struct present *present, struct taking *t)
 		t->what = "not taken: there is a user of this name";
 }
 
+/* Only keys have one. */
+static uint32_t
+version_of(const json_t *line)
+{
+	const json_t	*version = json_object_get(line, "version");
+
+	if (line == NULL)
+		return (0);
+	return (version == NULL ? 1 : (uint32_t)json_integer_value(version));
+}
+
+static void __attribute__((noreturn))
+another(const struct taking *t, const char *what)
+{
+	die("%s %s is there already, but its %s is not that of the file; "
+	    "nothing was changed", kinds[t->kind].name, t->id, what);
+}
+
+static char *
+canonical(const json_t *policy, const char *id)
+{
+	struct policy	*p = policy_of(policy, id);
+	char		*text;
+	size_t		 len;
+
+	if ((text = policy_text(p, &len)) == NULL)
+		no_memory();
+	policy_free(p);
+	return (text);
+}
+
+/* Keys that are under it would be released to whom another one names. */
+static void
+compare_policy(const struct taking *t, const json_t *line)
+{
+	char	*is, *was;
+
+	is = canonical(json_object_get(line, "policy"), t->id);
+	was = canonical(t->body, t->id);
+	if (strcmp(is, was) != 0)
+		another(t, "text");
+	free(is);
+	free(was);
+}
+
+static int
+differs(const json_t *a, const json_t *b, const char *name)
+{
+	const json_t	*x = json_object_get(a, name);
+	const json_t	*y = json_object_get(b, name);
+
+	return (x != y && !json_equal(x, y));
+}
+
+/* When it was made, its versions and its names elsewhere may be others. */
+static void
+compare_key(const struct taking *t, const json_t *line)
+{
+	static const struct {
+		const char	*name;
+		const char	*what;
+	} members[] = {
+		{ "algorithm",		"algorithm" },
+		{ "key_length",		"length" },
+		{ "curve_type",		"curve" },
+		{ "attested_only",	"mark \"attested only\"" },
+		{ "keystore",		"keystore" },
+	};
+	json_t		*body = take_key_body(line);
+	const json_t	*is, *was;
+	size_t		 i;
+
+	is = json_object_get(body, "key_information");
+	was = json_object_get(t->body, "key_information");
+	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (differs(is, was, members[i].name))
+			another(t, members[i].what);
+	if (differs(body, t->body, "transfer_policy_id"))
+		another(t, "transfer policy");
+	json_decref(body);
+}
+
 /* What is there beside what is brought. */
 static void
 compare_rest(const struct present *present)
@@ -156,6 +255,28 @@ compare_rest(const struct present *present)
 			    "keys" : "policies");
 }
 
+/*
+ * An import adds nothing to a key that is there, which may have been moved
+ * since; further versions must not get into a key that is another one.
+ */
+static void
+compare_one(struct present *present, struct taking *t, int into_empty)
+{
+	const json_t	*line = json_object_get(present->ids[t->kind], t->id);
+
+	t->have = version_of(line);
+	if (t->body == NULL)
+		return;
+	if (t->have > json_array_size(t->later))
+		t->what = "is there already";
+	if (t->kind == TAKE_USER)
+		compare_user(present, t);
+	else if (t->kind == TAKE_POLICY && line != NULL)
+		compare_policy(t, line);
+	else if (t->kind == TAKE_KEY && line != NULL && into_empty)
+		compare_key(t, line);
+}
+
 void
 take_compare(struct takings *all, int into_empty)
 {
@@ -164,16 +285,9 @@ take_compare(struct takings *all, int into_empty)
 
 	present_read(&present);
 	TAILQ_FOREACH(t, all, entry) {
-		t->have = (uint32_t)json_integer_value(json_object_get(
-		    present.ids[t->kind], t->id));
+		compare_one(&present, t, into_empty);
 		if (into_empty)
 			json_object_del(present.ids[t->kind], t->id);
-		if (t->body == NULL)
-			continue;
-		if (t->have > json_array_size(t->later))
-			t->what = "is there already";
-		if (t->kind == TAKE_USER)
-			compare_user(&present, t);
 	}
 	if (into_empty)
 		compare_rest(&present);

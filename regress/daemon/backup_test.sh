@@ -229,6 +229,105 @@ PY
 	stop_kbsd
 }
 
+# policy_there MRTD: under the id of the backup's, made now
+policy_there()
+{
+	mkdir -p theirs/users theirs/keys theirs/keys-transfer-policy
+	jq --arg m "$1" --arg id "$policy" \
+	    '.tdx.attributes.mrtd = [$m] | .id = $id' policy.json \
+	    >"theirs/keys-transfer-policy/$policy"
+	ctl import --state theirs
+}
+
+# key_there KEY MATERIAL INFORMATION [POLICY]: as restore itself would send it
+key_there()
+{
+	jq -nc --arg id "$1" --arg data "$(base64 -w0 "$2")" --argjson i "$3" \
+	    --arg p "${4-}" '{command: "key import", id: $id, body:
+	    ({key_information: ({algorithm: "AES", keystore: "local",
+	    key_data: $data} + $i)} + if $p == "" then {} else
+	    {transfer_policy_id: $p} end)}' >asked
+	python3 - "$dir/kbsd.sock" <<'PY'
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(open("asked", "rb").read())
+for line in s.makefile("rb"):
+    answer = json.loads(line)
+    if "ok" in answer:
+        sys.exit(0 if answer["ok"] else answer["error"])
+PY
+}
+
+# is_another KIND ID WHAT: nothing is begun, and the dry run says so too.
+is_another()
+{
+	remember
+	for how in "-n -K" -K; do
+		exits 1 ctl restore $how recipient.key all
+		atf_check -o match:"$1 $2 is there already, but its $3 is \
+not that of the file; nothing was changed" cat cried
+		same_as_before
+	done
+}
+
+daemon_case another "what is there under an id is another policy or key"
+another_body()
+{
+	begin
+	exits 0 ctl backup all
+	begin_again 'keystore "local" local' 'keystore "here" local'
+	# The keys would be released to whom the other text names.
+	policy_there "$(printf '%096d' 0)"
+	is_another policy "$policy" text
+	exits 1 policy_there "$(tee_mrtd)"
+	atf_check -o match:"policy $policy is there already" cat cried
+	ctl policy delete "$policy"
+	exits 0 policy_there "$(tee_mrtd)"
+	exits 0 policy_there "$(tee_mrtd)"
+	openssl rand 16 >short
+	for curve in P-256 P-384; do
+		openssl genpkey -quiet -algorithm EC -pkeyopt \
+		    ec_paramgen_curve:$curve -out "$curve" 2>/dev/null
+	done
+	key_there "$aes" first '{"key_length": 256}' "$policy"
+	is_another key "$aes" 'mark "attested only"'
+	# No version is missing: it is another key all the same.
+	exits 0 ctl key rotate "$aes"
+	is_another key "$aes" 'mark "attested only"'
+	ctl key delete "$aes"
+	key_there "$aes" short '{"key_length": 128}' "$policy"
+	is_another key "$aes" length
+	ctl key delete "$aes"
+	key_there "$aes" P-256 '{"algorithm": "EC",
+	    "curve_type": "secp256r1"}' "$policy"
+	is_another key "$aes" algorithm
+	ctl key delete "$aes"
+	key_there "$ec" P-256 '{"algorithm": "EC",
+	    "curve_type": "secp256r1"}' "$policy"
+	is_another key "$ec" curve
+	ctl key delete "$ec"
+	key_there "$ec" P-384 '{"algorithm": "EC", "keystore": "here",
+	    "curve_type": "secp384r1"}' "$policy"
+	is_another key "$ec" keystore
+	ctl key delete "$ec"
+	key_there "$ec" P-384 '{"algorithm": "EC",
+	    "curve_type": "secp384r1"}'
+	is_another key "$ec" "transfer policy"
+	ctl key delete "$ec"
+	# The same, made at another time and of one version: it goes on.
+	key_there "$aes" first '{"key_length": 256, "attested_only": true}' \
+	    "$policy"
+	exits 0 ctl restore -K recipient.key all
+	atf_check -o match:"policy .*$policy .*is there already" \
+	    -o match:"key .*$aes .*taken" cat said
+	get_key "$aes" got
+	atf_check cmp second got
+	exits 0 ctl restore -K recipient.key all
+	atf_check -o match:"key .*$aes .*is there already" cat said
+	stop_kbsd
+}
+
 daemon_case weak "a recipient that is none: kbsd does not start"
 weak_body()
 {

@@ -149,7 +149,7 @@ probe_wrong(const char *why)
 }
 
 static void
-probe_end(int ok, const char *state)
+probe_over(int ok, int usable, const char *state)
 {
 	uint64_t	 tag = probe_tag;
 
@@ -158,9 +158,15 @@ probe_end(int ok, const char *state)
 	free(probe->box);
 	freezero(probe, sizeof(*probe));
 	probe = NULL;
-	health_note(ok, state);
+	health_note(usable, state);
 	if (tag != 0)
 		check_tell(tag, ok, state);
+}
+
+static void
+probe_end(int ok, const char *state)
+{
+	probe_over(ok, ok, state);
 }
 
 static void
@@ -216,7 +222,10 @@ probe_same(const void *data, size_t len)
 	    secret_cmp(data, probe->material, len) == 0);
 }
 
-/* What the probe does not need may be missing all the same. */
+/*
+ * What the probe does not need may be missing all the same: the configuration
+ * is wrong then, and the keys that are there can be had.
+ */
 static void
 probe_good(void)
 {
@@ -224,7 +233,7 @@ probe_good(void)
 			    backend->missing() : "";
 
 	if (missing[0] != '\0')
-		probe_end(0, missing);
+		probe_over(0, 1, missing);
 	else
 		probe_end(1, probe->made_there ? "a key was made, got and "
 		    "removed" : "a key was put, got and removed");

@@ -636,6 +636,9 @@ TEST(offered, "what the server lacks is said, and not held against it")
 	ATF_CHECK_EQ(DONE_OK, do_remove(&k, NULL));
 	ATF_CHECK_EQ(0, check(1, state, sizeof(state)));
 	ATF_CHECK_STREQ("localhost does not offer Create Key Pair", state);
+	/* The keys that are there can be had. */
+	ATF_CHECK_EQ(1, check(0, state, sizeof(state)));
+	ATF_CHECK_STREQ("answers", state);
 	kms_end();
 	/* Without the words these are not missing, but others are. */
 	conf.makes = 0;

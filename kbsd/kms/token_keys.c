@@ -378,8 +378,12 @@ keys_do(CK_RV (*work)(void *), struct task *t)
 		(void)token_fail_call(t->call, rv);
 		return (DONE_UNAVAILABLE);
 	}
-	(void)token_fail(TOKEN_READY, "token \"%s\" %s", pkcs11.token,
-	    t->why);
+	/* What is the client's fault it is told, and not our token's name. */
+	if (t->result == DONE_INVALID)
+		(void)token_fail(TOKEN_READY, "the token %s", t->why);
+	else
+		(void)token_fail(TOKEN_READY, "token \"%s\" %s",
+		    pkcs11.token, t->why);
 	return (t->result);
 }
 

@@ -61,29 +61,6 @@ ATF_TC_BODY(recorded, tc)
 	set_end(&s);
 }
 
-static uint64_t
-counter(struct set *s, const char *want)
-{
-	struct wbuf	 w = { 0 };
-	struct rbuf	 r;
-	char		 name[64];
-	uint64_t	 v, found = UINT64_MAX;
-
-	peer_send(child_parent(s->audit), IMSG_PROCESS_COUNT, &w);
-	do {
-		peer_recv(child_parent(s->audit), IMSG_PARENT_COUNTERS, &r,
-		    AGES);
-		while (r.left > 0) {
-			rb_str(&r, name, sizeof(name));
-			v = rb_u64(&r);
-			if (strcmp(name, want) == 0)
-				found = v;
-		}
-		ATF_REQUIRE_EQ(0, rb_end(&r));
-	} while (found == UINT64_MAX);
-	return (found);
-}
-
 /* All that waits is served by one write and one sync. */
 ATF_TC_WITHOUT_HEAD(batch);
 ATF_TC_BODY(batch, tc)
@@ -110,8 +87,8 @@ ATF_TC_BODY(batch, tc)
 		ATF_CHECK_EQ(i + 1, recorded(s.broker, IMSG_BROKER_RECORDED,
 		    i));
 	}
-	ATF_CHECK_EQ(201, counter(&s, "lines"));
-	ATF_CHECK(counter(&s, "writes") < 50);
+	ATF_CHECK_EQ(201, child_counter(s.audit, "lines"));
+	ATF_CHECK(child_counter(s.audit, "writes") < 50);
 	ATF_CHECK_EQ(201, verify(&torn));
 	imsgbuf_clear(&ibuf);
 	set_end(&s);
@@ -162,15 +139,15 @@ ATF_TC_BODY(locked, tc)
 	/* Who never gives it back stops nobody for ever. */
 	fl.l_type = F_WRLCK;
 	ATF_REQUIRE_EQ(0, fcntl(fd, F_SETLK, &fl));
-	ATF_CHECK_EQ(1, counter(&s, "writable"));
+	ATF_CHECK_EQ(1, child_counter(s.audit, "writable"));
 	record(&s, 2, "main", 0);
 	not_recorded(&s, 2);
 	/* It is told until a line is written again. */
-	ATF_CHECK_EQ(0, counter(&s, "writable"));
+	ATF_CHECK_EQ(0, child_counter(s.audit, "writable"));
 	close(fd);
 	record(&s, 3, "main", 0);
 	ATF_CHECK_EQ(2, recorded(s.kms0, IMSG_KMS_RECORDED, 3));
-	ATF_CHECK_EQ(1, counter(&s, "writable"));
+	ATF_CHECK_EQ(1, child_counter(s.audit, "writable"));
 	set_end(&s);
 }
 

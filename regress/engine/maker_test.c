@@ -600,6 +600,21 @@ ATF_TC_BODY(queue, tc)
 	play_end(&p);
 }
 
+/* As many keys as it takes, each of which is long in the making. */
+static void
+queue_long(struct play *p, struct halves h[MAKER_QUEUE_MAX])
+{
+	size_t	 i;
+
+	for (i = 0; i < MAKER_QUEUE_MAX; i++) {
+		halves_init(&h[i], OP_KEY_CREATE, i + 1, NULL);
+		kind(&h[i], ALG_RSA, 4096, CURVE_NONE);
+		h[i].deadline = h[i].gexpiry = now_ms() + DEADLINE_MAKE_MS;
+		send_grant(p, &h[i]);
+		send_order(p, &h[i]);
+	}
+}
+
 /* In the queue only the order's own deadline counts. */
 ATF_TC_WITHOUT_HEAD(queued_long);
 ATF_TC_BODY(queued_long, tc)
@@ -610,13 +625,7 @@ ATF_TC_BODY(queued_long, tc)
 	size_t		 i;
 
 	play_start(&p, PROC_MAKER);
-	for (i = 0; i < MAKER_QUEUE_MAX; i++) {
-		halves_init(&h[i], OP_KEY_CREATE, i + 1, NULL);
-		kind(&h[i], ALG_RSA, 4096, CURVE_NONE);
-		h[i].deadline = h[i].gexpiry = now_ms() + DEADLINE_MAKE_MS;
-		send_grant(&p, &h[i]);
-		send_order(&p, &h[i]);
-	}
+	queue_long(&p, h);
 	/* They are in it by the time of the first key. */
 	recv_store(&p, &s, AGES);
 	kill(child_pid(p.c), SIGSTOP);
@@ -658,13 +667,7 @@ ATF_TC_BODY(answered_first, tc)
 	size_t		 i;
 
 	play_start(&p, PROC_MAKER);
-	for (i = 0; i < MAKER_QUEUE_MAX; i++) {
-		halves_init(&h[i], OP_KEY_CREATE, i + 1, NULL);
-		kind(&h[i], ALG_RSA, 4096, CURVE_NONE);
-		h[i].deadline = h[i].gexpiry = now_ms() + DEADLINE_MAKE_MS;
-		send_grant(&p, &h[i]);
-		send_order(&p, &h[i]);
-	}
+	queue_long(&p, h);
 	for (i = 0; i < MAKER_QUEUE_MAX; i++) {
 		then = ticks(child_pid(p.c));
 		recv_store(&p, &s, AGES);

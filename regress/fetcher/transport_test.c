@@ -186,25 +186,6 @@ fetcher_refuses(const char *why)
 	ATF_CHECK(child_end(c) != 0);
 }
 
-static uint64_t
-counter(struct child *c, const char *name)
-{
-	struct wbuf	 w = { 0 };
-	struct rbuf	 r;
-	char		 text[64];
-	uint64_t	 n;
-
-	peer_send(child_parent(c), IMSG_PROCESS_COUNT, &w);
-	peer_recv(child_parent(c), IMSG_PARENT_COUNTERS, &r, AGES);
-	while (r.left > 0 && !r.failed) {
-		rb_str(&r, text, sizeof(text));
-		n = rb_u64(&r);
-		if (strcmp(text, name) == 0)
-			return (n);
-	}
-	atf_tc_fail("no counter %s", name);
-}
-
 static struct got
 ask(struct peer *v, uint8_t what, int ms, int refresh, const char *url)
 {
@@ -499,12 +480,12 @@ TEST(good, "each kind of request gets what the service has")
 	ATF_CHECK_EQ(1, stat_of("crl-root"));
 	ATF_CHECK_EQ(1, stat_of("crl-signing"));
 	ATF_CHECK_EQ(0, stat_of("attest-refused"));
-	ATF_CHECK_EQ(3, counter(c, "appraisals"));
-	ATF_CHECK_EQ(3, counter(c, "nonces"));
-	ATF_CHECK_EQ(0, counter(c, "failed"));
+	ATF_CHECK_EQ(3, child_counter(c, "appraisals"));
+	ATF_CHECK_EQ(3, child_counter(c, "nonces"));
+	ATF_CHECK_EQ(0, child_counter(c, "failed"));
 	/* All that was one after the other over one connection. */
-	ATF_CHECK_EQ(1, counter(c, "connections"));
-	ATF_CHECK_EQ(0, counter(c, "under way"));
+	ATF_CHECK_EQ(1, child_counter(c, "connections"));
+	ATF_CHECK_EQ(0, child_counter(c, "under way"));
 	/* The key is in no line. */
 	ATF_CHECK(!child_logged(c, strtok(slurp("ta/api.key", NULL), "\n"),
 	    0));
@@ -617,7 +598,7 @@ TEST(refused, "a service that says no: its status and its words")
 	ask_send(v, &a);
 	got_recv(v, &g);
 	EXPECT(g, GOT_REFUSED, 400, "not of this service");
-	ATF_CHECK_EQ(1, counter(c, "appraisals"));
+	ATF_CHECK_EQ(1, child_counter(c, "appraisals"));
 	/* Two TEEs, none, no quote, GPU evidence that is no object. */
 	a.tees = TEE_TDX | TEE_SGX;
 	ask_send(v, &a);
@@ -637,7 +618,7 @@ TEST(refused, "a service that says no: its status and its words")
 	ask_send(v, &a);
 	got_recv(v, &g);
 	EXPECT(g, GOT_REFUSED, 0, "no quote");
-	ATF_CHECK_EQ(1, counter(c, "appraisals"));
+	ATF_CHECK_EQ(1, child_counter(c, "appraisals"));
 	fault("{\"status\": 401}");
 	EXPECT(ask(v, FETCH_NONCE, 0, 0, ""), GOT_REFUSED, 401,
 	    "answered 401: fault");
@@ -741,7 +722,7 @@ transport_all(uint8_t what, uint32_t interval)
 	fault(NULL);
 	EXPECT(ask(v, what, 0, 1, what == FETCH_CRL ? at("/crl/root.crl") :
 	    ""), GOT_OK, 200, "");
-	ATF_CHECK_EQ(0, counter(c, "under way"));
+	ATF_CHECK_EQ(0, child_counter(c, "under way"));
 	ATF_CHECK_EQ(0, child_end(c));
 }
 
@@ -791,7 +772,7 @@ TEST(retries, "two retries, with their waits, and only in time")
 	ATF_CHECK_MSG(g.ms >= 600 && g.ms < 1500, "%d ms", g.ms);
 	ATF_CHECK_EQ(3, stat_of("nonce"));
 	worked(c);
-	ATF_CHECK_EQ(2, counter(c, "retries"));
+	ATF_CHECK_EQ(2, child_counter(c, "retries"));
 	/* No time for one: said at once, not at the deadline. */
 	stats_reset();
 	g = ask(v, FETCH_NONCE, 500, 0, "");
@@ -912,7 +893,7 @@ TEST(merge, "what many verifiers want at once is fetched once")
 	v[0] = verifier(c, 0);
 	EXPECT(ask(v[0], FETCH_JWKS, 0, 0, ""), GOT_OK, 200, "");
 	ATF_CHECK_EQ(1, stat_of("certs"));
-	ATF_CHECK(counter(c, "from memory") >= 1);
+	ATF_CHECK(child_counter(c, "from memory") >= 1);
 	ATF_CHECK_EQ(0, child_end(c));
 }
 
@@ -1312,12 +1293,12 @@ TEST(edge, "a verifier that dies, and one that talks nonsense")
 	ask_send(w, &j);
 	worked(c);
 	usleep(200000);
-	ATF_CHECK_EQ(22, counter(c, "under way"));
+	ATF_CHECK_EQ(22, child_counter(c, "under way"));
 	peer_close(v);
 	got_recv(w, &g);
 	ATF_CHECK_EQ_MSG(GOT_OK, g.result, "%s", g.why);
 	free(g.body);
-	ATF_CHECK_EQ(0, counter(c, "under way"));
+	ATF_CHECK_EQ(0, child_counter(c, "under way"));
 	/* A body that is cut is a violation, the edge closes. */
 	wb_u64(&b, 1);
 	wb_u8(&b, FETCH_MAX);
@@ -1372,8 +1353,8 @@ TEST(busy, "more than the limit is busy at once, and the rest is served")
 	worked(c);
 	ATF_CHECK_EQ(44, busy);
 	ATF_CHECK_EQ(256, ok);
-	ATF_CHECK_EQ(44, counter(c, "busy"));
-	ATF_CHECK(counter(c, "connections") <= 64);
+	ATF_CHECK_EQ(44, child_counter(c, "busy"));
+	ATF_CHECK(child_counter(c, "connections") <= 64);
 	ATF_CHECK_EQ(0, child_end(c));
 }
 
@@ -1408,16 +1389,16 @@ TEST(bytes, "large evidence is bounded by what it takes in memory")
 	}
 	worked(c);
 	/* The last ones may still be on their way. */
-	for (i = 0; i < 100 && counter(c, "busy") + counter(c, "under way") <
-	    80; i++)
+	for (i = 0; i < 100 && child_counter(c, "busy") + child_counter(c,
+	    "under way") < 80; i++)
 		usleep(20000);
-	busy = counter(c, "busy");
+	busy = child_counter(c, "busy");
 	ATF_CHECK_MSG(busy >= 8 && busy <= 12, "%d", (int)busy);
-	ATF_CHECK_EQ(80 - busy, counter(c, "under way"));
+	ATF_CHECK_EQ(80 - busy, child_counter(c, "under way"));
 	peer_close(v);
 	EXPECT(ask(verifier(c, 0), FETCH_JWKS, 200, 0, ""), GOT_UNAVAILABLE,
 	    0, "in time");
-	ATF_CHECK_EQ(0, counter(c, "under way"));
+	ATF_CHECK_EQ(0, child_counter(c, "under way"));
 	ATF_CHECK_EQ(0, child_end(c));
 }
 

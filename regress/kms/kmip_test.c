@@ -108,26 +108,6 @@ TEST(together, "fifty requests on one connection, and idle in between")
 	end();
 }
 
-static uint64_t
-counter(const char *want)
-{
-	struct wbuf	 w = { 0 };
-	struct rbuf	 r;
-	char		 name[64];
-	uint64_t	 v, found = UINT64_MAX;
-
-	peer_send(child_parent(kms), IMSG_PROCESS_COUNT, &w);
-	peer_recv(child_parent(kms), IMSG_PARENT_COUNTERS, &r, AGES);
-	while (r.left > 0) {
-		rb_str(&r, name, sizeof(name));
-		v = rb_u64(&r);
-		if (strcmp(name, want) == 0)
-			found = v;
-	}
-	ATF_REQUIRE_EQ(0, rb_end(&r));
-	return (found);
-}
-
 TEST(alone, "one request leaves no connection behind that keeps its key")
 {
 	struct key_record	 k;
@@ -137,10 +117,10 @@ TEST(alone, "one request leaves no connection behind that keeps its key")
 	kms_end();
 	kms_start();
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
-	ATF_CHECK_EQ(1, counter("connections"));
+	ATF_CHECK_EQ(1, child_counter(kms, "connections"));
 	sleep(4);
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
-	ATF_CHECK_EQ(2, counter("connections"));
+	ATF_CHECK_EQ(2, child_counter(kms, "connections"));
 	end();
 }
 

@@ -229,6 +229,29 @@ edge_give(struct child *child, int fd, enum process_kind kind,
 	peer_recv(child->parent, IMSG_PARENT_COUNTERS, &r, AGES);
 }
 
+uint64_t
+child_counter(struct child *child, const char *want)
+{
+	struct wbuf	 w = { 0 };
+	struct rbuf	 r;
+	char		 name[64];
+	uint64_t	 v, found = UINT64_MAX;
+
+	peer_send(child->parent, IMSG_PROCESS_COUNT, &w);
+	/* They come in more than one message. */
+	do {
+		peer_recv(child->parent, IMSG_PARENT_COUNTERS, &r, AGES);
+		while (r.left > 0) {
+			rb_str(&r, name, sizeof(name));
+			v = rb_u64(&r);
+			if (strcmp(name, want) == 0)
+				found = v;
+		}
+		ATF_REQUIRE_EQ(0, rb_end(&r));
+	} while (found == UINT64_MAX);
+	return (found);
+}
+
 struct peer *
 child_edge(struct child *child, enum process_kind kind, uint32_t instance,
     uint32_t front)

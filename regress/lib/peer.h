@@ -70,6 +70,8 @@ void		 child_connect(struct child *a, enum process_kind kind_a,
 pid_t		 child_pid(const struct child *);
 /* Ends when its parent's edge closes; the exit status is returned. */
 int		 child_end(struct child *);
+/* What it counts under this name. */
+uint64_t	 child_counter(struct child *, const char *name);
 /* Has a log line with this text come (waits up to ms)? */
 int		 child_logged(struct child *, const char *text, int ms);
 

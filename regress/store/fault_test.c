@@ -88,26 +88,6 @@ ATF_TC_BODY(kill, tc)
 	}
 }
 
-static uint64_t
-counter(const char *want)
-{
-	struct wbuf	 w = { 0 };
-	struct rbuf	 r;
-	char		 name[64];
-	uint64_t	 v, found = UINT64_MAX;
-
-	peer_send(child_parent(shelf), IMSG_PROCESS_COUNT, &w);
-	peer_recv(child_parent(shelf), IMSG_PARENT_COUNTERS, &r, AGES);
-	while (r.left > 0) {
-		rb_str(&r, name, sizeof(name));
-		v = rb_u64(&r);
-		if (strcmp(name, want) == 0)
-			found = v;
-	}
-	ATF_REQUIRE_EQ(0, rb_end(&r));
-	return (found);
-}
-
 /* One sync for all that wait; each has its own result. */
 ATF_TC_WITHOUT_HEAD(batch);
 ATF_TC_BODY(batch, tc)
@@ -141,8 +121,8 @@ ATF_TC_BODY(batch, tc)
 		if (i != 7)
 			last = version;
 	}
-	ATF_CHECK_EQ(301, counter("writes"));
-	ATF_CHECK(counter("commits") < 60);
+	ATF_CHECK_EQ(301, child_counter(shelf, "writes"));
+	ATF_CHECK(child_counter(shelf, "commits") < 60);
 	imsgbuf_clear(&ibuf);
 	shelf_end();
 }
@@ -180,7 +160,7 @@ ATF_TC_BODY(busy, tc)
 		    shelf_put_result());
 		ATF_CHECK_EQ(tag + 1 + (uint64_t)i, shelf_heard);
 	}
-	ATF_CHECK(counter("busy") > 0);
+	ATF_CHECK(child_counter(shelf, "busy") > 0);
 	sqlite3_close(db);
 	shelf_end();
 }

@@ -909,11 +909,7 @@ TEST(wrong_ca, "a server whose certificate is not under the CA gets nothing")
 	ca = "other.pem";
 	kms_start();
 	new_record(&k, 0);
-	number++;
-	ask_store(OP_KEY_CREATE, &k);
-	tell(OP_KEY_CREATE, &k, k.policy_digest, zero);
-	ATF_CHECK_EQ(DONE_UNAVAILABLE, answer(maker, IMSG_ENGINE_STORED,
-	    NULL));
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_store(&k));
 	ATF_CHECK(child_logged(kms, "certificate of localhost", AGES));
 	ATF_CHECK_EQ(0, stat_of("requests"));
 	end();
@@ -1129,11 +1125,7 @@ TEST(guessed, "which version it is, without being told, is a guess")
 	run("cp v/token good; echo hvs.ended >v/token");
 	kms_start();
 	new_record(&k, 0);
-	number++;
-	ask_store(OP_KEY_CREATE, &k);
-	tell(OP_KEY_CREATE, &k, k.policy_digest, zero);
-	ATF_CHECK_EQ(DONE_UNAVAILABLE, answer(maker, IMSG_ENGINE_STORED,
-	    NULL));
+	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_store(&k));
 	ATF_CHECK(child_logged(kms, "taken for KV version 1", AGES));
 	usleep(1100000);
 	run("cat good >v/token");

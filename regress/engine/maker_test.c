@@ -628,7 +628,7 @@ ATF_TC_BODY(queued_long, tc)
 	queue_long(&p, h);
 	/* They are in it by the time of the first key. */
 	recv_store(&p, &s, AGES);
-	kill(child_pid(p.c), SIGSTOP);
+	hold_still(child_pid(p.c));
 	usleep(2200000);		/* longer than for a half */
 	kill(child_pid(p.c), SIGCONT);
 	stored(&p, &h[0]);

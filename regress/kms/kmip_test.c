@@ -287,7 +287,7 @@ TEST(down, "down, gone in between, back again")
 	}
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));
 	/* Stopped where it stands, it answers nobody. */
-	ATF_REQUIRE_EQ(0, kill(server, SIGSTOP));
+	hold_still(server);
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, fetch_within(&k, 700));
 	ATF_CHECK(child_logged(kms, "did not answer in time", AGES));
 	ATF_REQUIRE_EQ(0, kill(server, SIGCONT));

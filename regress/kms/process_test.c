@@ -185,7 +185,7 @@ ATF_TC_BODY(held_up, tc)
 
 	kms_start();
 	made(&k, 0);
-	ATF_REQUIRE_EQ(0, kill(child_pid(kms), SIGSTOP));
+	hold_still(child_pid(kms));
 	number++;
 	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 100);
 	tell(OP_TRANSFER, &k, k.policy_digest, wrapping);

@@ -287,6 +287,16 @@ child_pid(const struct child *child)
 	return (child->pid);
 }
 
+void
+hold_still(pid_t pid)
+{
+	int	 status;
+
+	ATF_REQUIRE_EQ(0, kill(pid, SIGSTOP));
+	ATF_REQUIRE_EQ(pid, waitpid(pid, &status, WUNTRACED));
+	ATF_REQUIRE(WIFSTOPPED(status));
+}
+
 int
 child_end(struct child *child)
 {

@@ -68,6 +68,11 @@ void		 child_connect(struct child *a, enum process_kind kind_a,
 		    enum process_kind kind_b, uint32_t instance_b,
 		    uint32_t front_b);
 pid_t		 child_pid(const struct child *);
+/*
+ * Stop a process that the test forked: none of its threads goes on any more.
+ * kill(2) alone leaves that to the first one that the signal meets.
+ */
+void		 hold_still(pid_t);
 /* Ends when its parent's edge closes; the exit status is returned. */
 int		 child_end(struct child *);
 /* What it counts under this name. */

@@ -17,7 +17,8 @@
 /*
  * Is the keystore usable?  A key that nobody has seen is put there (or made,
  * where the keystore makes them), got, compared and removed, by the same
- * functions as all others; no record is made of it.
+ * functions as all others.  No record is made of it: at a keystore elsewhere it
+ * is noted for sweep.c to remove, until it is known to be gone.
  */
 
 #include <event2/event.h>
@@ -135,9 +136,17 @@ check_tell(uint64_t tag, int ok, const char *state)
 
 /* --- the probe --------------------------------------------------------- */
 
+/*
+ * What the last one may have left there.  It is removed before anything else
+ * is put, so that what is down does not gather keys.
+ */
+static struct uuid	 left;
+static int		 is_left;
+
 /* What went wrong first is told in the end, when its key is gone again. */
 static int	 probe_failed;
 static char	 probe_why[REASON_TEXT_MAX];
+static int	 probe_clears;		/* it removes what is left */
 
 static void
 probe_wrong(const char *why)
@@ -253,6 +262,61 @@ probe_there(const void *box, size_t len)
 	probe_get();
 }
 
+static void
+probe_name(const struct uuid *id)
+{
+	probe->record.id = *id;
+	(void)uuid_format(id, probe->record.backend);
+}
+
+static void
+probe_put(void)
+{
+	struct uuid	 id;
+
+	uuid_make(&id);
+	probe_name(&id);
+	if (backend->elsewhere) {
+		left = id;
+		is_left = 1;
+		if (records_make_unsure(&probe->record) != 0)
+			log_warnx("the key of a check can't be noted: it stays "
+			    "there when the check is cut short");
+	}
+	probe->type = IMSG_KMS_STORE;
+	if (probe->made_there)
+		backend->create(probe);
+	else
+		backend->put(probe);
+}
+
+static void
+probe_clear(void)
+{
+	probe_name(&left);
+	probe->type = IMSG_KMS_DELETE;
+	backend->remove(probe, probe->record.backend);
+}
+
+/* What the last one left is gone, or what this one has put. */
+static void
+probe_removed(enum done_result result)
+{
+	int	 was_left = probe_clears;
+
+	probe_clears = 0;
+	if (result == DONE_OK && is_left) {
+		is_left = 0;
+		(void)records_sure(&probe->record.id, probe->record.version);
+	}
+	if (probe_failed)
+		probe_end(0, probe_why);
+	else if (was_left)
+		probe_put();
+	else
+		probe_good();
+}
+
 /* put, get, remove: each answer leads to the next; what was put is removed. */
 static void
 probe_step(struct job *job, enum done_result result, const char *reason,
@@ -266,22 +330,23 @@ probe_step(struct job *job, enum done_result result, const char *reason,
 		if (result == DONE_OK && !probe_same(data, len))
 			probe_wrong("another key came back");
 		probe_remove();
-	} else if (probe_failed)
-		probe_end(0, probe_why);
+	} else if (job->type == IMSG_KMS_DELETE)
+		probe_removed(result);
 	else
-		probe_good();
+		probe_end(0, probe_why);
 }
 
-static void
-probe_put(void)
+/* What it puts, where it is not made there. */
+static int
+probe_material(void)
 {
-	if ((probe->material = OPENSSL_secure_malloc(PROBE_LEN)) == NULL) {
-		probe_end(0, "no locked memory left");
-		return;
-	}
+	if (probe->made_there)
+		return (0);
+	if ((probe->material = OPENSSL_secure_malloc(PROBE_LEN)) == NULL)
+		return (-1);
 	probe->materiallen = PROBE_LEN;
 	arc4random_buf(probe->material, PROBE_LEN);
-	backend->put(probe);
+	return (0);
 }
 
 static void
@@ -293,22 +358,28 @@ probe_begin(const char *keystore)
 		fatal("calloc");
 	probe_failed = 0;
 	probe->ours = probe_step;
-	probe->type = IMSG_KMS_STORE;
 	probe->deadline = now_ms() + DEADLINE_KEYSTORE_MS;
 	probe->timer = timer_new(probe_timeout, NULL);
 	timer_set(probe->timer, DEADLINE_KEYSTORE_MS);
 	k = &probe->record;
-	uuid_make(&k->id);
 	k->version = 1;
 	(void)strlcpy(k->keystore, keystore, sizeof(k->keystore));
-	(void)uuid_format(&k->id, k->backend);
 	k->algorithm = ALG_AES;
 	k->length = PROBE_LEN * 8;
 	probe->made_there = work_makes(k);
-	if (probe->made_there)
-		backend->create(probe);
+	probe_clears = is_left;
+	if (probe_material() == -1)
+		probe_end(0, "no locked memory left");
+	else if (is_left)
+		probe_clear();
 	else
 		probe_put();
+}
+
+int
+check_puts(const struct uuid *id)
+{
+	return (probe != NULL && uuid_cmp(&probe->record.id, id) == 0);
 }
 
 /* --- from the parent --------------------------------------------------- */

@@ -247,8 +247,10 @@ int	 check_take(struct edge *, struct rbuf *);
 /* What the keystore answered to any job, and how soon. */
 void	 check_answer(uint64_t us, enum done_result, const char *reason);
 void	 check_counters(struct wbuf *);
+/* Is this the key of a check that goes on? */
+int	 check_puts(const struct uuid *);
 
-/* sweep.c: what a rotation that was cut short left at the keystore */
+/* sweep.c: what was cut short left at the keystore */
 
 void	 sweep_init(const struct backend *);
 /* Look for it, and remove it. */

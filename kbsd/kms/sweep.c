@@ -15,11 +15,11 @@
  */
 
 /*
- * What a rotation that was cut short left at a keystore elsewhere: material
- * that our own database knows of, and has no record for.  It is removed at the
- * start, when the keystore is checked, and when the key is rotated again; one
- * at a time, and never one of a rotation of ours that goes on.  One of the kms
- * beside us, at a reload, fails when what it has put is claimed here.
+ * What a rotation or a check that was cut short left at a keystore elsewhere:
+ * material that our own database knows of, and has no record for.  It is
+ * removed at the start, when the keystore is checked, and when the key is
+ * rotated again; one at a time, and never one of ours that goes on.  One of the
+ * kms beside us, at a reload, fails when what it has put is claimed here.
  */
 
 #include <event2/event.h>
@@ -95,8 +95,8 @@ sweep_next(int fd, short what, void *arg)
 		return;
 	}
 	/* The kms beside us, at a reload, may have recorded it by now. */
-	if (jobs_changing(sweep) || records_claim(&sweep->record.id,
-	    sweep->record.version) != 1) {
+	if (jobs_changing(sweep) || check_puts(&sweep->record.id) ||
+	    records_claim(&sweep->record.id, sweep->record.version) != 1) {
 		sweep_end();
 		timer_set(timer, LATER_MS);
 		return;

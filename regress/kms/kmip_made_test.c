@@ -374,9 +374,9 @@ static const char	 acting[] =
     "while True:\n"
     "    try:\n"
     "        t=c.wrap_socket(s.accept()[0],server_side=True)\n"
-    "        while True:\n"
-    "            r=t.recv(9999)\n"
-    "            if not r: break\n"
+    "        f=t.makefile('rb')\n"
+    "        while r:=f.read(8):\n"
+    "            r+=f.read(int.from_bytes(r[4:],'big'))\n"
     "            t.sendall(answer(r))\n"
     "        t.close()\n"
     "    except OSError: pass\n";

@@ -473,18 +473,25 @@ life_of_versions(void)
 	comes_back(&marked);
 }
 
-/* Is the keystore usable?  What kms says of it is in state. */
-static __attribute__((unused)) int
-check(int active, char *state, size_t size)
+static __attribute__((unused)) void
+ask_check(int active)
 {
 	struct wbuf	 w = { 0 };
-	struct rbuf	 r;
-	int		 ok;
 
 	wb_u64(&w, 4711);
 	wb_u8(&w, (uint8_t)active);
 	peer_send(child_parent(kms), IMSG_KMS_CHECK, &w);
-	peer_recv(child_parent(kms), IMSG_PARENT_CHECKED, &r, 8000);
+}
+
+/* Is the keystore usable?  What kms says of it is in state. */
+static __attribute__((unused)) int
+check(int active, char *state, size_t size)
+{
+	struct rbuf	 r;
+	int		 ok;
+
+	ask_check(active);
+	peer_recv(child_parent(kms), IMSG_PARENT_CHECKED, &r, AGES);
 	ATF_CHECK_EQ(4711, rb_u64(&r));
 	ok = rb_bool(&r);
 	rb_str(&r, state, size);

@@ -624,6 +624,22 @@ goes(const struct key_record *k, unsigned int version)
 	return (i < 50);
 }
 
+/* Nothing is to be removed any more. */
+static int
+all_swept(void)
+{
+	int	 i;
+
+	for (i = 0; i < 100; i++) {
+		run("sqlite3 -cmd '.timeout 5000' d/keys.db "
+		    "'SELECT count(*) FROM versions' >unsure");
+		if (strcmp(slurp("unsure", NULL), "0\n") == 0)
+			break;
+		usleep(100000);
+	}
+	return (i < 100);
+}
+
 TEST(left, "what was never recorded goes: at start, by a check, by need")
 {
 	struct key_record	 k, other;
@@ -1098,6 +1114,7 @@ TEST(which, "a mount of another version than was thought harms no key")
 	/* Enabled while we run: it is not taken for removed. */
 	conf.mount = "keybroker";
 	kms_start();
+	ATF_CHECK(all_swept());
 	made(&k, 0);
 	made(&k2, 0);
 	set("{\"version2\":\"keybroker\"}");
@@ -1208,6 +1225,38 @@ TEST(checked, "whether it is usable is found out by using it")
 	end();
 }
 
+/* Are there keys at the stand-in? */
+static int
+holds_keys(void)
+{
+	set("{}");
+	return (strstr(slurp("stand", NULL), "\"keys\":{}") == NULL);
+}
+
+TEST(check_cut, "a check that is cut short leaves no key behind")
+{
+	char	 state[REASON_TEXT_MAX];
+
+	begin(tc);
+	/* Its key comes there, and the answer too late. */
+	fault("{\"kv:slow\":\"20x1\"}");
+	ATF_CHECK_EQ(0, check(1, state, sizeof(state)));
+	ATF_CHECK(holds_keys());
+	ATF_CHECK_EQ_MSG(1, check(1, state, sizeof(state)), "%s", state);
+	ATF_CHECK(!holds_keys());
+	fault("{\"kv:slow\":\"20x1\"}");
+	ask_check(1);
+	while (!holds_keys())
+		usleep(20000);
+	kill(child_pid(kms), SIGKILL);
+	kms_end();
+	ATF_CHECK(holds_keys());
+	kms_start();
+	ATF_CHECK(all_swept());
+	ATF_CHECK(!holds_keys());
+	end();
+}
+
 TEST(cached, "what was got is kept for its time, behind the same refusals")
 {
 	struct key_record	 k, old, other;
@@ -1309,6 +1358,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, guessed);
 	ATF_TP_ADD_TC(tp, meanwhile);
 	ATF_TP_ADD_TC(tp, checked);
+	ATF_TP_ADD_TC(tp, check_cut);
 	ATF_TP_ADD_TC(tp, cached);
 	ATF_TP_ADD_TC(tp, gone);
 	return (atf_no_error());

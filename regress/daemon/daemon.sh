@@ -111,13 +111,23 @@ daemon_users()
 	done
 }
 
-# A TCP port that nobody has now.  Below the range that connections get.
+# A TCP port that nobody has now.  Below the range that connections get, and
+# of a piece of it that is this test's alone: kyua numbers the directories of
+# those that run at once.
 free_port()
 {
-	python3 -c '
-import random, socket
-while True:
-    port = random.randrange(20000, 32000)
+	python3 - "$dir" <<'PY'
+import itertools, random, re, socket, sys
+PIECE = 8
+number = re.search(r"/kyua\.[^/]+/(\d+)/", sys.argv[1] + "/")
+first = 20000 + int(number[1]) % (12000 // PIECE) * PIECE if number else 0
+try:
+    given = open(sys.argv[1] + "/ports").read().split()
+except OSError:
+    given = []
+mine = range(first, first + PIECE) if number else ()
+others = (random.randrange(20000, 32000) for _ in itertools.count())
+for port in itertools.chain(mine, others):
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -125,8 +135,12 @@ while True:
             s.listen()
         except OSError:
             continue
-    print(port)
-    break'
+    if str(port) not in given:
+        break
+with open(sys.argv[1] + "/ports", "a") as f:
+    print(port, file=f)
+print(port)
+PY
 }
 
 start_ita()
@@ -270,13 +284,13 @@ run_kbsd()
 	setsid ${kbsd_as:-} "$bin/kbsd" -d -f "$conf" "$@" >>"$log" 2>&1 &
 	kbsd_pid=$!
 	echo "$kbsd_pid" >>"$dir/pids"
-	wait_for 200 kbsd_answers || {
+	wait_for 600 kbsd_answers || {
 		tail -n 20 "$log"
 		atf_fail "kbsd does not come up"
 	}
 	# Made when all else is there already.
 	! grep -q ^administrator "$conf" ||
-	    wait_for 100 ctl user show admin >"$dir/said" 2>&1 ||
+	    wait_for 600 ctl user show admin >"$dir/said" 2>&1 ||
 	    atf_fail "no administrator: $(cat "$dir/said")"
 }
 
@@ -291,13 +305,13 @@ start_refused()
 	setsid ${kbsd_as:-} "$bin/kbsd" -d -f "$conf" "$@" >refused.log 2>&1 &
 	pid=$!
 	echo "$pid" >>"$dir/pids"
-	wait_for 200 not kill -0 "$pid" || atf_fail "started"
+	wait_for 600 not kill -0 "$pid" || atf_fail "started"
 	wait "$pid" && status=0 || status=$?
 	[ "$status" = 1 ] && grep -q "$text" refused.log || {
 		cat refused.log
 		atf_fail "ended with $status, or not for: $text"
 	}
-	wait_for 10 kbsd_is_gone "$pid" ||
+	wait_for 600 kbsd_is_gone "$pid" ||
 	    atf_fail "kbsd left behind: $(ps -o pid,args -s "$pid")"
 }
 
@@ -353,7 +367,7 @@ stop_kbsd()
 		tail -n 20 "$log"
 		atf_fail "kbsd ended with $status"
 	}
-	wait_for 10 kbsd_is_gone ||
+	wait_for 600 kbsd_is_gone ||
 	    atf_fail "kbsd left behind: $(ps -o pid,args -s "$kbsd_pid")"
 }
 

@@ -438,7 +438,7 @@ child_find(struct set *set, uint32_t kind, uint32_t instance)
 void
 child_renew(struct child *c)
 {
-	if (c->state != CHILD_READY)
+	if (c->state != CHILD_READY && c->state != CHILD_STARTING)
 		return;
 	c->accused = 1;
 	kill(c->pid, SIGKILL);
@@ -468,7 +468,9 @@ child_on_violation(struct edge *edge, struct rbuf *r)
 	log_alert("%s %u sent %s %u what it may not: %s: %s; it is replaced",
 	    process_name(kind), instance, process_name(c->kind), c->instance,
 	    imsg_name(type), why);
-	child_renew(accused);
+	/* One that only starts is the next already. */
+	if (accused->state == CHILD_READY)
+		child_renew(accused);
 	return (0);
 }
 

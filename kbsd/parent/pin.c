@@ -72,7 +72,7 @@ pin_block(const struct config *conf, uint32_t n)
 	return (NULL);
 }
 
-/* A verifier learns of its roots when it starts. */
+/* A verifier learns of its roots when it starts, and may be starting now. */
 static void
 pin_changed(struct set *set, enum process_kind kind)
 {

@@ -27,7 +27,7 @@
 #include "log.h"
 
 /* kms has its own clock; its word on what took so long comes first. */
-#define KMS_GRACE_MS	250
+#define KMS_GRACE_MS	1000
 
 /* by instance */
 static struct {

@@ -37,6 +37,8 @@
 #define PATIENCE_MS	2000
 #define WAIT_LEAST_MS	50
 #define WAIT_MOST_MS	1000
+/* With less left another try says nothing that the last one did not. */
+#define TRY_LEAST_MS	300
 /* So that whoever waits hears why before its own time is up. */
 #define MARGIN_MS	60
 
@@ -137,7 +139,7 @@ call_again(struct call *c)
 			ms = WAIT_MOST_MS;
 		ms += arc4random_uniform((uint32_t)ms);
 	}
-	if (call_left(c) <= ms) {
+	if (call_left(c) <= ms + TRY_LEAST_MS) {
 		call_fail(c);
 		return;
 	}

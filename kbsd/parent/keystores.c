@@ -28,7 +28,7 @@
 #include "parent.h"
 #include "timer.h"
 
-#define WAIT_MS		(DEADLINE_KEYSTORE_MS + 1000)
+#define WAIT_MS		(DEADLINE_KEYSTORE_MS + 5000)
 #define QUESTIONS_MAX	64
 
 struct question {

@@ -31,7 +31,7 @@
 #include "local.h"
 #include "timer.h"
 
-#define ASK_MS		2000		/* for the store to answer */
+#define ASK_MS		5000		/* for the store to answer */
 #define COPY_S		(400 * 86400)	/* the number outlives what it is of */
 #define REFRESH_MOST_S	86400
 #define REFRESH_LEAST_S	60

@@ -30,7 +30,7 @@
 #include "block.h"
 #include "log.h"
 
-#define ASK_MS		2000		/* for the store to answer */
+#define ASK_MS		5000		/* for the store to answer */
 #define REFRESH_MOST_S	3600
 #define REFRESH_LEAST_S	10
 #define RETRY_LEAST_S	5

@@ -147,7 +147,7 @@ $(FUZZERS:%=fuzz-%): fuzz-%: $(O)/fuzz/%
 	@mkdir -p $(O)/corpus/$*; seeds=regress/fuzz/corpus/$*; \
 	[ -d $$seeds ] || seeds=; \
 	echo "fuzz $* for $(FUZZ_SECONDS) s:" $$($(O)/fuzz/$* \
-	    -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=60 -rss_limit_mb=2048 \
 	    -verbosity=0 -print_final_stats=1 \
 	    -artifact_prefix=$(O)/fuzz/$*- $(O)/corpus/$* $$seeds 2>&1 | \
 	    grep -E 'number_of_executed|ERROR|SUMMARY|artifact'); \

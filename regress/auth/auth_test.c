@@ -1333,7 +1333,7 @@ ATF_TC_BODY(key_register, tc)
 	/* no maker: nothing is granted */
 	memset(&ask.policy, 0, sizeof(ask.policy));
 	peer_close(maker);
-	usleep(100000);
+	child_settled(child);
 	ask_for(&ask, NULL, "");
 	refused(503, "busy: try again later", "the engine is busy");
 	end();
@@ -1597,12 +1597,12 @@ ATF_TC_BODY(administrator_dies_with_hasher, tc)
 	edges();
 	serve_rows();
 	peer_close(hasher);
-	usleep(100000);
+	child_settled(child);
 	hasher = child_edge(child, PROC_HASHER, 0, 0);
 	serve_rows();
 	serve_hash(IMSG_HASHER_HASH);
 	peer_close(broker);
-	usleep(100000);
+	child_settled(child);
 	broker = child_edge(child, PROC_BROKER, 0, 1);
 	serve_rows();
 	serve_hash(IMSG_HASHER_HASH);

@@ -1269,7 +1269,7 @@ ATF_TC_BODY(rows_that_fail, tc)
 	}
 	/* no store at all */
 	peer_close(store);
-	usleep(100000);
+	child_settled(broker);
 	wb_u64(&w, 9);
 	wb_uuid(&w, &key_id);
 	wb_str(&w, "");

@@ -1615,7 +1615,7 @@ ATF_TC_BODY(drain, tc)
 	send_request(waits, "POST", TRANSFER, ACCEPT, NULL);
 	n = recv_transfer(&rig, TRANSFER_FIRST, NULL);
 	peer_send(child_parent(rig.front), IMSG_PROCESS_DRAIN, &w);
-	usleep(200000);
+	child_settled(rig.front);
 	send_request(idle, "GET", "/kbs/v1/version", "", NULL);
 	response(idle, &r);
 	ATF_CHECK_EQ(200, r.status);

@@ -212,21 +212,40 @@ edge_pair(int sv[2])
 	    SOCK_NONBLOCK, 0, sv) == 0);
 }
 
+static void
+child_count(struct child *child)
+{
+	struct wbuf	 w = { 0 };
+	struct rbuf	 r;
+
+	peer_send(child->parent, IMSG_PROCESS_COUNT, &w);
+	peer_recv(child->parent, IMSG_PARENT_COUNTERS, &r, AGES);
+}
+
+/*
+ * What was sent before the first question is worked on no later than in the
+ * turn of the loop in which that is answered; the second is seen in another.
+ */
+void
+child_settled(struct child *child)
+{
+	child_count(child);
+	child_count(child);
+}
+
 /* The descriptor is the child's. */
 static void
 edge_give(struct child *child, int fd, enum process_kind kind,
     uint32_t instance, uint32_t front)
 {
 	struct wbuf	 w = { 0 };
-	struct rbuf	 r;
 
 	wb_u32(&w, kind);
 	wb_u32(&w, instance);
 	wb_u32(&w, front);
 	peer_sendfd(child->parent, IMSG_PROCESS_EDGE, &w, fd);
 	/* It is there when what was sent after it is answered. */
-	peer_send(child->parent, IMSG_PROCESS_COUNT, &w);
-	peer_recv(child->parent, IMSG_PARENT_COUNTERS, &r, AGES);
+	child_count(child);
 }
 
 uint64_t

@@ -75,6 +75,11 @@ pid_t		 child_pid(const struct child *);
 void		 hold_still(pid_t);
 /* Ends when its parent's edge closes; the exit status is returned. */
 int		 child_end(struct child *);
+/*
+ * All that was sent to it before, over whatever edge, has been worked on, and
+ * an edge that was closed is gone.
+ */
+void		 child_settled(struct child *);
 /* What it counts under this name. */
 uint64_t	 child_counter(struct child *, const char *name);
 /* Has a log line with this text come (waits up to ms)? */

@@ -39,7 +39,7 @@
 #define FRONT	5
 #define LOCALS	6
 #define ENGINES	2
-#define MS	5000
+#define MS	20000
 #define CLIENT	"192.0.2.1"
 
 static struct child	*child;

@@ -318,6 +318,7 @@ ATF_TC_BODY(other_front, tc)
 	struct rbuf	 r;
 
 	setup();
+	request_wait_ms = 10000;
 	ATF_CHECK_EQ(0, asked(FRONT + 1, 1));
 	ATF_CHECK_EQ(0, local(1));
 	ATF_CHECK_EQ(2, request_count());

@@ -25,7 +25,8 @@
 #include "kbsd.h"
 #include "peer.h"
 
-#define WAIT		3000
+#define WAIT		20000
+#define SCAN		8000	/* before it would be tried again */
 #define FRONT		7u
 #define CONTROL_FRONT	8u
 #define OWN_FRONT	9u
@@ -77,7 +78,7 @@ alone(int yes)
 	peer_send(child_parent(broker), IMSG_BROKER_ALONE, &w);
 	if (!yes)
 		return;
-	peer_recv(store, IMSG_STORE_LIST, &r, WAIT);
+	peer_recv(store, IMSG_STORE_LIST, &r, SCAN);
 	tag = rb_u64(&r);
 	ATF_REQUIRE_EQ(rb_u8(&r), ROW_PENDING);
 	wb_u64(&w, tag);
@@ -1003,7 +1004,7 @@ ATF_TC_BODY(leftover, tc)
 	start();
 	wb_u8(&w, 1);
 	peer_send(child_parent(broker), IMSG_BROKER_ALONE, &w);
-	peer_recv(store, IMSG_STORE_LIST, &r, WAIT);
+	peer_recv(store, IMSG_STORE_LIST, &r, SCAN);
 	tag = rb_u64(&r);
 	a_key(&key);
 	key.state = KEY_PENDING;

@@ -23,7 +23,7 @@
 #include "kbsd.h"
 #include "peer.h"
 
-#define WAIT		5000
+#define WAIT		20000
 #define OWN_FRONT	9u
 
 static struct child	*broker;

@@ -961,11 +961,14 @@ attempt_expected(const struct attempt *attempt, enum process_kind kind,
 static int
 attempt_client(void)
 {
-	int	 fd;
+	struct pollfd	 pfd = { .fd = world.listener, .events = POLLIN };
+	int		 fd;
 
 	ATF_REQUIRE((fd = socket(AF_INET, SOCK_STREAM, 0)) != -1);
 	ATF_REQUIRE(connect(fd, (struct sockaddr *)&world.tcp,
 	    sizeof(world.tcp)) == 0);
+	/* our end may be up before there is anything to accept */
+	ATF_REQUIRE(poll(&pfd, 1, 120000) == 1);
 	return (fd);
 }
 

@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <atf-c.h>
 #include <fcntl.h>
@@ -48,14 +49,19 @@ listener(int *port)
 	return (fd);
 }
 
-/* Connected to a listener, from this address. */
+/*
+ * Connected to a listener, from this address.  What follows a handshake does
+ * not wait for the acknowledgement of its last message.
+ */
 static __attribute__((unused)) int
 dial(in_addr_t source, int port)
 {
 	struct sockaddr_in	 sin = { .sin_family = AF_INET };
-	int			 fd;
+	int			 fd, on = 1;
 
 	ATF_REQUIRE((fd = socket(AF_INET, SOCK_STREAM, 0)) != -1);
+	ATF_REQUIRE(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
+	    sizeof(on)) == 0);
 	sin.sin_addr.s_addr = htonl(source);
 	ATF_REQUIRE(bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0);
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

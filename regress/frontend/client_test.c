@@ -30,7 +30,6 @@
 #include "limit.h"
 #include "rig.h"
 
-#define WAIT	5000
 #define DAY	86400L
 
 /* --- certificates --------------------------------------------------------- */
@@ -288,7 +287,7 @@ check(struct rig *rig, const struct party *p, const char *why)
 	if (why == NULL)
 		return;
 	snprintf(text, sizeof(text), "client 127.0.0.1 refused: %s", why);
-	ATF_CHECK_MSG(child_logged(rig->front, text, WAIT), "%s", text);
+	ATF_CHECK_MSG(child_logged(rig->front, text, AGES), "%s", text);
 }
 
 /* --- cases ---------------------------------------------------------------- */
@@ -396,8 +395,8 @@ dies(int crl, const char *file, const char *why)
 		child_descriptor(c, FD_CLIENT_CRL, a_file(file));
 	child_descriptor(c, FD_TLS_CERT, a_file("tls.crt"));
 	peer_send(child_parent(c), IMSG_PROCESS_GO, &w);
-	ATF_CHECK(peer_closed(child_parent(c), WAIT));
-	ATF_CHECK_MSG(child_logged(c, why, WAIT), "%s", why);
+	ATF_CHECK(peer_closed(child_parent(c), AGES));
+	ATF_CHECK_MSG(child_logged(c, why, AGES), "%s", why);
 	ends(c, 1);
 }
 

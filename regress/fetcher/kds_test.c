@@ -28,7 +28,7 @@
 #include "fetcher.h"
 #include "play.h"
 
-#define CURL	"curl -fsS --noproxy '*' -m 10 --cacert kds/tls-ca.pem "
+#define CURL	"curl -fsS --noproxy '*' -m 120 --cacert kds/tls-ca.pem "
 
 static const char	*standin;
 static unsigned int	 port;

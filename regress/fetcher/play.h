@@ -55,10 +55,11 @@ struct got {
 	uint8_t		*body;
 	size_t		 len;
 	uint64_t	 fetched;
-	int		 ms;
+	int		 ms;		/* since the last ask_send() */
 };
 
 static uint64_t	 next_tag;
+static uint64_t	 asked_ms;
 
 static struct peer *
 verifier(struct child *c, uint32_t instance)
@@ -96,9 +97,10 @@ ask_send(struct peer *v, const struct asking *a)
 {
 	struct wbuf	 w = { 0 }, e = { 0 };
 
+	asked_ms = now_ms();
 	wb_u64(&w, ++next_tag);
 	wb_u8(&w, a->what);
-	wb_u64(&w, now_ms() + (uint64_t)(a->ms != 0 ? a->ms : 20000));
+	wb_u64(&w, asked_ms + (uint64_t)(a->ms != 0 ? a->ms : 20000));
 	wb_u8(&w, (uint8_t)a->refresh);
 	wb_str(&w, a->url);
 	wb_u8(&w, a->tees);
@@ -120,10 +122,9 @@ got_recv(struct peer *v, struct got *g)
 {
 	struct rbuf	 r;
 	const uint8_t	*p;
-	uint64_t	 begun = now_ms();
 
 	peer_recv(v, IMSG_VERIFIER_GOT, &r, WAIT_MS);
-	g->ms = (int)(now_ms() - begun);
+	g->ms = (int)(now_ms() - asked_ms);
 	g->tag = rb_u64(&r);
 	g->result = rb_enum(&r, GOT_MAX - 1);
 	g->status = rb_u16(&r);
@@ -183,7 +184,7 @@ ATF_TC_HEAD(name, tc)							\
 {									\
 	atf_tc_set_md_var(tc, "descr", text);				\
 	atf_tc_set_md_var(tc, "require.progs", "python3 curl");		\
-	atf_tc_set_md_var(tc, "timeout", "120");			\
+	atf_tc_set_md_var(tc, "timeout", "300");			\
 }									\
 ATF_TC_BODY(name, tc)
 

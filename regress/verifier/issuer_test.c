@@ -378,7 +378,7 @@ ATF_TC_BODY(evidence, tc)
 	files_start(&rig, 0);
 	rig_ready(&rig);
 	appraise(&rig, ++number, TRANSFER_FIRST, NULL, azure_policy);
-	peer_recv(rig.broker, IMSG_BROKER_NONCED, &r, MS);
+	peer_recv(rig.broker, IMSG_BROKER_NONCED, &r, ANSWER_MS);
 	rb_name(&r, &name);
 	ATF_CHECK_EQ(rb_u8(&r), VERDICT_DENIED);
 	ATF_CHECK_EQ(rb_u16(&r), 401);
@@ -545,7 +545,7 @@ ATF_TC_BODY(broken, tc)
 			    temp_file(azure_set, strlen(azure_set)));
 		child_descriptor(rig.child, FD_NONCE_KEY, temp_file("", 0));
 		peer_send(child_parent(rig.child), IMSG_PROCESS_GO, &w);
-		ATF_CHECK_MSG(child_logged(rig.child, said[i], MS), "%s",
+		ATF_CHECK_MSG(child_logged(rig.child, said[i], AGES), "%s",
 		    said[i]);
 		ATF_CHECK(child_end(rig.child) != 0);
 		free(azure_set);

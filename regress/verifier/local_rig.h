@@ -77,7 +77,7 @@ nonce(const struct uuid *key)
 	key_id = *key;
 	appraise(&rig, ++number, TRANSFER_FIRST, NULL, terms);
 	key_id = was;
-	peer_recv(rig.broker, IMSG_BROKER_NONCED, &r, MS);
+	peer_recv(rig.broker, IMSG_BROKER_NONCED, &r, ANSWER_MS);
 	rb_name(&r, &name);
 	ATF_CHECK_EQ(VERDICT_OK, rb_u8(&r));
 	ATF_CHECK_EQ(200, rb_u16(&r));
@@ -141,7 +141,7 @@ store(const char *want, const void *data, size_t len)
 	char		 name[64];
 	uint64_t	 tag;
 
-	peer_recv(rig.broker, IMSG_BROKER_COLLATERAL_WANT, &r, MS);
+	peer_recv(rig.broker, IMSG_BROKER_COLLATERAL_WANT, &r, AGES);
 	tag = rb_u64(&r);
 	rb_str(&r, name, sizeof(name));
 	ATF_REQUIRE(rb_end(&r) == 0);
@@ -158,7 +158,7 @@ took(void)
 	struct rbuf		 r;
 	struct request_name	 name;
 
-	peer_recv(rig.engine[0], IMSG_ENGINE_VERDICT, &r, MS);
+	peer_recv(rig.engine[0], IMSG_ENGINE_VERDICT, &r, AGES);
 	rb_name(&r, &name);
 	ATF_CHECK_EQ(number, name.number);
 }
@@ -189,7 +189,7 @@ passed(uint32_t steps, const char *one, const char *other)
 	struct check		 check;
 	uint32_t		 i, n, failed = 0, seen = 0;
 
-	peer_recv(rig.broker, IMSG_BROKER_TESTED, &r, MS);
+	peer_recv(rig.broker, IMSG_BROKER_TESTED, &r, ANSWER_MS);
 	rb_name(&r, &name);
 	n = rb_u32(&r);
 	ATF_CHECK(n > steps);

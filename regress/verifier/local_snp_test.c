@@ -282,7 +282,7 @@ ATF_TC_BODY(older, tc)
 	size_t	 len;
 
 	begin();
-	first(&amd, NULL, -60, 3);
+	first(&amd, NULL, -60, 12);
 	copy = put(&rig, &len);
 	judged(VERDICT_OK, 200, "");
 	end();
@@ -292,14 +292,17 @@ ATF_TC_BODY(older, tc)
 	send();
 	store(SET_NAME, copy, len);
 	judged(VERDICT_OK, 200, "");
-	do {
+	for (;;) {
 		make_report();
 		add_table();
 		send();
-		if (peer_ready(rig.fetcher, 200))
+		while (!peer_ready(rig.fetcher, 50) &&
+		    !peer_ready(rig.broker, 50))
+			continue;
+		if (peer_ready(rig.fetcher, 0))
 			break;
 		judged(VERDICT_OK, 200, "");
-	} while (1);
+	}
 	give_set(&amd, NULL, -600, 3600);
 	judged(VERDICT_UNAVAILABLE, 502, "its CRL is older than one");
 	end();

@@ -487,7 +487,7 @@ tested(struct rig *rig, uint64_t number)
 	struct rbuf		 r;
 	uint32_t		 n;
 
-	peer_recv(rig->broker, IMSG_BROKER_TESTED, &r, 2 * MS);
+	peer_recv(rig->broker, IMSG_BROKER_TESTED, &r, ANSWER_MS);
 	rb_name(&r, &name);
 	ATF_CHECK(name.front == 7 && name.number == number);
 	for (n = rb_u32(&r); n > 0; n--)
@@ -641,7 +641,7 @@ ATF_TC_BODY(service, tc)
 	give(&rig, &a, GOT_MAX, 200, "x", 1);
 	expect(&rig, 6, VERDICT_UNAVAILABLE, 502,
 	    "the attestation service is not available");
-	ATF_CHECK(peer_closed(rig.fetcher, MS));
+	ATF_CHECK(peer_closed(rig.fetcher, AGES));
 	ATF_CHECK_EQ(child_end(rig.child), 0);
 }
 
@@ -671,7 +671,7 @@ ATF_TC_BODY(nonce, tc)
 		give(&rig, &a, round == 2 ? GOT_UNAVAILABLE : GOT_OK, 200,
 		    w.data, w.len);
 		wb_free(&w);
-		peer_recv(rig.broker, IMSG_BROKER_NONCED, &r, MS);
+		peer_recv(rig.broker, IMSG_BROKER_NONCED, &r, ANSWER_MS);
 		rb_name(&r, &name);
 		ATF_CHECK_EQ(name.number, 20);
 		ATF_CHECK_EQ(rb_u8(&r), round == 0 ? VERDICT_OK :
@@ -709,9 +709,9 @@ ATF_TC_BODY(violation, tc)
 		for (j = 0; j < 120; j++)
 			wb_u8(&w, 0xff);
 		peer_send(rig.broker, types[i], &w);
-		ATF_CHECK(peer_closed(rig.broker, MS));
+		ATF_CHECK(peer_closed(rig.broker, AGES));
 		peer_recv(child_parent(rig.child), IMSG_PARENT_VIOLATION, &r,
-		    MS);
+		    AGES);
 		peer_close(rig.broker);
 		rig.broker = child_edge(rig.child, PROC_BROKER, 0, 0);
 	}
@@ -758,7 +758,7 @@ ATF_TC_BODY(named, tc)
 	appraise(&rig, 2, TRANSFER_TOKEN, &e, text);
 	appraised(&rig, 2, &answer);
 	ATF_CHECK_EQ(VERDICT_OK, answer.verdict);
-	peer_recv(rig.engine[0], IMSG_ENGINE_VERDICT, &r, MS);
+	peer_recv(rig.engine[0], IMSG_ENGINE_VERDICT, &r, AGES);
 	appraise(&rig, 3, TRANSFER_FIRST, NULL, text);
 	asked(&rig, &a);
 	ATF_CHECK_EQ(FETCH_NONCE, a.what);

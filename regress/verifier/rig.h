@@ -27,7 +27,13 @@
 #include "mint.h"
 #include "peer.h"
 
-#define MS	5000
+/*
+ * For what a timer of the verifier would bring as well: a fetch of keys, which
+ * it tries again 10 s after one that failed, and an answer, which it gives when
+ * a fetch has taken 20 s.
+ */
+#define FETCH_MS	8000
+#define ANSWER_MS	15000
 
 struct rig {
 	struct mint	 m;
@@ -122,7 +128,6 @@ rig_child(struct rig *rig, uint32_t interval, int require_nonce)
 	child_descriptor(rig->child, FD_NONCE_KEY, temp_file("", 0));
 	child_go(rig->child);
 	BIO_free(bio);
-	rig->broker = child_edge(rig->child, PROC_BROKER, 0, 0);
 	if (services > 0)
 		rig->fetcher = child_edge(rig->child, PROC_FETCHER, 0, 0);
 	if (rig->two)
@@ -130,6 +135,8 @@ rig_child(struct rig *rig, uint32_t interval, int require_nonce)
 	for (i = 0; i < 2; i++)
 		rig->engine[i] = child_edge(rig->child, PROC_ENGINE,
 		    (uint32_t)i, 0);
+	/* The last one: from now on it waits 2 s for the store's copies. */
+	rig->broker = child_edge(rig->child, PROC_BROKER, 0, 0);
 }
 
 /* A key, its policy, and what the requester's evidence holds. */
@@ -167,7 +174,7 @@ kept(struct rig *rig, const void *data, size_t len)
 	char		 name[64];
 	uint64_t	 tag;
 
-	peer_recv(rig->broker, IMSG_BROKER_COLLATERAL_WANT, &r, MS);
+	peer_recv(rig->broker, IMSG_BROKER_COLLATERAL_WANT, &r, AGES);
 	tag = rb_u64(&r);
 	rb_str(&r, name, sizeof(name));
 	ATF_REQUIRE(rb_end(&r) == 0);
@@ -189,7 +196,7 @@ asked(struct rig *rig, struct asked *a)
 	size_t		 len;
 
 	memset(a, 0, sizeof(*a));
-	peer_recv(rig->fetcher, IMSG_FETCHER_GET, &r, MS);
+	peer_recv(rig->fetcher, IMSG_FETCHER_GET, &r, FETCH_MS);
 	a->tag = rb_u64(&r);
 	a->what = rb_u8(&r);
 	ATF_CHECK(rb_u64(&r) <= now_ms() + DEADLINE_SERVICE_MS);
@@ -269,7 +276,7 @@ put(struct rig *rig, size_t *len)
 	struct rbuf	 r;
 	uint8_t		*copy;
 
-	peer_recv(rig->broker, IMSG_BROKER_COLLATERAL_PUT, &r, MS);
+	peer_recv(rig->broker, IMSG_BROKER_COLLATERAL_PUT, &r, AGES);
 	*len = r.left;
 	ATF_REQUIRE((copy = malloc(r.left)) != NULL);
 	memcpy(copy, r.p, r.left);
@@ -294,7 +301,7 @@ ask(struct rig *rig, uint32_t type, uint64_t number, uint8_t step,
 	struct wbuf		 w = { 0 }, inner = { 0 };
 
 	wb_name(&w, &name);
-	wb_u64(&w, now_ms() + 10000);
+	wb_u64(&w, now_ms() + AGES);	/* it gives 30 s at the most */
 	wb_uuid(&w, &key_id);
 	wb_uuid(&w, &policy_id);
 	wb_bytes(&w, text, strlen(text));
@@ -329,7 +336,7 @@ appraised(struct rig *rig, uint64_t number, struct answer *a)
 {
 	struct rbuf	 r;
 
-	peer_recv(rig->broker, IMSG_BROKER_APPRAISED, &r, 2 * MS);
+	peer_recv(rig->broker, IMSG_BROKER_APPRAISED, &r, ANSWER_MS);
 	rb_name(&r, &a->name);
 	a->verdict = rb_u8(&r);
 	a->status = rb_u16(&r);
@@ -404,7 +411,7 @@ verdict(struct rig *rig, unsigned int engine, uint64_t number,
 	size_t			 elen, nlen;
 	uint64_t		 expiry, now;
 
-	peer_recv(rig->engine[engine], IMSG_ENGINE_VERDICT, &r, MS);
+	peer_recv(rig->engine[engine], IMSG_ENGINE_VERDICT, &r, AGES);
 	rb_name(&r, &name);
 	ATF_CHECK(name.front == 7 && name.number == number);
 	rb_uuid(&r, &id);

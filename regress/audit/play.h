@@ -151,7 +151,7 @@ recorded(struct peer *peer, uint32_t type, uint64_t number)
 	uint8_t			 d[DIGEST_LEN], want[DIGEST_LEN];
 	uint64_t		 line;
 
-	peer_recv(peer, type, &r, 8000);
+	peer_recv(peer, type, &r, AGES);
 	rb_name(&r, &name);
 	ATF_CHECK_EQ(4, name.front);
 	ATF_CHECK_EQ(number, name.number);
@@ -176,7 +176,7 @@ not_recorded(struct set *s, uint64_t number)
 	struct rbuf		 r;
 	char			 why[REASON_TEXT_MAX];
 
-	peer_recv(s->broker, IMSG_BROKER_NOT_RECORDED, &r, 8000);
+	peer_recv(s->broker, IMSG_BROKER_NOT_RECORDED, &r, AGES);
 	rb_name(&r, &name);
 	ATF_CHECK_EQ(number, name.number);
 	rb_str(&r, why, sizeof(why));

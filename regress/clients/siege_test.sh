@@ -40,7 +40,7 @@ certs_asked()
 {
 	local n
 
-	n=$(curl -sS -m 10 --cacert "$dir/ita/tls-ca.pem" "$ita/stats" |
+	n=$(curl -sS -m 120 --cacert "$dir/ita/tls-ca.pem" "$ita/stats" |
 	    jq '.certs')
 	[ "$n" -ge 1 ] && [ "$n" -le 3 ] ||
 	    atf_fail "the key set was asked for $n times"

@@ -28,7 +28,7 @@
 #include "standin.h"
 #include "url.h"
 
-#define CURL	"curl -fsS --noproxy '*' -m 10 --cacert v/tls-ca.pem "
+#define CURL	"curl -fsS --noproxy '*' -m 120 --cacert v/tls-ca.pem "
 
 static pid_t		 vault;
 static unsigned int	 port;

@@ -25,6 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "peer.h"
 #include "standin.h"
 
 #define WORDS_MAX	16
@@ -110,7 +111,7 @@ standin_start(const char *program, const char *dir, unsigned int *port,
 	ATF_REQUIRE((pid = fork()) != -1);
 	if (pid == 0)
 		standin_exec(program, dir, words);
-	for (i = 0; i < 3000 && access(path, R_OK) == -1; i++) {
+	for (i = 0; i < AGES / 20 && access(path, R_OK) == -1; i++) {
 		ATF_REQUIRE_MSG(waitpid(pid, &status, WNOHANG) == 0,
 		    "%s does not start: %s", program,
 		    slurp("standin.log", NULL));

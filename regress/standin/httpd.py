@@ -210,15 +210,22 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
             super().handle_error(request, client)
 
 
+# Somebody's connection may have got the port meanwhile: when it has ended the
+# system keeps the port for another minute.
+BIND_SECONDS = 75
+
+
 def bind(make, args):
     """A restarted server likes its old port: its certificates name it."""
     last = last_port(args.dir)
-    if args.port == 0 and last is not None:
+    until = time.monotonic() + BIND_SECONDS
+    while args.port == 0 and last is not None and time.monotonic() < until:
         try:
             return make(args.listen, last)
         except OSError as e:
             if e.errno != errno.EADDRINUSE:
                 raise
+        time.sleep(0.1)
     return make(args.listen, args.port)
 
 

@@ -135,7 +135,7 @@ rig_child(struct rig *rig, uint32_t interval, int require_nonce)
 	for (i = 0; i < 2; i++)
 		rig->engine[i] = child_edge(rig->child, PROC_ENGINE,
 		    (uint32_t)i, 0);
-	/* The last one: from now on it waits 2 s for the store's copies. */
+	/* The last one: from now on it waits for the store to answer. */
 	rig->broker = child_edge(rig->child, PROC_BROKER, 0, 0);
 }
 

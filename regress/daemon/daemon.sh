@@ -19,6 +19,7 @@
 # test itself is NAME_body.  Everything lies in the work directory of the case.
 #
 #	start_ita [option ...]	the Trust Authority stand-in; before start_kbsd
+#	stop_ita		fails unless it ends
 #	start_vault [option ...] the Vault stand-in, in the directory vault;
 #				sets $vault, its URL
 #	keystore_vault [line ...] prints a keystore block for it
@@ -150,6 +151,16 @@ start_ita()
 	"$standin/trust-authority" -d "$dir/ita" -D "$@" ||
 	    atf_fail "no stand-in"
 	ita=https://localhost:$(cat "$dir/ita/port")
+}
+
+# Of a session of its own, as kbsd.
+stop_ita()
+{
+	local pid
+
+	pid=$(cat "$dir/ita/pid") && kill "$pid" ||
+	    atf_fail "no stand-in to stop"
+	wait_for 600 kbsd_is_gone "$pid" || atf_fail "the stand-in stays"
 }
 
 start_vault()
@@ -371,17 +382,27 @@ stop_kbsd()
 	    atf_fail "kbsd left behind: $(ps -o pid,args -s "$kbsd_pid")"
 }
 
+# Is it still the process that we began, and not somebody else's who has got
+# its number since?  Ours stand in the directory of the test, or below.
+is_ours()
+{
+	case $(readlink "/proc/$1/cwd")/ in
+	"$(pwd -P)"/*) ;;
+	*) return 1 ;;
+	esac
+}
+
 # Also when the body failed: nothing goes on running.
 leave_nothing()
 {
 	local pid
 
-	[ ! -f loads ] || kill $(cat loads) 2>/dev/null || :
-	[ ! -f ita/pid ] || kill "$(cat ita/pid)" 2>/dev/null || :
-	[ ! -f vault/pid ] || kill "$(cat vault/pid)" 2>/dev/null || :
-	[ ! -f kmip/pid ] || kill "$(cat kmip/pid)" 2>/dev/null || :
+	for pid in $(cat loads ita/pid vault/pid kmip/pid 2>/dev/null); do
+		! is_ours "$pid" || kill "$pid" 2>/dev/null || :
+	done
 	[ -f pids ] || return 0
 	for pid in $(cat pids); do
+		! kbsd_is_gone "$pid" || continue
 		kill "$pid" 2>/dev/null || :
 		wait_for 60 kbsd_is_gone "$pid" || {
 			echo "killed: $(ps -o pid,args -s "$pid")" >&2

@@ -103,16 +103,15 @@ tokens_body()
 	stop_kbsd
 }
 
-stop_ita()
-{
-	kill "$(cat "$dir/ita/pid")" || atf_fail "no stand-in to stop"
-	wait_for 50 not test -e "$dir/ita/port" || atf_fail "the stand-in stays"
-}
-
 daemon_case down "the service goes away, and comes back"
 down_body()
 {
-	start_ita
+	local fixed
+
+	daemon_find
+	# kbsd.conf names it for as long as the stand-in is away.
+	fixed=$(free_port)
+	start_ita -p "$fixed"
 	up 1s
 	checks faults up
 	stop_ita
@@ -125,7 +124,7 @@ down_body()
 	rm -rf "$state"
 	run_kbsd
 	checks faults down_cold
-	start_ita
+	start_ita -p "$fixed"
 	checks faults back
 	stop_kbsd
 }

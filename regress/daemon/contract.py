@@ -73,6 +73,8 @@ PERMISSIONS = (
     "key_transfer_policies:delete", "key_transfer_policies:search",
     "users:create", "users:delete", "users:search", "users:update")
 
+AGES = 60       # for what just must come some day
+
 
 # --- checks ------------------------------------------------------------------
 
@@ -284,7 +286,7 @@ def admin(**more):
 class Raw:
     """A connection on which anything may be written."""
 
-    def __init__(self, context=None, timeout=15):
+    def __init__(self, context=None, timeout=60):
         sock = socket.create_connection(("127.0.0.1", PORT), timeout)
         self.sock = (context or tls_context()).wrap_socket(
             sock, server_hostname="localhost")
@@ -333,14 +335,14 @@ def audit_lines():
         return f.read().split(b"\n")[:-1]
 
 
-def audit(request, wait=3):
-    """The decisions that bear this request's id."""
-    end = time.time() + wait
+def audit(request, count=1):
+    """The lines that bear this request's id, once there are so many."""
+    end = time.time() + AGES
     while True:
         found = [json.loads(line) for line in audit_lines()
                  if request.encode() in line]
         found = [line for line in found if line["request"] == request]
-        if found or time.time() > end:
+        if len(found) >= count or time.time() > end:
             return found
         time.sleep(0.05)
 
@@ -493,7 +495,7 @@ def authority(method, path, body=None):
     with open(os.path.join(ITA, "port")) as f:
         port = int(f.read())
     conn = http.client.HTTPSConnection(
-        "localhost", port, timeout=30, context=ssl.create_default_context(
+        "localhost", port, timeout=120, context=ssl.create_default_context(
             cafile=os.path.join(ITA, "tls-ca.pem")))
     conn.request(method, path, json.dumps(body) if body is not None else None)
     answer = conn.getresponse()

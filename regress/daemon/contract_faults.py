@@ -20,6 +20,9 @@ from contract import *
 from contract_transfer import (Subject, denies, gives, held_of, measured,
                                policy)
 
+# In which kbsd itself answers: it waits 20 s for a service.
+AT_ONCE = 12
+
 KINDS = ("certs", "nonce", "attest", "crl-root", "crl-signing")
 
 
@@ -46,10 +49,10 @@ def timed(call, *args, **more):
     return a
 
 
-def unavailable(what, a, most=5.0, status=502):
+def unavailable(what, a):
     """No verdict, no key, in time, and a line that says why."""
-    denies(what, a, status=status, verdict="unavailable")
-    check("%s: within %g s" % (what, most), a.took < most, a.took)
+    denies(what, a, status=502, verdict="unavailable")
+    check("%s: at once" % what, a.took < AT_ONCE, a.took)
 
 
 def together(*calls):
@@ -159,7 +162,7 @@ def transport():
         before = stats()
         a = timed(s.c.post, s.at)
         equal("nonce:%s: 502" % what, 502, a.status)
-        check("nonce:%s: at once" % what, a.took < 5, a.took)
+        check("nonce:%s: at once" % what, a.took < AT_ONCE, a.took)
         if times:
             equal("nonce:%s: asked so often" % what, times,
                   asked(before)["nonce"])
@@ -221,20 +224,24 @@ def without(s, wrongs):
         name = " ".join("%s=%s" % x for x in wrong.items()).replace("__", ":")
         fault(**wrong)
         before = stats()
-        end = time.time() + 8
-        while asked(before)["certs"] == 0 and time.time() < end:
+        end, a = time.time() + AGES, None
+        while a is None or (asked(before)["certs"] == 0 and
+                            time.time() < end):
             time.sleep(0.3)
             # a flaw of the keys is one of the tokens, too
             a = timed(good, s, **{k: v for k, v in wrong.items()
                                   if k == "jwk-mismatch"})
-        check("%s: the keys were asked for" % name, asked(before)["certs"])
+        if not check("%s: the keys were asked for" % name,
+                     asked(before)["certs"]):
+            finish()
         denies("cold, %s" % name, a, status=a.status,
                verdict="deny" if a.status == 401 else "unavailable")
-        check("cold, %s: 401 or 502, within 5 s" % name,
-              a.status in (401, 502) and a.took < 5, (a.status, a.took))
+        check("cold, %s: 401 or 502, at once" % name,
+              a.status in (401, 502) and a.took < AT_ONCE,
+              (a.status, a.took))
     equal("no redirect was followed", 0, stats()["evil"])
     fault()
-    end = time.time() + 8
+    end = time.time() + AGES
     while good(s).status != 200 and time.time() < end:
         time.sleep(0.3)
     gives("when all is well again, so is kbsd", good(s), "tdx")
@@ -247,7 +254,7 @@ def revoked():
     a = timed(good, s)
     denies("a key below a revoked certificate", a, "revoked")
     denies("in background too", s.evidence("tdx"), "revoked")
-    check("within 5 s", a.took < 5)
+    check("at once", a.took < AT_ONCE, a.took)
 
 
 def stuck():
@@ -263,15 +270,16 @@ def stuck():
     time.sleep(1)
     for i in range(5):
         a = timed(s.admin.get, "/keys/" + s.key["id"])
-        check("others are served meanwhile", a.status == 200 and a.took < 2,
-              (a.status, a.took))
+        check("others are served meanwhile", a.status == 200 and
+              a.took < AT_ONCE, (a.status, a.took))
     thread.join()
     for what, a in zip(("certs:hang, a passport", "nonce:drip, a first step",
                         "attest:hang, evidence"), answers):
         equal("%s: 502" % what, 502, a.status)
-        check("%s: within the 20 s that a service has" % what, a.took < 25,
+        # and not by the 30 s that a request has
+        check("%s: within the 20 s that a service has" % what, a.took < 29,
               a.took)
-    check("all of it was bounded", time.time() - start < 30)
+    check("all of it was bounded", time.time() - start < 60)
     for a in (answers[0], answers[2]):
         check("an audit line with a reason", audit(a.request)[0]["reason"],
               audit(a.request))
@@ -339,7 +347,7 @@ def down():
         gives("down, warm: a passport", good(s), "tdx")
     a = timed(s.c.post, s.at)
     equal("down: a first step: 502", 502, a.status)
-    check("at once", a.took < 5, a.took)
+    check("at once", a.took < AT_ONCE, a.took)
     unavailable("down: evidence", timed(s.evidence, "tdx", nonce=None))
 
 
@@ -355,7 +363,7 @@ def down_cold():
 def back():
     """It runs again; refetch 1s."""
     s = subject()
-    end = time.time() + 10
+    end = time.time() + AGES
     while good(s).status != 200 and time.time() < end:
         time.sleep(0.3)
     gives("back: a passport", good(s), "tdx")

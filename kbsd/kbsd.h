@@ -578,6 +578,7 @@ enum keystore_type { KEYSTORE_LOCAL, KEYSTORE_VAULT, KEYSTORE_KMIP,
 	KEYSTORE_PKCS11, KEYSTORE_TOKEN, KEYSTORE_TYPE_MAX };
 
 /* Limits, in one place. */
+#define RETRY_AFTER_MAX		3600	/* seconds that a client is told */
 #define DEADLINE_REQUEST_MS	30000
 #define DEADLINE_SERVICE_MS	20000
 #define DEADLINE_KEYSTORE_MS	5000

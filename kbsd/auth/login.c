@@ -32,8 +32,6 @@
 #include "auth.h"
 #include "log.h"
 
-#define RETRY_BUSY	5	/* seconds that a client is told to wait */
-#define RETRY_MAX	UINT16_MAX
 /* Another set of processes may write the same row: then it is read again. */
 #define TRIES_MAX	5
 /* Audit lines of logins that were refused without any work, in a second. */
@@ -92,8 +90,8 @@ reply(struct edge *edge, uint64_t number, unsigned int status, int64_t retry,
 {
 	struct wbuf	 w = { 0 };
 
-	if (retry > RETRY_MAX)
-		retry = RETRY_MAX;
+	if (retry > RETRY_AFTER_MAX)
+		retry = RETRY_AFTER_MAX;
 	wb_u64(&w, number);
 	wb_u16(&w, (uint16_t)status);
 	wb_u16(&w, (uint16_t)retry);
@@ -158,8 +156,11 @@ login_unavailable(struct login *login, const char *reason)
 static void
 login_locked(struct login *login, int64_t now)
 {
+	int64_t	 left = login->lockout.until - now;
+
 	auth_counts.locked++;
-	login_end(login, 429, login->lockout.until - now, TEXT_LOCKED, NULL,
+	/* It may have ended while it was written. */
+	login_end(login, 429, left > 0 ? left : 1, TEXT_LOCKED, NULL,
 	    "locked");
 }
 

@@ -28,7 +28,6 @@
 #include "object.h"
 
 #define WRAPPED_MAX	(64 * 1024)
-#define RETRY_MAX	3600
 
 /* What an answer of the broker says before its records. */
 struct head {
@@ -127,7 +126,7 @@ read_head(struct rbuf *r, struct head *h)
 	h->kind = rb_enum(r, ANSWER_KIND_MAX - 1);
 	h->count = rb_u32(r);
 	if (r->failed || h->status < 200 || h->status > 599 ||
-	    h->retry_after > RETRY_MAX || (h->tees & ~TEE_ALL) != 0)
+	    h->retry_after > RETRY_AFTER_MAX || (h->tees & ~TEE_ALL) != 0)
 		return (-1);
 	/* errors have a text, the rest may have records */
 	if (h->status >= 300)
@@ -232,7 +231,8 @@ answer_auth(struct edge *edge, struct rbuf *r)
 	token = rb_bytes(r, &len, 0, BEARER_TEXT_MAX);
 	if (rb_end(r) == -1 || req->waits != WAIT_AUTH ||
 	    (rep.status != 200 && (rep.status < 400 || rep.status > 599)) ||
-	    rep.retry_after > RETRY_MAX || (rep.status == 200) != (len > 0))
+	    rep.retry_after > RETRY_AFTER_MAX ||
+	    (rep.status == 200) != (len > 0))
 		return (-1);
 	if (rep.status != 200) {
 		request_fail_retry(req, rep.status, rep.retry_after, error);

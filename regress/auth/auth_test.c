@@ -72,6 +72,7 @@ a_file(const char *name, const char *text)
 
 static const char	*recipient;	/* a file; NULL: none */
 static uint32_t		 user_rate;	/* 0: any number of requests */
+static uint32_t		 lockout_seconds = 900;
 static const char	*jwks;		/* an issuer's; NULL: there is none */
 
 static void
@@ -101,7 +102,7 @@ start(const char *administrator, const char *password)
 	wb_u32(&w, 300);
 	wb_u32(&w, 5);
 	wb_u32(&w, 300);
-	wb_u32(&w, 900);
+	wb_u32(&w, lockout_seconds);
 	wb_str(&w, administrator);
 	wb_u32(&w, ENGINES);
 	wb_u32(&w, user_rate);
@@ -834,6 +835,23 @@ ATF_TC_BODY(lockout, tc)
 	/* it ends */
 	lockout_of("alice")->until = time(NULL);
 	ATF_CHECK_EQ(200, login("alice", "secret one", "rc")->status);
+	end();
+}
+
+/* A frontend passes on no more than an hour, whatever is configured. */
+ATF_TC_WITHOUT_HEAD(lockout_week);
+ATF_TC_BODY(lockout_week, tc)
+{
+	struct answer	*a;
+
+	lockout_seconds = 7 * 86400;
+	begin();
+	make_a_user("alice", "secret one", PERM_ALL);
+	lock_name("alice");
+	a = login("alice", "secret one", "r");
+	ATF_CHECK_EQ(429, a->status);
+	ATF_CHECK_EQ(RETRY_AFTER_MAX, a->retry);
+	ATF_CHECK(lockout_of("alice")->until > time(NULL) + 6 * 86400);
 	end();
 }
 
@@ -1795,6 +1813,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, wrong_is_wrong);
 	ATF_TP_ADD_TC(tp, empty_and_odd);
 	ATF_TP_ADD_TC(tp, lockout);
+	ATF_TP_ADD_TC(tp, lockout_week);
 	ATF_TP_ADD_TC(tp, lockout_survives);
 	ATF_TP_ADD_TC(tp, count_before_answer);
 	ATF_TP_ADD_TC(tp, conflict);

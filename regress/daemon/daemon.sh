@@ -99,17 +99,20 @@ is_root()
 	[ "$(id -u)" -eq 0 ]
 }
 
-# As root kbsd wants two users.
+# As root kbsd wants two users; of tests that begin at once one makes them.
 daemon_users()
 {
 	local user
 
 	is_root || return 0
+	exec 8<"$bin/kbsd"
+	flock 8
 	for user in _kbsd _kbsdkey; do
 		id "$user" >/dev/null 2>&1 || useradd --system \
 		    --no-create-home --shell /usr/sbin/nologin "$user" ||
 		    atf_skip "there is no user $user and none can be made"
 	done
+	exec 8<&-
 }
 
 # A TCP port that nobody has now.  Below the range that connections get, and

@@ -53,7 +53,8 @@ says_not()
 	}
 }
 
-daemon_case tls "TLS 1.3 and nothing else; what comes instead of it"
+daemon_case tls "TLS 1.3 and nothing else; what comes instead of it" \
+    "" 240
 tls_body()
 {
 	local v suite
@@ -104,7 +105,12 @@ tls_body()
 	s_client -servername "$(printf '%0250d' 0)" </dev/null
 	says "TLSv1.3, Cipher" "a long name"
 
-	client tls
+	client tls timer
+	same_processes
+	stop_kbsd
+	start_kbsd "prefork 1" "limits { timeout handshake 60s }"
+	census before
+	client tls itself
 	same_processes
 }
 
@@ -112,8 +118,8 @@ daemon_case sslscan "What sslscan finds" sslscan
 sslscan_body()
 {
 	start_kbsd
-	sslscan --no-colour --connect-timeout=10 "127.0.0.1:$port" >said ||
-	    atf_fail "sslscan"
+	sslscan --no-colour --connect-timeout=30 --timeout=30 \
+	    "127.0.0.1:$port" >said || atf_fail "sslscan"
 	for v in SSLv2 SSLv3 TLSv1.0 TLSv1.1 TLSv1.2; do
 		says "^$v *disabled" sslscan
 	done
@@ -125,7 +131,7 @@ sslscan_body()
 	    atf_fail "other suites: $(cat said)"
 }
 
-daemon_case slow "Slow clients have their deadlines" slowhttptest 180
+daemon_case slow "Slow clients have their deadlines" slowhttptest 240
 slow_body()
 {
 	local pids= pid mode
@@ -133,7 +139,7 @@ slow_body()
 	start_kbsd
 	census before
 	for mode in -H -B -R -X; do
-		slowhttptest $mode -c 100 -r 100 -i 2 -l 12 -p 3 -n 2 \
+		slowhttptest $mode -c 100 -r 100 -i 2 -l 12 -p 8 -n 2 \
 		    -w 512 -y 1024 -k 3 -u "$url/version" >slow$mode 2>&1 &
 		pids="$pids $!"
 	done

@@ -12,11 +12,11 @@
 # ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
 # OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
 
-"""Connections that do nothing: as many as descriptors allow, up to COUNT, from
-several addresses.  Says what one weighs, that a good client is served beside
-them, and that all of them are closed: the longest idle when room is wanted,
-the rest at the deadline.  Behind the usual arguments: COUNT, and how many
-connections the frontend takes in all.
+"""Connections that do nothing: as many as descriptors and time allow, up to
+COUNT, from several addresses.  Says what one weighs, that a good client is
+served beside them, and that all of them are closed: the longest idle when room
+is wanted, the rest at the deadline.  Behind the usual arguments: COUNT, and how
+many connections the frontend takes in all.
 """
 
 import sys
@@ -33,6 +33,8 @@ import time
 from wire import GET, Wrong, descriptors, finish, percentile, target
 
 SPARE = 200
+FILL = 40		# s, in which they come: the first has a minute
+LEAST = 2000		# that many there must be
 DEADLINE = 60
 LATE = 20
 WEIGHT = 40		# KiB that an idle connection may have
@@ -94,9 +96,13 @@ async def good(to, n):
 
 
 def fill(to, idle, count, each):
-    """Until there are so many; what is refused is an error."""
+    """Until there are so many, or for a time; what is refused is an error."""
     before, start = frontends(to), time.monotonic()
+    least = min(count, LEAST)
     for i in range(count):
+        if i >= least and time.monotonic() - start > FILL:
+            count = i
+            break
         fd = open_idle(to, address(i, each))
         os.set_blocking(fd, False)
         idle.add(fd)

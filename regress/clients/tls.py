@@ -13,7 +13,9 @@
 # OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
 
 """What comes instead of TLS, and TLS that nobody means well: each connection
-is closed in its time without an answer, and others are served meanwhile."""
+is closed in its time without an answer, and others are served meanwhile.
+Behind the usual arguments: "timer", for what the timer of handshakes ends, or
+"itself", for what must end without it; it is of a minute then."""
 
 import sys
 
@@ -28,6 +30,8 @@ import time
 from wire import GET, Wrong, finish, target
 
 HELLO, DATA, ALERT, CCS = 22, 23, 21, 20
+ITSELF = 40		# s: a handshake has a minute, and so has who is idle
+TIMER = 30		# s: a handshake has ten seconds
 
 
 def record(kind, data, version=0x0303):
@@ -76,7 +80,7 @@ async def drain(conn, seconds):
     while True:
         try:
             data = await asyncio.wait_for(
-                conn.reader.read(65536), end - time.monotonic())
+                conn.reader.read(65536), max(0.5, end - time.monotonic()))
         except ConnectionError:
             return first, True
         except asyncio.TimeoutError:
@@ -86,7 +90,7 @@ async def drain(conn, seconds):
         first = first or data
 
 
-async def junk(to, name, data, seconds=5):
+async def junk(to, name, data, seconds=ITSELF):
     """It is closed, after an alert at most."""
     conn = await to.connect(tls=False)
     try:
@@ -107,7 +111,7 @@ async def hello(to, name, data, good):
     conn = await to.connect(tls=False)
     try:
         await conn.send(data)
-        got = await asyncio.wait_for(conn.reader.read(5), 5)
+        got = await asyncio.wait_for(conn.reader.read(5), ITSELF)
     except ConnectionError:
         got = b""
     finally:
@@ -118,8 +122,8 @@ async def hello(to, name, data, good):
 
 async def drip(to, name, data, pause):
     """Slow TLS has ten seconds, however much comes."""
-    conn = await to.connect(tls=False)
     start = time.monotonic()
+    conn = await to.connect(tls=False)
 
     async def feed():
         for i in range(len(data)):
@@ -128,7 +132,7 @@ async def drip(to, name, data, pause):
 
     feeding = asyncio.ensure_future(feed())
     try:
-        _, closed = await drain(conn, 15)
+        _, closed = await drain(conn, TIMER)
         took = time.monotonic() - start
     finally:
         feeding.cancel()
@@ -155,7 +159,7 @@ async def behind(to, name, data):
                 await conn.send(outgoing.read())
                 incoming.write(await conn.reader.read(65536))
         await conn.send(outgoing.read() + data)
-        _, closed = await drain(conn, 5)
+        _, closed = await drain(conn, ITSELF)
     except ConnectionError:
         return
     finally:
@@ -177,15 +181,13 @@ async def honest(to, stop):
     return n
 
 
-def cases(to):
+def by_itself(to):
     good = client_hello(to)
     yield junk(to, "plain HTTP", GET)
     yield junk(to, "plain HTTP/0.9", b"GET /\r\n")
     yield junk(to, "SSH", b"SSH-2.0-OpenSSH_9.2\r\n")
     yield junk(to, "NULs", bytes(70000))
     yield junk(to, "0xff", b"\xff" * 70000)
-    for i in range(20):
-        yield junk(to, "noise %d" % i, b"\x01" + os.urandom(2000), 12)
     yield junk(to, "SSL 2 Hello",
                b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10" + bytes(37))
     yield junk(to, "a heartbeat", record(24, b"\x01\xff\xff"))
@@ -202,10 +204,6 @@ def cases(to):
     yield junk(to, "many changes of cipher", record(CCS, b"\x01") * 100)
     yield junk(to, "a Hello cut by a message",
                good[:40] + record(HELLO, good[5:]))
-    for at in (0, 5, 43, 76):
-        bad = bytearray(good)
-        bad[at] ^= 0xff
-        yield junk(to, "a Hello with byte %d inverted" % at, bytes(bad), 12)
     yield hello(to, "a good Hello", good, True)
     yield hello(to, "a Hello of 16 KiB", longer(good, 15000), True)
     yield hello(to, "a Hello of 60 KiB", longer(good, 60000), True)
@@ -223,13 +221,24 @@ def cases(to):
     yield behind(to, "a record of noise", record(DATA, os.urandom(100)))
     yield behind(to, "a record too long", record(DATA, bytes(17000)))
     yield behind(to, "an empty record", record(DATA, b""))
+
+
+def by_timer(to):
+    """More of it may come, so that only time tells."""
+    good = client_hello(to)
+    for i in range(20):
+        yield junk(to, "noise %d" % i, b"\x01" + os.urandom(2000), TIMER)
+    for at in (0, 5, 43, 76):
+        bad = bytearray(good)
+        bad[at] ^= 0xff
+        yield junk(to, "a Hello with byte %d inverted" % at, bytes(bad), TIMER)
     yield drip(to, "a slow Hello", good, 0.5)
     yield drip(to, "no byte", b"", 1)
     yield drip(to, "a slow head of a record", b"\x16\x03\x01\x02\x00", 3)
     yield drip(to, "half a Hello", good[:100], 0)
 
 
-async def main(to):
+async def main(to, cases):
     wrong, stop = [], asyncio.Event()
     good = asyncio.ensure_future(honest(to, stop))
     results = await asyncio.gather(*cases(to), return_exceptions=True)
@@ -243,4 +252,5 @@ async def main(to):
 
 
 to = target(sys.argv)
-finish(asyncio.run(main(to)))
+finish(asyncio.run(main(to, {"itself": by_itself, "timer": by_timer}[
+    sys.argv[5]])))

@@ -44,6 +44,8 @@
 
 #define SOCK	"kbsd.sock"
 #define UNUSED	__attribute__((unused))
+/* ms: what just has to come, before control's own timer of 30 s brings it. */
+#define SOON	20000
 
 struct fixture {
 	struct child	*child;
@@ -167,7 +169,7 @@ client_closed(int fd, int ms)
 static UNUSED void
 client_check(int fd, const char *answer)
 {
-	char	*text = client_hear(fd, 5000);
+	char	*text = client_hear(fd, SOON);
 
 	ATF_REQUIRE_MSG(text != NULL, "no answer");
 	ATF_CHECK_STREQ(answer, text);
@@ -178,7 +180,7 @@ client_check(int fd, const char *answer)
 static UNUSED void
 client_check_in(int fd, const char *part)
 {
-	char	*text = client_hear(fd, 5000);
+	char	*text = client_hear(fd, SOON);
 
 	ATF_REQUIRE_MSG(text != NULL, "no answer, wanted %s", part);
 	ATF_CHECK_MSG(strstr(text, part) != NULL, "%s not in %s", part, text);
@@ -199,7 +201,7 @@ asked(struct fixture *f, enum operation op, struct asked *a)
 	size_t		 len;
 
 	memset(a, 0, sizeof(*a));
-	peer_recv(f->auth, IMSG_AUTH_LOCAL, &r, 5000);
+	peer_recv(f->auth, IMSG_AUTH_LOCAL, &r, AGES);
 	number = rb_u64(&r);
 	ATF_CHECK_EQ(getuid(), rb_u32(&r));
 	rb_digest(&r, sum);
@@ -207,7 +209,7 @@ asked(struct fixture *f, enum operation op, struct asked *a)
 	if (len > 0)
 		memcpy(a->password, bytes, len);
 	ATF_REQUIRE_EQ(0, rb_end(&r));
-	peer_recv(f->broker, IMSG_BROKER_ASK, &r, 5000);
+	peer_recv(f->broker, IMSG_BROKER_ASK, &r, AGES);
 	a->number = rb_u64(&r);
 	ATF_CHECK_EQ(number, a->number);
 	rb_str(&r, client, sizeof(client));
@@ -309,7 +311,7 @@ commanded(struct fixture *f, enum parent_command command, uint8_t argument)
 	struct rbuf	 r;
 	uint64_t	 tag;
 
-	peer_recv(f->parent, IMSG_PARENT_COMMAND, &r, 5000);
+	peer_recv(f->parent, IMSG_PARENT_COMMAND, &r, AGES);
 	tag = rb_u64(&r);
 	ATF_CHECK_EQ(command, rb_u8(&r));
 	ATF_CHECK_EQ(argument, rb_u8(&r));

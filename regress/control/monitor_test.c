@@ -30,7 +30,7 @@ watch(struct fixture *f)
 	struct rbuf	 r;
 	uint32_t	 n;
 
-	peer_recv(f->broker, IMSG_BROKER_WATCH, &r, 10000);
+	peer_recv(f->broker, IMSG_BROKER_WATCH, &r, AGES);
 	n = rb_u32(&r);
 	ATF_REQUIRE_EQ(0, rb_end(&r));
 	return (n);
@@ -73,7 +73,7 @@ finished(struct fixture *f, uint64_t lost)
 	f->worked = 1;
 }
 
-/* One line within 10 s, without its newline; static. */
+/* One line, without its newline; static. */
 static const char *
 hear_line(int fd)
 {
@@ -84,7 +84,7 @@ hear_line(int fd)
 	ssize_t		 n;
 
 	while (end == NULL) {
-		ATF_REQUIRE_MSG(poll(&pfd, 1, 10000) == 1, "no line");
+		ATF_REQUIRE_MSG(poll(&pfd, 1, SOON) == 1, "no line");
 		n = recv(fd, buf + len, sizeof(buf) - len, MSG_PEEK);
 		ATF_REQUIRE(n > 0);
 		if ((end = memchr(buf + len, '\n', (size_t)n)) != NULL)
@@ -139,7 +139,7 @@ ATF_TC_BODY(lines, tc)
 	ATF_CHECK_STREQ(want, hear_line(a));
 	/* Who watches has nothing to say. */
 	client_say(a, "{\"command\":\"show status\"}\n");
-	ATF_CHECK(client_closed(a, 5000));
+	ATF_CHECK(client_closed(a, SOON));
 	ATF_CHECK_EQ(0, watch(&f));
 	close(a);
 	fixture_end(&f);
@@ -244,7 +244,7 @@ ATF_TC_BODY(broker, tc)
 	/* A set that ends says so, and is not kept by who watches. */
 	peer_send(f.parent, IMSG_PROCESS_DRAIN, &w);
 	ATF_CHECK_STREQ("{\"ok\":true,\"status\":200}", hear_line(fd));
-	ATF_CHECK(client_closed(fd, 5000));
+	ATF_CHECK(client_closed(fd, SOON));
 	close(fd);
 	fixture_end(&f);
 }

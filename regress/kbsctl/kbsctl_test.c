@@ -574,7 +574,7 @@ expect_material(struct fixture *f, const void *data, size_t len)
 	const uint8_t	*bytes;
 	size_t		 n;
 
-	peer_recv(f->maker, IMSG_MAKER_MATERIAL, &r, 5000);
+	peer_recv(f->maker, IMSG_MAKER_MATERIAL, &r, AGES);
 	(void)rb_u64(&r);
 	bytes = rb_bytes(&r, &n, 0, MATERIAL_MAX);
 	ATF_REQUIRE_EQ(0, rb_end(&r));

@@ -334,7 +334,7 @@ watched(struct fixture *f)
 	struct rbuf	 r;
 	uint32_t	 n;
 
-	peer_recv(f->broker, IMSG_BROKER_WATCH, &r, 5000);
+	peer_recv(f->broker, IMSG_BROKER_WATCH, &r, AGES);
 	n = rb_u32(&r);
 	ATF_REQUIRE_EQ(0, rb_end(&r));
 	return (n);

@@ -70,14 +70,20 @@ class Manager:
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(path)
         os.chmod(path, 0o777)
-        threading.Thread(target=self.hear, daemon=True).start()
+        self.hearing = threading.Thread(target=self.hear, daemon=True)
+        self.hearing.start()
 
     def hear(self):
         with open(self.args.directory + "/told", "a") as told:
-            while True:
-                text = self.notify.recv(4096).decode()
+            while text := self.notify.recv(4096).decode():
                 told.write(text.replace("\n", " ") + "\n")
                 told.flush()
+
+    def heard(self):
+        """All that was told is written: behind it comes nothing, from us."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.sendto(b"", self.notify.getsockname())
+        self.hearing.join()
 
     def environment(self):
         env = dict(os.environ)
@@ -124,6 +130,7 @@ class Manager:
             self.start()
             _, status = os.waitpid(self.pid, 0)
             if not self.again:
+                self.heard()
                 sys.exit(os.waitstatus_to_exitcode(status))
             self.again = False
 

@@ -40,8 +40,9 @@ SWKS = 200                      # of the last, are looked for
 ENV = os.environ
 PARENT = int(ENV["KBSD_PID"])
 KEYSTORE = ENV.get("KBSD_KEYSTORE", "local")
-# kms closes an idle connection to a KMIP server, and its buffers with it.
-IDLE = 4 if KEYSTORE == "kmip" else 1
+# s, for what is still being given up.  kms closes a connection to a KMIP
+# server, and its buffers with it, when it was idle for 2 s.
+IDLE = 15 if KEYSTORE == "kmip" else 5
 
 
 # --- pieces ----------------------------------------------------------------

@@ -18,7 +18,7 @@
 . "$(atf_get_srcdir)/daemon.sh"
 . "$(atf_get_srcdir)/contract.sh"
 
-daemon_case memory "who holds which secret" "" 240
+daemon_case memory "who holds which secret" "" 360
 memory_body()
 {
 	is_root || atf_skip "only root sees the memory of others"
@@ -31,7 +31,7 @@ memory_body()
 	stop_kbsd
 }
 
-daemon_case vault "the same with keys in Vault" "" 240
+daemon_case vault "the same with keys in Vault" "" 360
 vault_body()
 {
 	is_root || atf_skip "only root sees the memory of others"
@@ -46,7 +46,7 @@ vault_body()
 	stop_kbsd
 }
 
-daemon_case kmip "the same with keys behind KMIP" "" 240
+daemon_case kmip "the same with keys behind KMIP" "" 360
 kmip_body()
 {
 	is_root || atf_skip "only root sees the memory of others"
@@ -65,7 +65,7 @@ kmip_body()
 	stop_kbsd
 }
 
-daemon_case pkcs11 "the same with keys under a key in a token" "" 240
+daemon_case pkcs11 "the same with keys under a key in a token" "" 360
 pkcs11_body()
 {
 	is_root || atf_skip "only root sees the memory of others"

@@ -470,7 +470,7 @@ stop_body()
 	begin=$(date +%s)
 	kill -INT "$kbsd_pid"
 	wait "$kbsd_pid" || atf_fail "ended with $?"
-	[ $(($(date +%s) - begin)) -le 5 ] || atf_fail "slow"
+	[ $(($(date +%s) - begin)) -le 8 ] || atf_fail "slow"
 	for pid in $pids; do
 		! kill -0 "$pid" 2>/dev/null || atf_fail "$pid is left"
 	done

@@ -153,6 +153,13 @@ again()
 	[ "$(grep -c 'made a TLS certificate' "$log")" = 2 ]
 }
 
+# replace NEW FILE: who watches FILE sees the old one or the whole new one
+replace()
+{
+	cp "$1" "$2.new"
+	mv "$2.new" "$2"
+}
+
 daemon_case renewed "a renewed pair is taken by itself, half of one is not"
 renewed_body()
 {
@@ -171,11 +178,11 @@ renewed_body()
 	sleep 2		# it is looked at twice more, and not said again
 	serves old.pem || atf_fail "the old one is not served"
 	make_cert "$PWD/two" localhost rsa:2048
-	cp two.pem one.pem
+	replace two.pem one.pem
 	wait_for 200 grep -q "reload refused: the new processes" "$log" ||
 	    atf_fail "$(cat "$log")"
 	serves old.pem || atf_fail "the old one is not served"
-	cp two.key one.key
+	replace two.key one.key
 	wait_for 200 serves two.pem || atf_fail "the new one is not served"
 	grep -q "reload: tls certificate \"$PWD/one.pem\" changed: \
 certificate serial $(serial_of two.pem) until .*, was serial \
@@ -292,7 +299,8 @@ client ca \"$PWD/ca.pem\" client crl \"$PWD/crl.pem\""
 	    >out 2>&1 || :
 	grep -q 'certificate required' out || atf_fail "$(cat out)"
 	! curl_kbsd /version >out 2>&1 || atf_fail "let in without one"
-	grep -q 'client 127.0.0.1 refused:.*did not return a certificate' \
+	wait_for 100 grep -q \
+	    'client 127.0.0.1 refused:.*did not return a certificate' \
 	    "$log" || atf_fail "$(grep refused: "$log")"
 	[ "$(shown revoked /version)" = 200 ] || atf_fail "not yet revoked"
 	openssl ca -config ca.cnf -revoke revoked.pem -cert ca.pem \

@@ -14,6 +14,8 @@
 
 # make site: the pages are whole, and what they say of the code is so.
 
+. "$(atf_get_srcdir)/../daemon/daemon.sh"
+
 src=${KBSD_SRC:-$(pwd)}
 
 site()
@@ -115,13 +117,11 @@ running_body()
 	bin=$(atf_get_srcdir)/../../bin
 	site
 	chmod 755 .
+	dir=$(pwd)
 	cat >kbsd.conf <<CONF
-directory "$(pwd)/state"
-control socket "$(pwd)/sock"
-listen on 127.0.0.1 port $(python3 -c 'import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])')
+directory "$dir/state"
+control socket "$dir/sock"
+listen on 127.0.0.1 port $(free_port)
 attestation "local" { dcap }
 CONF
 	if [ "$(id -u)" -eq 0 ]; then

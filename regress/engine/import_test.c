@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base64.h"
 #include "engine.h"
@@ -448,6 +449,16 @@ rsa_text(BIGNUM *const v[8], uint8_t version)
 	return (armour("RSA PRIVATE KEY", buf + o.left, derout_len(&o)));
 }
 
+/* What this process has computed, not what it has waited. */
+static uint64_t
+cpu_ms(void)
+{
+	struct timespec	 ts;
+
+	ATF_REQUIRE_EQ(0, clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts));
+	return ((uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
+}
+
 /* Keys whose numbers do not fit each other, or take for ever to check. */
 ATF_TC_WITHOUT_HEAD(rsa_numbers);
 ATF_TC_BODY(rsa_numbers, tc)
@@ -485,12 +496,12 @@ ATF_TC_BODY(rsa_numbers, tc)
 		REFUSED(&k, text, "key data");
 		free(text);
 		/* 24000 bits that might be prime */
-		began = now_ms();
+		began = cpu_ms();
 		BN_set_bit(v[i], 24000);
 		BN_set_bit(v[i], 0);
 		text = rsa_text(v, 0);
 		REFUSED(&k, text, "key data");
-		ATF_CHECK(now_ms() - began < 500);
+		ATF_CHECK(cpu_ms() - began < 500);
 		free(text);
 		BN_copy(v[i], keep);
 	}

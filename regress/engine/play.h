@@ -126,6 +126,22 @@ play_end(struct play *p)
 	    (unsigned int)status);
 }
 
+/*
+ * So many requests are there, be it by their first half.  Alone that is kept
+ * for 20 s and more: it is not its end that is waited for.
+ */
+static inline void
+wait_waiting(struct child *c, uint64_t n)
+{
+	uint64_t	 end = now_ms() + 15000;
+
+	while (child_counter(c, "waiting") != n) {
+		ATF_REQUIRE_MSG(now_ms() < end, "not %llu requests",
+		    (unsigned long long)n);
+		usleep(5000);
+	}
+}
+
 static inline EVP_PKEY *
 play_rsa(unsigned int bits)
 {

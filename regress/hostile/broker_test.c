@@ -88,13 +88,6 @@ order_to(enum who who, uint64_t number, uint8_t op,
 	peer_send(g.edge[W_BROKER][who], IMSG_ENGINE_ORDER, &w);
 }
 
-static void
-order(uint64_t number, uint8_t op, const struct key_record *key,
-    const uint8_t *policy)
-{
-	order_to(W_ENGINE, number, op, key, policy, NULL, 0, SOON);
-}
-
 /* How an order ended; newest is filled when a record came. */
 static int
 ended(enum who who, uint64_t number, struct key_record *newest)
@@ -122,11 +115,25 @@ ended(enum who who, uint64_t number, struct key_record *newest)
 	return (result);
 }
 
+/*
+ * An order that is not followed.  Only what is to end for want of something has
+ * little time: the rest ends by itself, on a busy machine as well.
+ */
 static void
-refused(uint64_t number, int result)
+refused_with(uint8_t op, const struct key_record *key, const uint8_t *policy,
+    const void *argument, size_t len, int result)
 {
-	ATF_CHECK_EQ(result, ended(W_ENGINE, number, NULL));
+	order_to(W_ENGINE, g.number, op, key, policy, argument, len,
+	    result == DONE_TIMEOUT ? SOON : WAIT);
+	ATF_CHECK_EQ(result, ended(W_ENGINE, g.number, NULL));
 	no_key(&g, 20);
+}
+
+static void
+refused(uint8_t op, const struct key_record *key, const uint8_t *policy,
+    int result)
+{
+	refused_with(op, key, policy, NULL, 0, result);
 }
 
 /* The verifier's word; 1: it is a good one. */
@@ -498,8 +505,7 @@ ATF_TC_BODY(order_without_verdict, tc)
 {
 	begin();
 	tell_audit(++g.number, OP_TRANSFER, &key.id, sums[0], wrapping);
-	order(g.number, OP_TRANSFER, &key, sums[0]);
-	refused(g.number, DONE_TIMEOUT);
+	refused(OP_TRANSFER, &key, sums[0], DONE_TIMEOUT);
 	end(&key, 0, g.secret);
 }
 
@@ -513,19 +519,16 @@ ATF_TC_BODY(verdict_of_another_key, tc)
 	other = make_key(g.other, 1, 0, &a);
 	judged(++g.number, &key, 0);
 	tell_audit(g.number, OP_TRANSFER, &other.id, sums[1], wrapping);
-	order(g.number, OP_TRANSFER, &other, sums[1]);
-	refused(g.number, DONE_REFUSED);
+	refused(OP_TRANSFER, &other, sums[1], DONE_REFUSED);
 	/* under the policy that was judged by */
 	judged(++g.number, &key, 0);
 	tell_audit(g.number, OP_TRANSFER, &other.id, sums[0], wrapping);
-	order(g.number, OP_TRANSFER, &other, sums[0]);
-	refused(g.number, DONE_REFUSED);
+	refused(OP_TRANSFER, &other, sums[0], DONE_REFUSED);
 	/* its record under the judged key's id */
 	judged(++g.number, &key, 0);
 	other.id = key.id;
 	tell_audit(g.number, OP_TRANSFER, &key.id, sums[0], wrapping);
-	order(g.number, OP_TRANSFER, &other, sums[0]);
-	refused(g.number, DONE_REFUSED);
+	refused(OP_TRANSFER, &other, sums[0], DONE_REFUSED);
 	end(&key, 0, g.secret);
 }
 
@@ -535,8 +538,7 @@ ATF_TC_BODY(verdict_of_another_number, tc)
 	begin();
 	judged(++g.number, &key, 0);
 	tell_audit(++g.number, OP_TRANSFER, &key.id, sums[0], wrapping);
-	order(g.number, OP_TRANSFER, &key, sums[0]);
-	refused(g.number, DONE_TIMEOUT);
+	refused(OP_TRANSFER, &key, sums[0], DONE_TIMEOUT);
 	end(&key, 0, g.secret);
 }
 
@@ -547,8 +549,7 @@ ATF_TC_BODY(order_again, tc)
 	begin();
 	transfer(&key, 0, g.secret);
 	tell_audit(g.number, OP_TRANSFER, &key.id, sums[0], wrapping);
-	order(g.number, OP_TRANSFER, &key, sums[0]);
-	refused(g.number, DONE_TIMEOUT);
+	refused(OP_TRANSFER, &key, sums[0], DONE_TIMEOUT);
 	end(&key, 0, g.secret);
 }
 
@@ -572,14 +573,12 @@ ATF_TC_BODY(weaker_policy, tc)
 	ATF_REQUIRE(appraise(++g.number, &strong.id, &policies[1].id,
 	    POLICY_WEAK, g.pkey));
 	tell_audit(g.number, OP_TRANSFER, &strong.id, d, wrapping);
-	order(g.number, OP_TRANSFER, &strong, d);
-	refused(g.number, DONE_REFUSED);
+	refused(OP_TRANSFER, &strong, d, DONE_REFUSED);
 	/* the same, with the right digest in the order */
 	ATF_REQUIRE(appraise(++g.number, &strong.id, &policies[1].id,
 	    POLICY_WEAK, g.pkey));
 	tell_audit(g.number, OP_TRANSFER, &strong.id, sums[1], wrapping);
-	order(g.number, OP_TRANSFER, &strong, sums[1]);
-	refused(g.number, DONE_REFUSED);
+	refused(OP_TRANSFER, &strong, sums[1], DONE_REFUSED);
 	/* another policy, and the record too says that it is under that */
 	shown = strong;
 	shown.policy = policies[0].id;
@@ -587,8 +586,7 @@ ATF_TC_BODY(weaker_policy, tc)
 	ATF_REQUIRE(appraise(++g.number, &strong.id, &policies[0].id,
 	    POLICY_WEAK, g.pkey));
 	tell_audit(g.number, OP_TRANSFER, &strong.id, sums[0], wrapping);
-	order(g.number, OP_TRANSFER, &shown, sums[0]);
-	refused(g.number, DONE_REFUSED);
+	refused(OP_TRANSFER, &shown, sums[0], DONE_REFUSED);
 	end(&key, 0, g.secret);
 }
 
@@ -651,8 +649,7 @@ ATF_TC_BODY(changed_record, tc)
 		judged(++g.number, &bad, 0);
 		tell_audit(g.number, OP_TRANSFER, &bad.id, sums[0],
 		    wrapping);
-		order(g.number, OP_TRANSFER, &bad, sums[0]);
-		refused(g.number, DONE_REFUSED);
+		refused(OP_TRANSFER, &bad, sums[0], DONE_REFUSED);
 	}
 	end(&key, 0, g.secret);
 }
@@ -669,8 +666,7 @@ ATF_TC_BODY(old_record, tc)
 	move_key(&key, 1, &a);
 	judged(++g.number, &old, 0);
 	tell_audit(g.number, OP_TRANSFER, &old.id, sums[0], wrapping);
-	order(g.number, OP_TRANSFER, &old, sums[0]);
-	refused(g.number, DONE_STALE);
+	refused(OP_TRANSFER, &old, sums[0], DONE_STALE);
 	move_key(&key, 0, &a);
 	end(&key, 0, g.secret);
 }
@@ -682,8 +678,7 @@ ATF_TC_BODY(no_line, tc)
 {
 	begin();
 	judged(++g.number, &key, 0);
-	order(g.number, OP_TRANSFER, &key, sums[0]);
-	refused(g.number, DONE_TIMEOUT);
+	refused(OP_TRANSFER, &key, sums[0], DONE_TIMEOUT);
 	end(&key, 0, g.secret);
 }
 
@@ -705,8 +700,7 @@ ATF_TC_BODY(line_of_another, tc)
 		    OP_KEY_RELEASE : OP_TRANSFER, i == 0 ? &other.id :
 		    &key.id, i == 1 ? sums[1] : sums[0], i == 2 ? thief :
 		    wrapping);
-		order(g.number, OP_TRANSFER, &key, sums[0]);
-		refused(g.number, result);
+		refused(OP_TRANSFER, &key, sums[0], result);
 	}
 	end(&key, 0, g.secret);
 }
@@ -738,9 +732,8 @@ release(const struct key_record *k, int result)
 
 	digest(d, thief_der, thief_len);
 	tell_audit(g.number, OP_KEY_RELEASE, &k->id, k->policy_digest, d);
-	order_to(W_ENGINE, g.number, OP_KEY_RELEASE, k, k->policy_digest,
-	    thief_der, thief_len, SOON);
-	refused(g.number, result);
+	refused_with(OP_KEY_RELEASE, k, k->policy_digest, thief_der,
+	    thief_len, result);
 }
 
 ATF_TC_WITHOUT_HEAD(release_without_grant);
@@ -837,9 +830,8 @@ ATF_TC_BODY(move_attested_only, tc)
 		admin_asks(++g.number, &ask);
 		recv_granted(&a);
 		tell_audit(g.number, OP_KEY_MOVE, &bad.id, sums[0], zero);
-		order_to(W_ENGINE, g.number, OP_KEY_MOVE, &bad, sums[0],
-		    policies[0].id.b, 16, SOON);
-		refused(g.number, DONE_REFUSED);
+		refused_with(OP_KEY_MOVE, &bad, sums[0], policies[0].id.b,
+		    16, DONE_REFUSED);
 	}
 	end(&key, 0, g.secret);
 }
@@ -853,9 +845,8 @@ ATF_TC_BODY(move_without_grant, tc)
 	begin();
 	move_key(&key, 1, &a);
 	tell_audit(++g.number, OP_KEY_MOVE, &key.id, sums[0], zero);
-	order_to(W_ENGINE, g.number, OP_KEY_MOVE, &key, sums[0],
-	    policies[0].id.b, 16, SOON);
-	refused(g.number, DONE_TIMEOUT);
+	refused_with(OP_KEY_MOVE, &key, sums[0], policies[0].id.b, 16,
+	    DONE_TIMEOUT);
 	/* to another policy than what was granted */
 	ask.id = key.id;
 	ask.policy = policies[2].id;
@@ -863,9 +854,8 @@ ATF_TC_BODY(move_without_grant, tc)
 	admin_asks(++g.number, &ask);
 	recv_granted(&a);
 	tell_audit(g.number, OP_KEY_MOVE, &key.id, sums[0], zero);
-	order_to(W_ENGINE, g.number, OP_KEY_MOVE, &key, sums[0],
-	    policies[0].id.b, 16, SOON);
-	refused(g.number, DONE_REFUSED);
+	refused_with(OP_KEY_MOVE, &key, sums[0], policies[0].id.b, 16,
+	    DONE_REFUSED);
 	ATF_CHECK(!appraise(++g.number, &key.id, &policies[1].id,
 	    POLICY_STRONG, g.pkey));
 	move_key(&key, 0, &a);
@@ -885,23 +875,20 @@ ATF_TC_BODY(delete_without_grant, tc)
 	bare.serial = 0;
 	memset(bare.seal, 0, DIGEST_LEN);
 	tell_audit(++g.number, OP_KEY_DELETE, &key.id, zero, zero);
-	order(g.number, OP_KEY_DELETE, &key, zero);
-	refused(g.number, DONE_TIMEOUT);
+	refused(OP_KEY_DELETE, &key, zero, DONE_TIMEOUT);
 	/* the grant is for another key, or for the sealed record */
 	ask.id = other.id;
 	shown_key = &other;
 	admin_asks(++g.number, &ask);
 	recv_granted(&a);
 	tell_audit(g.number, OP_KEY_DELETE, &key.id, zero, zero);
-	order(g.number, OP_KEY_DELETE, &key, zero);
-	refused(g.number, DONE_REFUSED);
+	refused(OP_KEY_DELETE, &key, zero, DONE_REFUSED);
 	ask.id = key.id;
 	shown_key = &key;
 	admin_asks(++g.number, &ask);
 	recv_granted(&a);
 	tell_audit(g.number, OP_KEY_DELETE, &key.id, zero, zero);
-	order(g.number, OP_KEY_DELETE, &bare, zero);
-	refused(g.number, DONE_REFUSED);
+	refused(OP_KEY_DELETE, &bare, zero, DONE_REFUSED);
 	end(&key, 0, g.secret);
 }
 
@@ -930,7 +917,7 @@ ATF_TC_BODY(store_over_another, tc)
 		tell_audit(g.number, OP_KEY_REGISTER, &bad.id, i == 2 ?
 		    sums[1] : sums[0], zero);
 		order_to(W_MAKER, g.number, OP_KEY_REGISTER, &bad, i == 2 ?
-		    sums[1] : sums[0], NULL, 0, SOON);
+		    sums[1] : sums[0], NULL, 0, WAIT);
 		ATF_CHECK_MSG(ended(W_MAKER, g.number, NULL) != DONE_OK,
 		    "try %d", i);
 	}
@@ -958,9 +945,7 @@ static void
 move_back(const struct key_record *k, int result)
 {
 	tell_audit(g.number, OP_KEY_MOVE, &k->id, sums[0], zero);
-	order_to(W_ENGINE, g.number, OP_KEY_MOVE, k, sums[0],
-	    policies[0].id.b, 16, SOON);
-	refused(g.number, result);
+	refused_with(OP_KEY_MOVE, k, sums[0], policies[0].id.b, 16, result);
 }
 
 /* A move that was undone by a later one is not done again. */
@@ -1001,15 +986,13 @@ ATF_TC_BODY(old_intent_deletes, tc)
 	move_key(&key, 1, &a);
 	leftover(&key, made.intent, made.intentlen);
 	tell_audit(g.number, OP_KEY_DELETE, &key.id, zero, zero);
-	order(g.number, OP_KEY_DELETE, &key, zero);
-	refused(g.number, DONE_REFUSED);
+	refused(OP_KEY_DELETE, &key, zero, DONE_REFUSED);
 	bare = key;
 	bare.serial = 0;
 	memset(bare.seal, 0, DIGEST_LEN);
 	leftover(&bare, made.intent, made.intentlen);
 	tell_audit(g.number, OP_KEY_DELETE, &key.id, zero, zero);
-	order(g.number, OP_KEY_DELETE, &bare, zero);
-	refused(g.number, DONE_STALE);
+	refused(OP_KEY_DELETE, &bare, zero, DONE_STALE);
 	move_key(&key, 0, &a);
 	end(&key, 0, g.secret);
 }

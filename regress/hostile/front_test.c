@@ -292,7 +292,7 @@ ATF_TC_BODY(foreign_material, tc)
 	send_material(g.edge[W_FRONT][W_MAKER], n, g.secret, SECRET_LEN);
 	send_ask(g.edge[W_CONTROL][W_BROKER], n, &ask, d);
 	send_local(g.edge[W_CONTROL][W_AUTH], n, d, "");
-	ATF_CHECK(peer_silent(g.edge[W_CONTROL][W_BROKER], 300));
+	ATF_CHECK(peer_silent(g.edge[W_CONTROL][W_BROKER], 50));
 	send_material(g.edge[W_CONTROL][W_MAKER], n, g.other, SECRET_LEN);
 	recv_answer(g.edge[W_CONTROL][W_BROKER], &a);
 	ATF_REQUIRE_EQ(201, a.status);
@@ -327,11 +327,12 @@ ATF_TC_BODY(material_alone, tc)
 	for (i = 0; i < 100; i++)
 		send_material(g.edge[W_OTHER][W_MAKER], 100000 + (uint64_t)i,
 		    g.other, SECRET_LEN);
+	wait_waiting(g.child[W_MAKER], 64);
 	ATF_CHECK_EQ(200, by_control(&g, &ask, "", NULL, &a));
 	ATF_CHECK_EQ(1, a.count);
 	/* it goes when its front does */
 	peer_close(g.edge[W_OTHER][W_MAKER]);
-	usleep(100000);
+	wait_waiting(g.child[W_MAKER], 0);
 	(void)add_key(&g, g.other, &weak, 0);
 	end();
 }

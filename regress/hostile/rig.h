@@ -528,11 +528,13 @@ by_control(struct rig *g, const struct ask *ask, const char *password,
 {
 	uint8_t	 d[DIGEST_LEN];
 
-	send_ask(g->edge[W_CONTROL][W_BROKER], ++g->number, ask, d);
-	send_local(g->edge[W_CONTROL][W_AUTH], g->number, d, password);
+	g->number++;
+	/* Alone it is kept for long; who has an order waits less. */
 	if (material != NULL)
 		send_material(g->edge[W_CONTROL][W_MAKER], g->number,
 		    material, SECRET_LEN);
+	send_ask(g->edge[W_CONTROL][W_BROKER], g->number, ask, d);
+	send_local(g->edge[W_CONTROL][W_AUTH], g->number, d, password);
 	recv_answer(g->edge[W_CONTROL][W_BROKER], a);
 	ATF_CHECK_EQ(g->number, a->number);
 	return (a->status);

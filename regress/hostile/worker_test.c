@@ -20,7 +20,7 @@
  */
 #include "rig.h"
 
-#define SOON	400
+#define SOON	400	/* ms, for what is to end for want of something */
 
 static struct rig	 g;
 static struct uuid	 weak;
@@ -78,7 +78,8 @@ ask_head(struct wbuf *w, const struct request_name *name, uint8_t op,
 
 static void
 fetch(const struct request_name *name, uint8_t op, uint8_t half,
-    const struct key_record *k, const uint8_t *policy, const uint8_t *wrap)
+    const struct key_record *k, const uint8_t *policy, const uint8_t *wrap,
+    unsigned int ms)
 {
 	struct wbuf	 w = { 0 };
 
@@ -86,7 +87,7 @@ fetch(const struct request_name *name, uint8_t op, uint8_t half,
 	wb_digest(&w, policy);
 	wb_digest(&w, wrap);
 	wb_u32(&w, 0);
-	wb_u64(&w, now_ms() + SOON);
+	wb_u64(&w, now_ms() + ms);
 	wb_bytes(&w, NULL, 0);
 	peer_send(g.edge[W_ENGINE][W_KMS], IMSG_KMS_FETCH, &w);
 }
@@ -122,7 +123,7 @@ fetch_rightly(void)
 	struct request_name	 name = ordered();
 
 	fetch(&name, OP_TRANSFER, HALF_VERDICT, &key, key.policy_digest,
-	    wrapping);
+	    wrapping, WAIT);
 	answered(IMSG_ENGINE_FETCHED, DONE_OK, g.secret);
 }
 
@@ -134,11 +135,11 @@ ATF_TC_BODY(engine_without_order, tc)
 	begin(BIT(W_ENGINE));
 	fill();
 	fetch(&name, OP_TRANSFER, HALF_VERDICT, &key, key.policy_digest,
-	    wrapping);
+	    wrapping, SOON);
 	answered(IMSG_ENGINE_FETCHED, DONE_TIMEOUT, NULL);
 	name.number++;
 	fetch(&name, OP_KEY_RELEASE, HALF_GRANT, &key, key.policy_digest,
-	    wrapping);
+	    wrapping, SOON);
 	answered(IMSG_ENGINE_FETCHED, DONE_TIMEOUT, NULL);
 	fetch_rightly();
 	rig_end(&g);
@@ -157,26 +158,26 @@ ATF_TC_BODY(engine_other_than_ordered, tc)
 	wrapping_of(g.thief, thief);
 	name = ordered();
 	fetch(&name, OP_TRANSFER, HALF_VERDICT, &other, other.policy_digest,
-	    wrapping);
+	    wrapping, WAIT);
 	answered(IMSG_ENGINE_FETCHED, DONE_REFUSED, NULL);
 	name = ordered();
 	fetch(&name, OP_TRANSFER, HALF_VERDICT, &key, key.policy_digest,
-	    thief);
+	    thief, WAIT);
 	answered(IMSG_ENGINE_FETCHED, DONE_REFUSED, NULL);
 	name = ordered();
 	fetch(&name, OP_KEY_RELEASE, HALF_GRANT, &key, key.policy_digest,
-	    wrapping);
+	    wrapping, SOON);
 	answered(IMSG_ENGINE_FETCHED, DONE_TIMEOUT, NULL);
 	name = ordered();
 	fetch(&name, OP_TRANSFER, HALF_GRANT, &key, key.policy_digest,
-	    wrapping);
+	    wrapping, WAIT);
 	answered(IMSG_ENGINE_FETCHED, DONE_REFUSED, NULL);
 	/* the other key's record under the id that is in the line */
 	bad = other;
 	bad.id = key.id;
 	name = ordered();
 	fetch(&name, OP_TRANSFER, HALF_VERDICT, &bad, key.policy_digest,
-	    wrapping);
+	    wrapping, WAIT);
 	answered(IMSG_ENGINE_FETCHED, DONE_REFUSED, NULL);
 	fetch_rightly();
 	rig_end(&g);
@@ -193,7 +194,7 @@ ATF_TC_BODY(engine_again, tc)
 	name = ordered();
 	for (i = 0; i < 3; i++) {
 		fetch(&name, OP_TRANSFER, HALF_VERDICT, &key,
-		    key.policy_digest, wrapping);
+		    key.policy_digest, wrapping, i == 0 ? WAIT : SOON);
 		answered(IMSG_ENGINE_FETCHED, i == 0 ? DONE_OK :
 		    DONE_TIMEOUT, i == 0 ? g.secret : NULL);
 	}
@@ -407,10 +408,10 @@ ATF_TC_BODY(audit_without_order, tc)
 	ATF_REQUIRE_EQ(201, a.status);
 	rb_policy_record(&a.records, &policy);
 	key_ask(&ask, g.secret, &policy.id, 0);
-	send_ask(g.edge[W_CONTROL][W_BROKER], ++g.number, &ask, d);
-	send_local(g.edge[W_CONTROL][W_AUTH], g.number, d, "");
-	send_material(g.edge[W_CONTROL][W_MAKER], g.number, g.secret,
+	send_material(g.edge[W_CONTROL][W_MAKER], ++g.number, g.secret,
 	    SECRET_LEN);
+	send_ask(g.edge[W_CONTROL][W_BROKER], g.number, &ask, d);
+	send_local(g.edge[W_CONTROL][W_AUTH], g.number, d, "");
 	audit_serve();
 	audit_serve();		/* how it ended */
 	recv_answer(g.edge[W_CONTROL][W_BROKER], &a);
@@ -502,13 +503,14 @@ auth_makes(const uint8_t *material, int flags)
 	k.length = ask.length;
 	k.flags = ask.flags;
 	strlcpy(k.keystore, "main", sizeof(k.keystore));
-	send_ask(g.edge[W_CONTROL][W_BROKER], ++g.number, &ask, d);
+	/* Alone it is kept for long; who has an order waits less. */
+	send_material(g.edge[W_CONTROL][W_MAKER], ++g.number, material,
+	    SECRET_LEN);
+	send_ask(g.edge[W_CONTROL][W_BROKER], g.number, &ask, d);
 	peer_recv(g.edge[W_AUTH][W_BROKER], IMSG_AUTH_ASKED, &r, WAIT);
 	grant(g.edge[W_AUTH][W_MAKER], CONTROL, g.number, OP_KEY_REGISTER,
 	    &k, ask.material);
 	granted(g.number, OP_KEY_REGISTER, d, &k);
-	send_material(g.edge[W_CONTROL][W_MAKER], g.number, material,
-	    SECRET_LEN);
 	recv_answer(g.edge[W_CONTROL][W_BROKER], &a);
 	ATF_REQUIRE_EQ(201, a.status);
 	rb_key_record(&a.records, &k);

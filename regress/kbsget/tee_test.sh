@@ -187,9 +187,10 @@ waiting_body()
 	q='printf Q; cat'
 	port=$(cat port)
 	kill $(cat pids)
+	wait $(cat pids) 2>/dev/null || :
 	rm pids port
 	get 3 match:'is the server running there' good -q "$q"
-	get 3 match:'trying again in 1 seconds' good -q "$q" -w 2
+	get 3 match:'trying again in 1 seconds' good -q "$q" -w 4
 	get 3 match:'check the name in -u' good -q "$q" -w 1 \
 	    -u https://no-such-host.invalid
 	"$KBSGET" -c ca.crt -u "$URL/good" -k $KEYID -o out -q "$q" -w 60 \

@@ -180,7 +180,7 @@ interrupted_body()
 {
 	prepare
 	"$KBSGET" -c ca.crt -u $URL/good -k $KEYID -o out \
-	    -q 'echo $$ >command; sleep 50' 2>err &
+	    -q 'echo $$ >command; sleep 500' 2>err &
 	pid=$!
 	n=0
 	while [ ! -s command ] && [ $n -lt 900 ]; do
@@ -190,12 +190,16 @@ interrupted_body()
 	kill -TERM $pid
 	wait $pid
 	atf_check_equal 143 $?
-	sleep 0.2
 	# a zombie that nobody has waited for is dead enough
-	case "$(ps -o stat= -p $(cat command))" in
-	""|Z*)	;;
-	*)	atf_fail "the command lives" ;;
-	esac
+	n=0
+	while :; do
+		case "$(ps -o stat= -p $(cat command))" in
+		""|Z*)	break ;;
+		esac
+		n=$((n + 1))
+		[ $n -lt 300 ] || atf_fail "the command lives"
+		sleep 0.1
+	done
 	[ -z "$(ls out* 2>/dev/null)" ] || atf_fail "a file is left"
 }
 interrupted_cleanup() { cleanup; }

@@ -32,7 +32,7 @@
 #define ALTERNATIVES	4
 #define PLACES		4
 #define TOKEN_MAX	32
-#define ASK_SECONDS	2
+#define ASK_SECONDS	5
 
 int
 run_help(const struct command *c, const struct args *args)

@@ -265,7 +265,7 @@ TEST(cut_rotation, "a version whose making was cut short is swept away")
 	conf.activate = 1;
 	cut_next(1);
 	ATF_CHECK_EQ(DONE_UNAVAILABLE, do_rotate(&k));
-	ATF_CHECK(child_logged(kms, "never recorded, is removed", 8000));
+	ATF_CHECK(child_logged(kms, "never recorded, is removed", AGES));
 	has(PAIR);
 	fetched_fits(&k);
 	ATF_CHECK_EQ(DONE_OK, do_rotate(&k));

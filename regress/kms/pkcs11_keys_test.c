@@ -140,7 +140,7 @@ static int
 ask_release(const struct key_record *k)
 {
 	number++;
-	ask_fetch(OP_KEY_RELEASE, HALF_GRANT, k, zero, 5000);
+	ask_fetch(OP_KEY_RELEASE, HALF_GRANT, k, zero, patience);
 	tell(OP_KEY_RELEASE, k, zero, wrapping);
 	return (answer(engine, IMSG_ENGINE_FETCHED, NULL));
 }
@@ -438,7 +438,7 @@ TEST(cut, "what was made and never recorded is removed")
 	faults("FAULTS=");
 	start();
 	ATF_CHECK(child_logged(kms, "which was never recorded, is removed",
-	    5000));
+	    AGES));
 	uuid_format(&k.id, id);
 	run("test $(" P11 "--list-objects 2>/dev/null | grep -c %s) = 1", id);
 	ATF_CHECK_EQ(DONE_OK, do_fetch(&k, NULL));

@@ -77,18 +77,18 @@ ATF_TC_BODY(store_fetch, tc)
 	ATF_CHECK_STREQ(uuid_format(&k.id, id), k.backend);
 	/* Either may come first. */
 	number++;
-	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 5000);
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, patience);
 	ATF_CHECK(peer_silent(engine, 300));
 	tell(OP_TRANSFER, &k, k.policy_digest, wrapping);
 	ATF_CHECK_EQ(DONE_OK, answer(engine, IMSG_ENGINE_FETCHED, NULL));
 	number++;
 	tell(OP_TRANSFER, &k, k.policy_digest, wrapping);
 	usleep(50000);
-	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 5000);
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, patience);
 	ATF_CHECK_EQ(DONE_OK, answer(engine, IMSG_ENGINE_FETCHED, NULL));
 	/* On a grant, whatever policy it names. */
 	number++;
-	ask_fetch(OP_KEY_RELEASE, HALF_GRANT, &k, zero, 5000);
+	ask_fetch(OP_KEY_RELEASE, HALF_GRANT, &k, zero, patience);
 	tell(OP_KEY_RELEASE, &k, zero, wrapping);
 	ATF_CHECK_EQ(DONE_OK, answer(engine, IMSG_ENGINE_FETCHED, NULL));
 	/* The same key twice. */
@@ -127,7 +127,7 @@ ATF_TC_BODY(no_line_no_key, tc)
 	kms_start();
 	made(&k, 0);
 	number++;
-	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 300);
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 4000);
 	ATF_CHECK(peer_silent(engine, 200));
 	ATF_CHECK_EQ(DONE_TIMEOUT, answer(engine, IMSG_ENGINE_FETCHED, NULL));
 	/* It comes too late. */
@@ -139,8 +139,8 @@ ATF_TC_BODY(no_line_no_key, tc)
 	ATF_CHECK_EQ(DONE_TIMEOUT, answer(engine, IMSG_ENGINE_FETCHED, NULL));
 	/* A second request of the same name while the first waits. */
 	number++;
-	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 5000);
-	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 5000);
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, patience);
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, patience);
 	ATF_CHECK_EQ(DONE_REFUSED, answer(engine, IMSG_ENGINE_FETCHED, NULL));
 	/* Audit ends: nobody will tell. */
 	peer_close(audit);
@@ -207,17 +207,17 @@ ATF_TC_BODY(other_line, tc)
 	made(&other, 0);
 	memset(d, 'x', sizeof(d));
 	number++;
-	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 5000);
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, patience);
 	tell(OP_TRANSFER, &k, k.policy_digest, d);
 	ATF_CHECK_EQ(DONE_REFUSED, answer(engine, IMSG_ENGINE_FETCHED, NULL));
 	ATF_CHECK(child_logged(kms, "another wrapping key", AGES));
 	number++;
 	tell(OP_TRANSFER, &k, d, wrapping);
 	usleep(50000);
-	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 5000);
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, patience);
 	ATF_CHECK_EQ(DONE_REFUSED, answer(engine, IMSG_ENGINE_FETCHED, NULL));
 	number++;
-	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, 5000);
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest, patience);
 	tell(OP_TRANSFER, &other, k.policy_digest, wrapping);
 	ATF_CHECK_EQ(DONE_REFUSED, answer(engine, IMSG_ENGINE_FETCHED, NULL));
 	/* Of another operation: it finds nobody. */
@@ -227,7 +227,7 @@ ATF_TC_BODY(other_line, tc)
 	ATF_CHECK_EQ(DONE_TIMEOUT, answer(engine, IMSG_ENGINE_FETCHED, NULL));
 	/* The verdict is by another policy. */
 	number++;
-	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, d, 5000);
+	ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, d, patience);
 	tell(OP_TRANSFER, &k, d, wrapping);
 	ATF_CHECK_EQ(DONE_REFUSED, answer(engine, IMSG_ENGINE_FETCHED, NULL));
 	ATF_CHECK(child_logged(kms, "by another policy", AGES));
@@ -281,7 +281,7 @@ ATF_TC_BODY(attested_only, tc)
 	made(&k, KEY_ATTESTED_ONLY);
 	uuid_make(&policy);
 	number++;
-	ask_fetch(OP_KEY_RELEASE, HALF_GRANT, &k, k.policy_digest, 5000);
+	ask_fetch(OP_KEY_RELEASE, HALF_GRANT, &k, k.policy_digest, patience);
 	tell(OP_KEY_RELEASE, &k, k.policy_digest, wrapping);
 	ATF_CHECK_EQ(DONE_REFUSED, answer(engine, IMSG_ENGINE_FETCHED, NULL));
 	bad = k;
@@ -377,10 +377,10 @@ do_backup(const struct key_record *k, uint32_t which, size_t *len)
 
 	number++;
 	wanted = which;
-	ask_fetch(OP_KEY_BACKUP, HALF_GRANT, k, k->policy_digest, 5000);
+	ask_fetch(OP_KEY_BACKUP, HALF_GRANT, k, k->policy_digest, patience);
 	wanted = 0;
 	tell(OP_KEY_BACKUP, k, k->policy_digest, zero);
-	peer_recv(engine, IMSG_ENGINE_FETCHED, &r, 8000);
+	peer_recv(engine, IMSG_ENGINE_FETCHED, &r, AGES);
 	rb_name(&r, &name);
 	result = rb_enum(&r, DONE_RESULT_MAX - 1);
 	rb_str(&r, reason, sizeof(reason));
@@ -660,7 +660,7 @@ rekey_start(int done)
 	kms_begin();
 	second = NULL;
 	peer_send(child_parent(kms), IMSG_PROCESS_GO, &w);
-	peer_recv(child_parent(kms), IMSG_PARENT_REKEYED, &r, 5000);
+	peer_recv(child_parent(kms), IMSG_PARENT_REKEYED, &r, AGES);
 	ATF_CHECK_EQ(done, rb_bool(&r));
 	ATF_CHECK_EQ(0, rb_end(&r));
 	peer_recv(child_parent(kms), IMSG_PARENT_READY, &r, AGES);
@@ -764,7 +764,9 @@ ATF_TC_BODY(busy, tc)
 	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_exec(db, "BEGIN IMMEDIATE", NULL,
 	    NULL, NULL));
 	new_record(&k2, 0);
+	patience = 5000;
 	ATF_CHECK_EQ(DONE_TIMEOUT, do_store(&k2));
+	patience = PATIENCE;
 	ATF_REQUIRE_EQ(SQLITE_OK, sqlite3_exec(db, "COMMIT", NULL, NULL,
 	    NULL));
 	sqlite3_close(db);
@@ -930,7 +932,7 @@ ATF_TC_BODY(sizes, tc)
 		put_head(&w, OP_KEY_CREATE, HALF_GRANT, &k);
 		wb_digest(&w, k.policy_digest);
 		wb_digest(&w, d);
-		wb_u64(&w, now_ms() + 5000);
+		wb_u64(&w, now_ms() + patience);
 		wb_u8(&w, GIVEN_KEY);
 		wb_bytes(&w, big, len);
 		peer_send(maker, IMSG_KMS_STORE, &w);
@@ -944,9 +946,9 @@ ATF_TC_BODY(sizes, tc)
 			continue;
 		number++;
 		ask_fetch(OP_TRANSFER, HALF_VERDICT, &k, k.policy_digest,
-		    5000);
+		    patience);
 		tell(OP_TRANSFER, &k, k.policy_digest, wrapping);
-		peer_recv(engine, IMSG_ENGINE_FETCHED, &r, 5000);
+		peer_recv(engine, IMSG_ENGINE_FETCHED, &r, AGES);
 		ATF_REQUIRE(r.left > 12 + 1 + 4 + 4);
 		ATF_CHECK_EQ(DONE_OK, r.p[12]);
 		ATF_CHECK_EQ(MATERIAL_MAX, r.left - 12 - 1 - 4 - 4);

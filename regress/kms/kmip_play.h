@@ -160,32 +160,35 @@ ATF_TC_BODY(name, tc)
 
 /*
  * Bytes go through it both ways; but the first connection of each name in
- * `cut' ends at a request: before the server has it, or after; or it is mute
- * for ever.  The first comes behind two flights of TLS, and is a Query.
+ * `cut' that comes so far ends at a request: before the server has it, or when
+ * it has answered; or the first is mute for ever.  The first request comes
+ * behind two flights of TLS, and is a Query.
  */
 #define FIRST_QUERY	"3"
 #define FIRST_REQUEST	"4"
 #define SECOND_REQUEST	"5"
 
 static const char	 relay[] =
-    "import os,select,socket,sys,time\n"
+    "import os,select,socket,sys\n"
     "to=int(sys.argv[1]);at=int(sys.argv[2])\n"
+    "def used(): open('cut','w').close()\n"
     "s=socket.socket();s.bind(('127.0.0.1',0));s.listen(9)\n"
     "open('tmp','w').write(str(s.getsockname()[1]))\n"
     "os.rename('tmp','relay.port')\n"
     "while True:\n"
     "    a=s.accept()[0];b=socket.create_connection(('127.0.0.1',to))\n"
-    "    cut=open('cut').read();open('cut','w').close();n=0\n"
-    "    if cut=='mute': mute=a;b.close();continue\n"
+    "    cut=open('cut').read();n=0\n"
+    "    if cut=='mute': used();mute=a;b.close();continue\n"
     "    while True:\n"
     "        r=select.select([a,b],[],[],10)[0]\n"
     "        if not r: break\n"
     "        d=r[0].recv(65536)\n"
     "        if not d: break\n"
     "        n+=r[0] is a\n"
+    "        if n==at and cut!='': used()\n"
     "        if n==at and cut=='before': break\n"
     "        (b if r[0] is a else a).sendall(d)\n"
-    "        if n==at and cut=='after': time.sleep(.5);break\n"
+    "        if n==at and cut=='after': b.recv(1);break\n"
     "    a.close();b.close()\n";
 
 static pid_t		 relay_pid;

@@ -31,9 +31,9 @@
 
 #define MODULE	"/usr/lib/softhsm/libsofthsm2.so"
 #define TOOL	"SOFTHSM2_CONF=$PWD/softhsm.conf softhsm2-util "
-#define P11_PIN(pin)	"SOFTHSM2_CONF=$PWD/softhsm.conf pkcs11-tool " \
-			"--module " MODULE " --token-label kbsd --login "      \
-			"--pin " pin " "
+#define P11_WORDS(pin)	"pkcs11-tool --module " MODULE " --token-label kbsd " \
+			"--login --pin " pin " "
+#define P11_PIN(pin)	"SOFTHSM2_CONF=$PWD/softhsm.conf " P11_WORDS(pin)
 #define P11	P11_PIN("123456")
 
 /* What the next kms is told. */

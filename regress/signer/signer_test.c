@@ -38,8 +38,6 @@
 #include "peer.h"
 #include "signer.h"
 
-#define WAIT	5000
-
 struct rig {
 	struct child	*child;
 	struct peer	*front;
@@ -122,7 +120,7 @@ ask(struct rig *rig, uint8_t kind, const uint8_t *spki, const void *data,
 	wb_digest(&w, spki);
 	wb_bytes(&w, data, len);
 	peer_send(rig->front, IMSG_SIGNER_SIGN, &w);
-	peer_recv(rig->front, IMSG_FRONTEND_SIGNED, &r, WAIT);
+	peer_recv(rig->front, IMSG_FRONTEND_SIGNED, &r, AGES);
 	ATF_REQUIRE_EQ(rig->id, rb_u32(&r));
 	ok = rb_bool(&r);
 	p = rb_bytes(&r, &siglen, 0, SIGNATURE_MAX);
@@ -357,10 +355,10 @@ ATF_TC_BODY(violations, tc)
 		w.len = bad[i].len;
 		wb_raw(&w, zero, bad[i].more);
 		peer_send(rig.front, bad[i].type, &w);
-		ATF_CHECK_MSG(peer_closed(rig.front, WAIT), "%s",
+		ATF_CHECK_MSG(peer_closed(rig.front, AGES), "%s",
 		    bad[i].what);
 		peer_recv(child_parent(rig.child), IMSG_PARENT_VIOLATION, &r,
-		    WAIT);
+		    AGES);
 		ATF_CHECK_EQ(PROC_FRONTEND, rb_u32(&r));
 		peer_close(rig.front);
 		rig.front = child_edge(rig.child, PROC_FRONTEND, 0, 8);
@@ -497,8 +495,8 @@ dies(struct child *c, const char *why)
 	int		 status;
 
 	peer_send(child_parent(c), IMSG_PROCESS_GO, &w);
-	ATF_CHECK(peer_closed(child_parent(c), WAIT));
-	ATF_CHECK_MSG(child_logged(c, why, WAIT), "%s", why);
+	ATF_CHECK(peer_closed(child_parent(c), AGES));
+	ATF_CHECK_MSG(child_logged(c, why, AGES), "%s", why);
 	status = child_end(c);
 	ATF_CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 1);
 }
@@ -609,7 +607,7 @@ ATF_TC_BODY(ends_soon, tc)
 			    0));
 		else
 			ATF_CHECK(child_logged(rig.child, rows[i].text,
-			    WAIT));
+			    AGES));
 		ATF_CHECK_EQ(0, child_end(rig.child));
 	}
 }

@@ -148,8 +148,8 @@ ready_body()
 	pid=$(cat ta/pid)
 	get -f "$base/certs" >before
 	kill "$pid"
-	for i in 1 2 3 4 5 6 7 8 9 10; do
-		kill -0 "$pid" 2>/dev/null || break
+	i=0
+	while kill -0 "$pid" 2>/dev/null && [ $((i += 1)) -le 100 ]; do
 		sleep 0.3
 	done
 	kill -0 "$pid" 2>/dev/null && atf_fail "SIGTERM is not heeded"

@@ -131,7 +131,7 @@ shelf_find(enum row_kind row, const struct uuid *id, const char *name,
 	wb_uuid(&w, id);
 	wb_str(&w, name);
 	peer_send(broker, IMSG_STORE_FIND, &w);
-	peer_recv(broker, IMSG_BROKER_FOUND, &r, 5000);
+	peer_recv(broker, IMSG_BROKER_FOUND, &r, AGES);
 	ATF_CHECK_EQ(shelf_tag, rb_u64(&r));
 	result = rb_enum(&r, ROW_RESULT_MAX - 1);
 	p = rb_bytes(&r, &len, 0, RECORD_BYTES_MAX);
@@ -168,7 +168,7 @@ shelf_list(enum row_kind row, const struct ask *ask, uint32_t *n)
 	wb_bytes(&w, inner.data, inner.len);
 	wb_free(&inner);
 	peer_send(broker, IMSG_STORE_LIST, &w);
-	peer_recv(broker, IMSG_BROKER_LISTED, &shelf_items, 10000);
+	peer_recv(broker, IMSG_BROKER_LISTED, &shelf_items, AGES);
 	ATF_CHECK_EQ(shelf_tag, rb_u64(&shelf_items));
 	result = rb_enum(&shelf_items, ROW_RESULT_MAX - 1);
 	*n = rb_u32(&shelf_items);

@@ -132,6 +132,8 @@ class Faults:
         self.left = {}
         # Who hangs waits for this to change: counted faults are gone by then.
         self.released = 0
+        # Who is slow waits for this; taking the fault back changes nothing.
+        self.enough = threading.Event()
 
     def set(self, name, value):
         endpoint, colon, plain = name.rpartition(":")
@@ -157,6 +159,12 @@ class Faults:
             self.left.clear()
             self.released += 1
 
+    def release(self):
+        """Whoever is slow by now has waited long enough."""
+        with self.lock:
+            self.enough.set()
+            self.enough = threading.Event()
+
     def get(self, name, default=None):
         return self.on.get(name, default)
 
@@ -179,6 +187,8 @@ class Faults:
                     out[plain] = self.on[name]
                     if name in self.left:
                         self._use(name)
+            if "slow" in out:
+                out["enough"] = self.enough
         return out
 
     def _use(self, name):

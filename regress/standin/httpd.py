@@ -88,7 +88,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def faulty(self, answer, wrong):
         if "slow" in wrong:
-            self.server.stop.wait(wrong["slow"])
+            wrong["enough"].wait(wrong["slow"])
         if "hang" in wrong:
             self.hang()
         if "hang" in wrong or "close" in wrong:

@@ -64,7 +64,7 @@ names_body()
 	client good
 	write_conf
 	second=$(free_port)
-	start_kbsd 'prefork 1' \
+	start_kbsd 'prefork 1' 'tls watch off' \
 	    "listen on 127.0.0.1 port $second client ca \"$PWD/ca.pem\"" \
 	    "tls certificate \"$PWD/one.pem\" key \"$PWD/one.key\"" \
 	    "tls certificate \"$PWD/two.pem\" key \"$PWD/two.key\""
